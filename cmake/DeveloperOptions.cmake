@@ -1,0 +1,16 @@
+# Warnings and sanitizers of our own targets; imported code is not touched.
+set(MLARRAY_SANITIZE "" CACHE STRING "Sanitizers, for example address,undefined or thread")
+
+add_library(mlarray_developer_options INTERFACE)
+if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+  target_compile_options(mlarray_developer_options INTERFACE
+    -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion
+    -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual)
+  if(MLARRAY_SANITIZE)
+    target_compile_options(mlarray_developer_options INTERFACE
+      -fsanitize=${MLARRAY_SANITIZE} -fno-omit-frame-pointer -g)
+    target_link_options(mlarray_developer_options INTERFACE -fsanitize=${MLARRAY_SANITIZE})
+  endif()
+elseif(MSVC)
+  target_compile_options(mlarray_developer_options INTERFACE /W4 /WX /utf-8)
+endif()

@@ -1,0 +1,134 @@
+// Array: one .mla file, or the same thing in memory. Start here.
+//
+//   auto image = mlarray::Array::open("ct.mla");
+//   std::vector<std::int16_t> patch(64 * 64 * 8);
+//   image.read({{0, 0, 0}, {64, 64, 8}}, std::as_writable_bytes(std::span(patch)));
+//
+// Thread safety: any number of threads may read one Array, also while one thread writes it;
+// a reader sees the old or the new voxels of a block, never a mixture. Writes, metadata and
+// close() are serialised inside. Movable; copies share the same open file.
+// After a fork, a child may read arrays opened before; a writer's handle belongs to the
+// process that opened it, and every write in the child is an error (invalid_use).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "mlarray/error.hpp"
+#include "mlarray/metadata.hpp"
+#include "mlarray/options.hpp"
+#include "mlarray/types.hpp"
+
+namespace mlarray {
+
+// Voxels of a caller: `data` points at element (0, ..., 0), strides in bytes (may be negative).
+struct ConstArrayView {
+  const std::byte* data = nullptr;
+  Shape shape;
+  std::vector<std::int64_t> strides;
+};
+struct ArrayView {
+  std::byte* data = nullptr;
+  Shape shape;
+  std::vector<std::int64_t> strides;
+};
+
+// Whether the bytes of a file are what this library committed.
+enum class Seal {
+  valid,   // our fingerprint matches: ours, and whole
+  absent,  // written or edited by another Blosc2 writer: not verified
+};
+
+class Array {
+ public:
+  // Opens an existing file.
+  // Errors: not_found; corruption (what is wrong, where, both lengths if truncated);
+  // unsupported (codec, object dtype); busy (another process writes it and mode is
+  // read_write); io. An older writer of this process on the same file is committed and
+  // detached; the names of such paths are returned by take_detached_notice().
+  static Array open(const std::filesystem::path& path, const OpenOptions& options = {});
+
+  // Creates or replaces `path` with zeros, committed at once, and opens it for writing.
+  // Errors: as save.
+  static Array create(const std::filesystem::path& path, const Shape& shape,
+                      const DType& dtype, const Metadata& metadata = {},
+                      const SaveOptions& options = {});
+
+  // Reads the whole file into memory, still compressed and detached from the path.
+  static Array load(const std::filesystem::path& path, const OpenOptions& options = {});
+
+  // Compressed in memory. With `voxels` empty, all zeros.
+  static Array in_memory(const Shape& shape, const DType& dtype,
+                         const std::optional<ConstArrayView>& voxels = {},
+                         const Metadata& metadata = {}, const SaveOptions& options = {});
+
+  // Writes voxels to `path`: sibling temporary file, then rename. The old file is intact
+  // until the rename, and on every error.
+  // Errors: invalid_use, invalid_value (layout, metadata); not_found (parent folder);
+  // busy (another process writes the target); unsupported; io.
+  static void save_voxels(const std::filesystem::path& path, const ConstArrayView& voxels,
+                          const DType& dtype, const Metadata& metadata = {},
+                          const SaveOptions& options = {});
+  // The same for this array's voxels; `path` may be the file it is open on.
+  // `metadata` empty: this array's own.
+  void save(const std::filesystem::path& path, const SaveOptions& options = {},
+            const std::optional<Metadata>& metadata = {}) const;
+
+  const Shape& shape() const noexcept;
+  const DType& dtype() const noexcept;
+  const Shape& chunk_shape() const noexcept;
+  const Shape& block_shape() const noexcept;
+  const CodecParams& codec() const noexcept;  // as the file's header states it
+  std::string path() const;                   // empty in memory
+  Seal seal() const noexcept;                 // as found when opened
+  std::int64_t compressed_bytes() const;      // of the voxels
+  std::int64_t file_bytes() const;            // of the committed file; 0 in memory
+  bool writable() const noexcept;
+  bool closed() const noexcept;
+
+  // Copies the voxels of `box` into `out`, whose shape must be the box's.
+  // Errors: out_of_bounds, invalid_value, corruption, io, invalid_use after close().
+  void read(const Box& box, const ArrayView& out, int threads = 0) const;
+  // The same into a contiguous buffer in C order of exactly the box's size in bytes.
+  void read(const Box& box, std::span<std::byte> out, int threads = 0) const;
+
+  // Replaces the voxels of `box`. Errors: as read, and invalid_use for mode read.
+  void write(const Box& box, const ConstArrayView& voxels, int threads = 0);
+
+  // Parsed on first use. Voxels stay readable where the metadata is not.
+  // Errors: corruption or unsupported, naming the key.
+  Metadata metadata() const;
+  // Stored at the next commit (in mode copy_on_write: in memory).
+  void set_metadata(const Metadata& metadata);
+
+  // Makes every edit so far part of the file. `durable`: also survives power loss.
+  void flush(bool durable = false);
+  // flush(), then compacts a file whose dead space has passed the limit (docs/format.md),
+  // then releases it. Reading afterwards is an error. Closing twice is not.
+  void close();
+
+  void set_commit_budget(const CommitBudget& budget);
+
+  // Paths whose older writer in this process was detached since the last call of this.
+  static std::vector<std::string> take_detached_notice();
+  // Commits and closes every open writer: for the exit of the process.
+  static void close_all_writers() noexcept;
+
+ private:
+  class Impl;
+  explicit Array(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+// Threads that one call may use, process-wide. Starts as MLARRAY_NUM_THREADS, or else the
+// number of processors this process may run on. Errors: invalid_value for n < 1.
+void set_num_threads(int n);
+int num_threads();
+
+}  // namespace mlarray

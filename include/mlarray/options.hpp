@@ -1,0 +1,76 @@
+// Options of every call that opens, creates or saves an array. Plain structs.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "mlarray/layout.hpp"
+#include "mlarray/metadata.hpp"
+#include "mlarray/types.hpp"
+
+namespace mlarray {
+
+// How a path is opened.
+enum class Mode {
+  read,           // "r": edits are errors
+  read_write,     // "r+": edits reach the file at the next commit
+  copy_on_write,  // "c": edits stay in memory
+};
+
+enum class Access {
+  mapped,    // memory map: fastest for patches
+  buffered,  // positional reads: for file systems where maps are not allowed
+};
+
+enum class Codec : std::uint8_t { blosclz = 0, lz4 = 1, lz4hc = 2, zlib = 4, zstd = 5 };
+
+// Filter codes of the Blosc2 format. On disk: do not change.
+enum class Filter : std::uint8_t {
+  none = 0,
+  shuffle = 1,
+  bitshuffle = 2,
+  delta = 3,
+  trunc_prec = 4,
+  bytedelta = 35,
+  int_trunc = 36,
+};
+
+// How voxels are compressed. Left empty, the library chooses by the element type.
+struct CodecParams {
+  Codec codec = Codec::lz4hc;
+  int level = 5;                             // 0 (store) to 9
+  std::array<std::uint8_t, 6> filters{};     // Filter codes, applied first to last
+  std::array<std::uint8_t, 6> filters_meta{};
+  bool split = false;                        // one stream per byte plane of a block
+  friend bool operator==(const CodecParams&, const CodecParams&) = default;
+};
+
+// Which generation of readers must be able to read the metadata that is written.
+enum class MetadataEncoding {
+  current,  // readers of 0.0.47 and later
+  legacy,   // msgpack, for readers up to 0.0.46
+};
+
+struct OpenOptions {
+  Mode mode = Mode::read;
+  Access access = Access::mapped;
+  int threads = 0;  // at most this many for one call; 0: the process-wide number
+};
+
+struct SaveOptions {
+  LayoutRequest layout;
+  std::optional<CodecParams> codec;
+  MetadataEncoding metadata_encoding = MetadataEncoding::current;
+  int threads = 0;
+  bool durable = false;  // fsync file and folder: survives power loss, not only a kill
+};
+
+// When a writer commits by itself, besides flush(), close() and normal exit.
+struct CommitBudget {
+  std::int64_t bytes = std::int64_t{64} << 20;  // appended since the last commit
+  double seconds = 5.0;                         // since the last commit, looked at on each write
+};
+
+}  // namespace mlarray

@@ -1,0 +1,101 @@
+// A tree of plain data: what metadata is made of.
+//
+// Value holds what JSON holds, plus what files in the wild contain: integers of any size,
+// bytes, tuples, map keys that are no strings, and the name of a class that is not known.
+// It has value semantics: copies are deep. Not synchronised.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace mlarray {
+
+class Value;
+
+// An integer outside [-2^63, 2^63 - 1], as decimal text ("1208925819614629174706176").
+struct BigInt {
+  std::string decimal;
+  friend bool operator==(const BigInt&, const BigInt&) = default;
+};
+
+struct Bytes {
+  std::string data;
+  friend bool operator==(const Bytes&, const Bytes&) = default;
+};
+
+struct List {
+  std::vector<Value> items;
+  bool is_tuple = false;  // a tuple in Python; equal to a list for every rule of ours
+  friend bool operator==(const List&, const List&) = default;
+};
+
+// Keeps the order of insertion. Keys are usually strings, but any scalar is allowed.
+struct Map {
+  std::vector<std::pair<Value, Value>> items;
+
+  // First entry with this string key, or nullptr.
+  const Value* find(std::string_view key) const;
+  Value* find(std::string_view key);
+  // Replaces the entry with this string key, or appends it.
+  void set(std::string_view key, Value value);
+  bool erase(std::string_view key);
+
+  friend bool operator==(const Map&, const Map&) = default;
+};
+
+// An object of a class that is neither plain data nor on the allow-list of pickle_subset.
+// It names the class and keeps what could be read of its state; it is never instantiated.
+struct Opaque {
+  std::string class_name;  // "package.module.ClassName"
+  std::vector<Value> state;
+  friend bool operator==(const Opaque&, const Opaque&) = default;
+};
+
+class Value {
+ public:
+  // Text is UTF-8. A lone surrogate, which Python strings may hold, is stored as the three
+  // bytes that UTF-8 would give it (Python's "surrogatepass").
+  using Storage = std::variant<std::monostate, bool, std::int64_t, BigInt, double, std::string,
+                               Bytes, List, Map, Opaque>;
+
+  Value() = default;
+  Value(bool value) : storage_(value) {}
+  Value(int value) : storage_(std::int64_t{value}) {}
+  Value(std::int64_t value) : storage_(value) {}
+  Value(double value) : storage_(value) {}
+  Value(const char* text) : storage_(std::string(text)) {}
+  Value(std::string text) : storage_(std::move(text)) {}
+  Value(std::string_view text) : storage_(std::string(text)) {}
+  Value(BigInt value) : storage_(std::move(value)) {}
+  Value(Bytes value) : storage_(std::move(value)) {}
+  Value(List value) : storage_(std::move(value)) {}
+  Value(Map value) : storage_(std::move(value)) {}
+  Value(Opaque value) : storage_(std::move(value)) {}
+
+  bool is_none() const noexcept { return std::holds_alternative<std::monostate>(storage_); }
+  template <class T>
+  const T* get_if() const noexcept { return std::get_if<T>(&storage_); }
+  template <class T>
+  T* get_if() noexcept { return std::get_if<T>(&storage_); }
+
+  const Storage& storage() const noexcept { return storage_; }
+
+  // "None", "bool", "int", "float", "str", "bytes", "list", "tuple", "dict" or the class name.
+  std::string type_name() const;
+
+  friend bool operator==(const Value&, const Value&) = default;
+
+ private:
+  Storage storage_;
+};
+
+// Compact JSON with sorted keys. What JSON lacks is written as in docs/format.md section
+// "Metadata as JSON": bytes as {"__bytes__": base64}, NaN and infinities as in Python's json.
+// indent < 0 writes one line.
+std::string to_json(const Value& value, int indent = -1);
+
+}  // namespace mlarray

@@ -1,0 +1,42 @@
+// Decoding: one Decoder per thread, chunks in memory that parse_chunk() has passed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "codec/chunk.hpp"
+
+namespace mlarray::codec {
+
+// Not synchronised. Keeps its contexts and scratch between calls.
+class Decoder {
+ public:
+  Decoder();
+  ~Decoder();
+  Decoder(Decoder&&) noexcept;
+  Decoder& operator=(Decoder&&) noexcept;
+
+  // One block into `out`, which has exactly the block's uncompressed size. LZ4 and ZSTD chunks
+  // without filters or with one shuffle or bitshuffle are decoded here, block by block; others
+  // by c-blosc2. Not for whole_only() chunks. Special chunks are filled.
+  // `what` names the chunk in messages. Errors: corruption.
+  void decode_block(std::span<const std::byte> chunk, const ChunkHeader& header,
+                    std::int32_t block, std::span<std::byte> out, std::string_view what);
+
+  // The whole chunk into `out` (exactly header.nbytes), by c-blosc2. Errors: corruption.
+  void decode_chunk(std::span<const std::byte> chunk, const ChunkHeader& header,
+                    std::span<std::byte> out, std::string_view what);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Fills `out` as a special chunk says. `item` is the repeated value for Special::value;
+// NaN needs itemsize 4 or 8 (2: float16, ours). uninit is filled with zeros.
+void fill_special(Special special, std::span<const std::byte> item, std::int64_t itemsize,
+                  std::span<std::byte> out);
+
+}  // namespace mlarray::codec

@@ -1,0 +1,52 @@
+// Encoding: one Encoder per thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "codec/chunk.hpp"
+#include "mlarray/options.hpp"
+
+namespace mlarray::codec {
+
+// Compressor, level and filters for elements of `itemsize` bytes when the caller names none.
+// The reasons and the figures stand in encoder.cpp.
+CodecParams default_params(std::int64_t itemsize, bool floating_point);
+
+// Errors: invalid_value for a level outside 0..9, an unknown codec or a filter that may not be
+// written, naming the allowed ones.
+void check_params(const CodecParams& params);
+
+// Not synchronised.
+class Encoder {
+ public:
+  // typesize is the element's size; above 255 it is stored as 1.
+  Encoder(const CodecParams& params, std::int64_t typesize, std::int32_t blocksize);
+  ~Encoder();
+  Encoder(Encoder&&) noexcept;
+  Encoder& operator=(Encoder&&) noexcept;
+
+  // Compresses `data`, laid out block by block (a multiple of blocksize, at most
+  // kMaxChunkBytes). An all-zero chunk gives Special::zeros as a 32-byte chunk.
+  // What c-blosc2 made is checked against the parameters, because BLOSC_* environment
+  // variables override them. Errors: invalid_use naming the variable; unsupported.
+  std::vector<std::byte> encode(std::span<const std::byte> data);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// A chunk that stores `data` as it is (used for metadata and for small things).
+std::vector<std::byte> store_chunk(std::span<const std::byte> data, std::int32_t typesize,
+                                   std::int32_t blocksize);
+// A chunk of general bytes (the index: typesize 8; metadata: typesize 1), compressed.
+std::vector<std::byte> compress_bytes(std::span<const std::byte> data, std::int32_t typesize);
+// The bytes of such a chunk; `max_bytes` bounds what it may claim.
+std::vector<std::byte> decompress_bytes(std::span<const std::byte> chunk, std::int64_t max_bytes,
+                                        const Expected& expected);
+
+}  // namespace mlarray::codec

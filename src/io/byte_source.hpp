@@ -1,0 +1,57 @@
+// Where bytes come from. The one place where the layers above ask for bytes: they never see
+// whether a file is mapped, read by position, in memory or (later) remote.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace mlarray::io {
+
+struct Range {
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+};
+
+// Bytes that stay valid for as long as `owner` lives.
+struct Bytes {
+  std::span<const std::byte> data;
+  std::shared_ptr<const void> owner;
+};
+
+// Thread safe: any number of threads may call any const member at once.
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+  ByteSource(const ByteSource&) = delete;
+  ByteSource& operator=(const ByteSource&) = delete;
+
+  // Bytes available now; a file that another handle appends to may grow (see refresh).
+  virtual std::uint64_t size() const = 0;
+  // The bytes of one range: a view into a map where there is one, else a copy.
+  // Errors: corruption if the range is not inside size(); io.
+  virtual Bytes get(Range range) const = 0;
+  // Hints that these ranges are about to be asked for. Never fails.
+  virtual void prefetch(std::span<const Range> ranges) const = 0;
+  // Looks again how large the file is. Errors: io.
+  virtual void refresh() = 0;
+  // The path, or "<memory>": for messages.
+  virtual const std::string& name() const = 0;
+
+ protected:
+  ByteSource() = default;
+};
+
+// A read-only map. Views handed out stay valid when the source is refreshed or destroyed.
+// Errors: not_found, io (also for a folder).
+std::unique_ptr<ByteSource> open_mapped(const std::filesystem::path& path);
+// Positional reads. Errors as open_mapped.
+std::unique_ptr<ByteSource> open_buffered(const std::filesystem::path& path);
+// Bytes in memory.
+std::unique_ptr<ByteSource> from_memory(std::vector<std::byte> bytes, std::string name);
+
+}  // namespace mlarray::io
