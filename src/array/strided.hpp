@@ -1,0 +1,18 @@
+// Copying a box of elements between two strided layouts.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace mlarray::array {
+
+// Copies the elements of a box of `shape` from `source` to `target`. Both point at the box's
+// first element; strides in bytes, one per axis, any sign. Axes that are contiguous in both are
+// merged into one run.
+// Precondition: spans of equal length; the memory named by shape and strides exists.
+void copy_box(std::byte* target, std::span<const std::int64_t> target_strides,
+              const std::byte* source, std::span<const std::int64_t> source_strides,
+              std::span<const std::int64_t> shape, std::int64_t itemsize);
+
+}  // namespace mlarray::array

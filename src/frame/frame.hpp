@@ -1,0 +1,107 @@
+// The container: header, chunk index, trailer. Knows nothing of axes or voxels.
+//
+//   +--------+----------------------+-------------+---------+
+//   | header | chunks, dead extents | index chunk | trailer |
+//   +--------+----------------------+-------------+---------+
+//   0     header_len        header_len + cbytes         frame_len
+//
+// Byte level: docs/format.md. Bytes past frame_len belong to nobody: readers ignore them, and
+// a writer puts the next state there before it flips the header's two lengths.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/byte_source.hpp"
+#include "mlarray/array.hpp"
+#include "mlarray/options.hpp"
+
+namespace mlarray::frame {
+
+// Offsets in the header that a commit changes (docs/format.md, "Header").
+inline constexpr std::size_t kFlipBegin = 16;  // frame_len
+inline constexpr std::size_t kFlipEnd = 69;    // one past has_vlmeta
+
+struct Metalayer {
+  std::string name;  // at most 31 bytes
+  std::vector<std::byte> content;
+};
+
+struct Header {
+  std::uint64_t header_len = 0;  // set by build_header
+  std::uint64_t frame_len = 0;
+  std::int64_t nbytes = 0;  // chunks * chunksize
+  std::int64_t cbytes = 0;  // from the header's end to the index
+  std::int32_t typesize = 0;
+  std::int32_t blocksize = 0;  // uncompressed bytes
+  std::int32_t chunksize = 0;  // uncompressed bytes
+  int compressor = 0;          // c-blosc2's number: LZ4HC is 2
+  int level = 0;
+  std::uint8_t split_mode = 0;  // as stored: c-blosc2's splitmode - 1
+  std::array<std::uint8_t, 6> filters{};
+  std::array<std::uint8_t, 6> filters_meta{};
+  bool has_vlmeta = false;
+  std::vector<Metalayer> metalayers;
+
+  std::int64_t chunk_count() const;
+  const Metalayer* find(std::string_view name) const;
+};
+
+// One variable-length metalayer; `chunk` is the Blosc2 chunk that holds its value.
+struct VlMetalayer {
+  std::string name;  // at most 31 bytes
+  io::Bytes chunk;
+};
+
+// Where a chunk is. On disk an entry is 8 bytes: an offset from header_len, or, with the top
+// bit set, a special value in the top byte (0x81 zeros, 0x82 NaN, 0x84 uninitialised).
+class IndexEntry {
+ public:
+  IndexEntry() = default;
+  static IndexEntry at(std::uint64_t offset) { return IndexEntry(offset); }
+  static IndexEntry of_special(unsigned special) {
+    return IndexEntry((std::uint64_t{0x80} | special) << 56);
+  }
+  static IndexEntry from_raw(std::uint64_t raw) { return IndexEntry(raw); }
+
+  bool is_special() const { return (raw_ >> 63) != 0; }
+  unsigned special() const { return static_cast<unsigned>(raw_ >> 56) & 0x7f; }
+  std::uint64_t offset() const { return raw_; }
+  std::uint64_t raw() const { return raw_; }
+
+ private:
+  explicit IndexEntry(std::uint64_t raw) : raw_(raw) {}
+  std::uint64_t raw_ = std::uint64_t{0x81} << 56;
+};
+
+// One committed state of a file.
+struct State {
+  Header header;
+  std::vector<std::byte> header_bytes;
+  std::vector<IndexEntry> index;
+  std::vector<VlMetalayer> vlmeta;
+  Seal seal = Seal::absent;
+};
+
+// Reads and checks a committed state. A seal that does not match is looked at again a few
+// times, because a reader may meet a commit of another process half way.
+// Errors: corruption (what, where, expected and found); unsupported; io.
+State read_state(io::ByteSource& source);
+
+// The bytes of a header; sets header_len. Errors: unsupported if a metalayer does not fit.
+std::vector<std::byte> build_header(Header& header);
+
+// What follows the chunks: index chunk and trailer, sealed. Sets cbytes, frame_len and
+// has_vlmeta of `header` and updates `header_bytes` to match.
+//   position  where the index chunk will stand, from the start of the file
+// Errors: unsupported for more index or metadata than the format holds.
+std::vector<std::byte> build_tail(Header& header, std::vector<std::byte>& header_bytes,
+                                  std::uint64_t position, std::span<const IndexEntry> index,
+                                  std::span<const VlMetalayer> vlmeta);
+
+}  // namespace mlarray::frame

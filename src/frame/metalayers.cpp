@@ -1,0 +1,132 @@
+#include "frame/metalayers.hpp"
+
+#include <cstdint>
+#include <limits>
+
+#include "frame/big_endian.hpp"
+#include "mlarray/error.hpp"
+
+namespace mlarray::frame {
+namespace {
+
+constexpr unsigned kArrayOf3 = 0x93;
+constexpr unsigned kUint16 = 0xcd;
+constexpr unsigned kMap16 = 0xde;
+constexpr unsigned kFixStr = 0xa0;
+constexpr unsigned kInt32 = 0xd2;
+constexpr unsigned kArray16 = 0xdc;
+constexpr unsigned kBin32 = 0xc6;
+constexpr std::size_t kMaxName = 31;
+
+class Cursor {
+ public:
+  Cursor(std::span<const std::byte> data, std::size_t offset, std::string_view where)
+      : data_(data), offset_(offset), where_(where) {}
+
+  template <class T>
+  T number() {
+    need(sizeof(T));
+    T value = load_big<T>(data_, offset_);
+    offset_ += sizeof(T);
+    return value;
+  }
+  void marker(unsigned expected) {
+    if (const auto found = number<std::uint8_t>(); found != expected) {
+      fail("has the byte " + std::to_string(found) + " at " + std::to_string(offset_ - 1) +
+           " where " + std::to_string(expected) + " belongs");
+    }
+  }
+  std::span<const std::byte> take(std::size_t length) {
+    need(length);
+    offset_ += length;
+    return data_.subspan(offset_ - length, length);
+  }
+  [[noreturn]] void fail(const std::string& what) const {
+    throw Error(ErrorKind::corruption,
+                "the list of metalayers in the " + std::string(where_) + " " + what);
+  }
+
+ private:
+  void need(std::size_t length) const {
+    if (offset_ > data_.size() || length > data_.size() - offset_) {
+      fail("ends at " + std::to_string(data_.size()) + ", inside a value of " +
+           std::to_string(length) + " bytes");
+    }
+  }
+
+  std::span<const std::byte> data_;
+  std::size_t offset_;
+  std::string_view where_;
+};
+
+}  // namespace
+
+std::vector<NamedSpan> parse_metalayers(std::span<const std::byte> data, std::size_t offset,
+                                        std::string_view where) {
+  Cursor cursor(data, offset, where);
+  cursor.marker(kArrayOf3);
+  cursor.marker(kUint16);
+  cursor.number<std::uint16_t>();  // size of the name map: implied by what follows
+  cursor.marker(kMap16);
+  const auto count = cursor.number<std::uint16_t>();
+  std::vector<NamedSpan> layers;
+  for (unsigned i = 0; i < count; ++i) {
+    const unsigned head = cursor.number<std::uint8_t>();
+    if ((head & 0xe0) != kFixStr) cursor.fail("has a name that is no short string");
+    const auto name = cursor.take(head & 0x1f);
+    cursor.marker(kInt32);
+    const auto position = cursor.number<std::int32_t>();
+    if (position < 0) cursor.fail("has a negative offset");
+    Cursor content(data, static_cast<std::size_t>(position), where);
+    content.marker(kBin32);
+    const auto length = content.number<std::uint32_t>();
+    NamedSpan layer;
+    for (const std::byte b : name) layer.name.push_back(std::to_integer<char>(b));
+    layer.content = content.take(length);
+    layers.push_back(std::move(layer));
+  }
+  return layers;
+}
+
+void append_metalayers(std::vector<std::byte>& out, std::span<const NamedSpan> layers,
+                       Place place) {
+  const auto put = [&out](unsigned byte) { out.push_back(static_cast<std::byte>(byte)); };
+  put(kArrayOf3);
+  const std::size_t map_begin = out.size();
+  put(kUint16);
+  append_big<std::uint16_t>(out, 0);  // filled in below
+  put(kMap16);
+  append_big(out, static_cast<std::uint16_t>(layers.size()));
+  std::vector<std::size_t> offset_places;
+  for (const NamedSpan& layer : layers) {
+    if (layer.name.size() > kMaxName) {
+      throw Error(ErrorKind::unsupported, "the metalayer name '" + layer.name + "' has " +
+                                              std::to_string(layer.name.size()) +
+                                              " bytes; the format allows 31");
+    }
+    put(kFixStr | static_cast<unsigned>(layer.name.size()));
+    for (const char c : layer.name) out.push_back(static_cast<std::byte>(c));
+    put(kInt32);
+    offset_places.push_back(out.size());
+    append_big<std::int32_t>(out, 0);
+  }
+  const std::size_t map_size = out.size() - map_begin + (place == Place::header ? 1 : 0);
+  store_big(std::span(out), map_begin + 1, static_cast<std::uint16_t>(map_size));
+  put(kArray16);
+  append_big(out, static_cast<std::uint16_t>(layers.size()));
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const std::size_t limit = std::numeric_limits<std::int32_t>::max();
+    if (out.size() > limit || layers[i].content.size() > limit - out.size()) {
+      throw Error(ErrorKind::unsupported,
+                  "the metalayer '" + layers[i].name + "' of " +
+                      std::to_string(layers[i].content.size()) +
+                      " bytes passes the format's limit of 2147483647 bytes for all metadata");
+    }
+    store_big(std::span(out), offset_places[i], static_cast<std::int32_t>(out.size()));
+    put(kBin32);
+    append_big(out, static_cast<std::uint32_t>(layers[i].content.size()));
+    out.insert(out.end(), layers[i].content.begin(), layers[i].content.end());
+  }
+}
+
+}  // namespace mlarray::frame

@@ -1,0 +1,253 @@
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+#include "codec/checksum.hpp"
+#include "codec/chunk.hpp"
+#include "codec/encoder.hpp"
+#include "frame/big_endian.hpp"
+#include "frame/constants.hpp"
+#include "frame/frame.hpp"
+#include "frame/metalayers.hpp"
+#include "mlarray/error.hpp"
+
+namespace mlarray::frame {
+namespace {
+
+[[noreturn]] void corrupt(const io::ByteSource& source, const std::string& what) {
+  throw Error(ErrorKind::corruption, "'" + source.name() + "': " + what +
+                                         "; restore the file from a copy or write it again");
+}
+
+// Error texts from lower layers get the path put in front.
+template <class Body>
+auto with_name(const io::ByteSource& source, Body body) {
+  try {
+    return body();
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    if (text.find(source.name()) != std::string::npos) throw;
+    throw Error(error.kind(), "'" + source.name() + "': " + text);
+  }
+}
+
+std::array<std::uint8_t, 6> six_bytes(std::span<const std::byte> data, std::size_t offset) {
+  std::array<std::uint8_t, 6> out{};
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    out[i] = std::to_integer<std::uint8_t>(data[offset + i]);
+  }
+  return out;
+}
+
+Header parse_header(const io::ByteSource& source, std::span<const std::byte> bytes,
+                    std::uint64_t file_size) {
+  Header header;
+  header.header_len = load_big<std::uint32_t>(bytes, kHeaderLenAt);
+  header.frame_len = load_big<std::uint64_t>(bytes, kFrameLenAt);
+  if (header.frame_len > file_size) {
+    corrupt(source, "truncated: the header says " + std::to_string(header.frame_len) +
+                        " bytes, the file has " + std::to_string(file_size));
+  }
+  const auto flags = load_big<std::uint8_t>(bytes, kFlagsAt);
+  if ((flags & kVersionMask) > kNewestVersion) {
+    throw Error(ErrorKind::unsupported, "'" + source.name() + "': frame format version " +
+                                            std::to_string(flags & kVersionMask) +
+                                            "; this library reads up to version " +
+                                            std::to_string(kNewestVersion));
+  }
+  if ((flags & (kVariableChunks | kVariableBlocks)) != 0) {
+    throw Error(ErrorKind::unsupported,
+                "'" + source.name() + "': chunks of variable length hold no N-d array");
+  }
+  if (const auto type = load_big<std::uint8_t>(bytes, kTypeAt); type != 0) {
+    throw Error(ErrorKind::unsupported, "'" + source.name() + "': frame type " +
+                                            std::to_string(type) +
+                                            "; only contiguous frames (0) are files");
+  }
+  const auto codecs = load_big<std::uint8_t>(bytes, kCodecsAt);
+  header.compressor = codecs & 0x0f;
+  header.level = codecs >> 4;
+  header.split_mode = load_big<std::uint8_t>(bytes, kSplitModeAt);
+  header.nbytes = load_big<std::int64_t>(bytes, kNbytesAt);
+  header.cbytes = load_big<std::int64_t>(bytes, kCbytesAt);
+  header.typesize = load_big<std::int32_t>(bytes, kTypesizeAt);
+  header.blocksize = load_big<std::int32_t>(bytes, kBlocksizeAt);
+  header.chunksize = load_big<std::int32_t>(bytes, kChunksizeAt);
+  header.has_vlmeta = load_big<std::uint8_t>(bytes, kHasVlmetaAt) == kMsgpackTrue;
+  header.filters = six_bytes(bytes, kFiltersAt);
+  header.filters_meta = six_bytes(bytes, kFiltersMetaAt);
+
+  if (header.header_len < kHeaderMinBytes || header.header_len > header.frame_len) {
+    corrupt(source, "header length " + std::to_string(header.header_len) + " is outside " +
+                        std::to_string(kHeaderMinBytes) + ".." +
+                        std::to_string(header.frame_len));
+  }
+  if (header.nbytes < 0 || header.typesize <= 0 || header.chunksize < 0 ||
+      header.blocksize < 0 || (header.nbytes > 0 && header.chunksize == 0)) {
+    corrupt(source, "impossible sizes in the header: " + std::to_string(header.nbytes) +
+                        " bytes, type " + std::to_string(header.typesize) + ", chunk " +
+                        std::to_string(header.chunksize) + ", block " +
+                        std::to_string(header.blocksize));
+  }
+  if (header.cbytes < 0 || static_cast<std::uint64_t>(header.cbytes) >
+                               header.frame_len - header.header_len) {
+    corrupt(source, "compressed size " + std::to_string(header.cbytes) +
+                        " does not fit the frame of " + std::to_string(header.frame_len) +
+                        " bytes");
+  }
+  return header;
+}
+
+std::vector<IndexEntry> parse_index(const io::ByteSource& source, const Header& header,
+                                    std::span<const std::byte> chunk) {
+  const auto count = static_cast<std::size_t>(header.chunk_count());
+  const auto size = static_cast<std::int64_t>(count * 8);
+  const std::vector<std::byte> raw =
+      codec::decompress_bytes(chunk, size, {.nbytes = size, .what = "index"});
+  std::vector<IndexEntry> index(count);
+  const std::uint64_t room = static_cast<std::uint64_t>(header.cbytes);
+  for (std::size_t i = 0; i < count; ++i) {
+    std::uint64_t entry = 0;
+    for (std::size_t b = 8; b-- > 0;) {
+      entry = (entry << 8) | std::to_integer<std::uint64_t>(raw[i * 8 + b]);
+    }
+    index[i] = IndexEntry::from_raw(entry);
+    if (index[i].is_special()) {
+      if (const unsigned s = index[i].special(); s != 1 && s != 2 && s != 4) {
+        corrupt(source, "chunk " + std::to_string(i) + " has the unknown special value " +
+                            std::to_string(s));
+      }
+    } else if (room < codec::kChunkHeaderBytes ||
+               entry > room - codec::kChunkHeaderBytes) {
+      corrupt(source, "chunk " + std::to_string(i) + " starts at byte " +
+                          std::to_string(entry) + " of " + std::to_string(room) +
+                          " compressed bytes");
+    }
+  }
+  return index;
+}
+
+// Is what lies at the tail right? Empty if so, else what is wrong.
+struct Attempt {
+  State state;
+  bool seal_mismatch = false;
+};
+
+Attempt read_once(io::ByteSource& source) {
+  const std::uint64_t file_size = source.size();
+  if (file_size < kHeaderMinBytes) {
+    corrupt(source, "not an array file: " + std::to_string(file_size) +
+                        " bytes, a header alone has " + std::to_string(kHeaderMinBytes));
+  }
+  const io::Bytes fixed = source.get({0, kHeaderMinBytes});
+  if ((std::to_integer<unsigned>(fixed.data[0]) & 0xf0) != 0x90 ||
+      std::memcmp(fixed.data.data() + 1, kMagic.data(), kMagic.size()) != 0) {
+    corrupt(source, "not an array file: it does not start as a Blosc2 frame");
+  }
+  Attempt attempt;
+  State& state = attempt.state;
+  state.header = parse_header(source, fixed.data, file_size);
+  Header& header = state.header;
+  const io::Bytes whole = source.get({0, header.header_len});
+  state.header_bytes.assign(whole.data.begin(), whole.data.end());
+  if (header.header_len > kHeaderMinBytes) {
+    for (const NamedSpan& layer :
+         parse_metalayers(state.header_bytes, kHeaderMinBytes, "header")) {
+      header.metalayers.push_back(
+          {layer.name, {layer.content.begin(), layer.content.end()}});
+    }
+  }
+
+  const std::uint64_t index_at = header.header_len + static_cast<std::uint64_t>(header.cbytes);
+  if (header.frame_len - index_at < kTrailerEndBytes) {
+    corrupt(source, "no room for the trailer: " + std::to_string(header.frame_len - index_at) +
+                        " bytes after the chunks");
+  }
+  const io::Bytes end =
+      source.get({header.frame_len - kTrailerEndBytes, kTrailerEndBytes});
+  const std::uint64_t trailer_len = load_big<std::uint32_t>(end.data, 1);
+  if (std::to_integer<unsigned>(end.data[0]) != kUint32Marker ||
+      std::to_integer<unsigned>(end.data[5]) != kFixExt16Marker ||
+      trailer_len < kTrailerMinBytes || trailer_len > header.frame_len - index_at) {
+    corrupt(source, "the trailer is damaged: it claims " + std::to_string(trailer_len) +
+                        " bytes where " + std::to_string(header.frame_len - index_at) +
+                        " follow the chunks");
+  }
+  const std::uint64_t trailer_at = header.frame_len - trailer_len;
+  const io::Bytes trailer = source.get({trailer_at, trailer_len});
+
+  std::span<const std::byte> index_chunk;
+  io::Bytes index_bytes;
+  if (header.nbytes > 0) {
+    const std::uint64_t room = trailer_at - index_at;
+    if (room < codec::kChunkHeaderBytes) corrupt(source, "no room for the chunk index");
+    index_bytes = source.get({index_at, room});
+    const std::int64_t length = codec::chunk_length(index_bytes.data, "index");
+    if (static_cast<std::uint64_t>(length) > room) {
+      corrupt(source, "the chunk index claims " + std::to_string(length) + " bytes of " +
+                          std::to_string(room));
+    }
+    index_chunk = index_bytes.data.first(static_cast<std::size_t>(length));
+  }
+
+  const auto type = std::to_integer<unsigned>(end.data[6]);
+  const auto print = end.data.subspan(7, 16);
+  const bool zeros =
+      std::all_of(print.begin(), print.end(), [](std::byte b) { return b == std::byte{0}; });
+  if (type == 0 && zeros) {
+    state.seal = Seal::absent;
+  } else {
+    const std::array<std::span<const std::byte>, 3> parts = {
+        std::span<const std::byte>(state.header_bytes), index_chunk,
+        trailer.data.first(trailer.data.size() - 16)};
+    const auto expected = codec::fingerprint(parts);
+    attempt.seal_mismatch =
+        type != kSealType || !std::equal(print.begin(), print.end(), expected.begin());
+    if (attempt.seal_mismatch) return attempt;
+    state.seal = Seal::valid;
+  }
+
+  if (header.nbytes > 0) state.index = parse_index(source, header, index_chunk);
+  if (header.has_vlmeta) {
+    for (const NamedSpan& layer : parse_metalayers(trailer.data, kTrailerLayersAt, "trailer")) {
+      state.vlmeta.push_back({layer.name, {layer.content, trailer.owner}});
+    }
+  }
+  return attempt;
+}
+
+}  // namespace
+
+std::int64_t Header::chunk_count() const {
+  return nbytes == 0 ? 0 : (nbytes - 1) / chunksize + 1;
+}
+
+const Metalayer* Header::find(std::string_view name) const {
+  const auto it = std::find_if(metalayers.begin(), metalayers.end(),
+                               [&](const Metalayer& layer) { return layer.name == name; });
+  return it == metalayers.end() ? nullptr : &*it;
+}
+
+State read_state(io::ByteSource& source) {
+  // Another process may be flipping the header while we read it: two small fields, so a
+  // second look a moment later sees the whole commit. Damage stays damage.
+  constexpr int kAttempts = 5;
+  for (int i = 1;; ++i) {
+    try {
+      Attempt attempt = with_name(source, [&] { return read_once(source); });
+      if (!attempt.seal_mismatch) return std::move(attempt.state);
+      if (i == kAttempts) {
+        corrupt(source,
+                "the seal does not match: header, index or metadata were damaged after the "
+                "last commit");
+      }
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::corruption || i == kAttempts) throw;
+    }
+    if (i > 1) std::this_thread::sleep_for(std::chrono::microseconds(200 * i));
+    source.refresh();
+  }
+}
+
+}  // namespace mlarray::frame
