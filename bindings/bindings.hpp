@@ -1,0 +1,14 @@
+// The parts of the module, one function per file. They hold no logic: they translate.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+namespace mlarray::bindings {
+
+void register_errors(nanobind::module_& module);
+void register_metadata(nanobind::module_& module);
+void register_layout(nanobind::module_& module);
+void register_options(nanobind::module_& module);
+void register_array(nanobind::module_& module);
+
+}  // namespace mlarray::bindings

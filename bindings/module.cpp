@@ -1,0 +1,16 @@
+// mlarray._core: the table of contents of the extension.
+#include <nanobind/nanobind.h>
+
+#include "bindings.hpp"
+#include "mlarray/version.hpp"
+
+NB_MODULE(_core, module) {
+  module.doc() = "The C++ core of mlarray. Use the classes of the package `mlarray` instead.";
+  module.attr("__version__") = MLARRAY_VERSION;
+
+  mlarray::bindings::register_errors(module);
+  mlarray::bindings::register_metadata(module);
+  mlarray::bindings::register_layout(module);
+  mlarray::bindings::register_options(module);
+  mlarray::bindings::register_array(module);
+}
