@@ -20,15 +20,18 @@ struct FileId {
   friend bool operator==(const FileId&, const FileId&) = default;
   friend auto operator<=>(const FileId&, const FileId&) = default;
 };
-// Follows symbolic links. Empty if there is no such file.
+// Follows symbolic links. Empty if there is no such file. Errors: io.
 std::optional<FileId> file_id(const std::filesystem::path& path);
 
 // An existing file, open for reading and positional writing, and locked against writers of
 // other processes for as long as it is open (advisory, flock; where the file system has no
-// locks, opened without one). Movable, not copyable, not synchronised.
+// locks, opened without one). The lock belongs to the open file: a second WritableFile of the
+// same file is busy in this process too. Closing releases it, also where forked children have
+// inherited the descriptor; a child that destroys its copy does not release it.
+// Movable, not copyable, not synchronised.
 class WritableFile {
  public:
-  // Errors: not_found; busy if another process holds the lock; io.
+  // Errors: not_found; busy if somebody else holds the lock; io (a folder, not writable).
   static WritableFile open(const std::filesystem::path& path);
   WritableFile(WritableFile&& other) noexcept;
   WritableFile& operator=(WritableFile&& other) noexcept;
@@ -39,38 +42,47 @@ class WritableFile {
   void truncate(std::uint64_t size);
   void sync();  // fsync (F_FULLFSYNC on macOS)
   std::uint64_t size() const;
-  FileId id() const;
+  FileId id() const;  // Errors of these two: io.
   const std::string& path() const noexcept { return path_; }
   // Closes the descriptor without unlocking it for the parent: for a forked child.
   void abandon() noexcept;
 
  private:
-  WritableFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+  WritableFile(int fd, std::string path);
+  void close() noexcept;
   friend class AtomicFile;
   int fd_ = -1;
+  std::int64_t owner_ = 0;  // the process that opened it
   std::string path_;
 };
 
 // Builds a new file beside its target and puts it in place by rename. Until publish() the
-// target is as it was; without publish() the temporary file is removed. Symbolic links are
-// followed, so that the file they name is replaced; the target's permission bits are kept
-// (a new file gets 0666 less the umask).
+// target is as it was; without publish() the temporary file (".<name>.<pid>-<random>.tmp") is
+// removed, except by a forked child. Symbolic links are followed, so that the file they name is
+// replaced or, if it does not exist yet, made; the other names of a hard-linked file keep the
+// old content. The target's permission bits are kept, its owner where the system allows it
+// (a new file gets 0666 less the umask); access lists and extended attributes are not.
 class AtomicFile {
  public:
-  // Errors: not_found if the parent folder is missing (the message names it); busy if another
-  // process holds the target for writing; io (a folder, a read-only folder or target).
-  explicit AtomicFile(const std::filesystem::path& target);
+  // Pass `own_writer_open` if this process has a WritableFile of the target open: the target is
+  // not tested for other writers then, because its lock would look like theirs.
+  // Errors: not_found if the parent folder is missing (the message names it); busy if somebody
+  // else holds the target for writing; io (a folder or other special file, a read-only folder
+  // or target).
+  explicit AtomicFile(const std::filesystem::path& target, bool own_writer_open = false);
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile();
 
-  // Appends. Errors: io.
+  // Appends. Errors of these two: io; invalid_use after publish().
   void append(std::span<const std::byte> data);
   void write_at(std::uint64_t offset, std::span<const std::byte> data);
   std::uint64_t position() const noexcept { return position_; }  // bytes appended so far
 
   // Renames over the target; `durable` syncs file and folder. Returns the file, still open
-  // and locked for writing, for the caller to keep or to drop. Errors: io.
+  // and locked for writing, for the caller to keep or to drop.
+  // Errors: io; busy if somebody has opened the target for writing meanwhile; invalid_use the
+  // second time. The target is as it was, unless the message says that it was replaced.
   WritableFile publish(bool durable);
 
  private:
@@ -78,7 +90,7 @@ class AtomicFile {
   std::filesystem::path temporary_;
   WritableFile file_;
   std::uint64_t position_ = 0;
-  bool published_ = false;
+  bool own_writer_open_ = false;
 };
 
 }  // namespace mlarray::io

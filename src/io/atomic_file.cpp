@@ -1,0 +1,161 @@
+#include <random>
+#include <utility>
+
+#include "io/file.hpp"
+#include "io/locked_open.hpp"
+#include "io/system.hpp"
+#include "mlarray/error.hpp"
+
+namespace mlarray::io {
+namespace {
+
+// File names end at 255 bytes, on some encrypted file systems at 143.
+constexpr std::size_t kMaxCarriedName = 80;
+
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  const std::filesystem::path folder = path.parent_path();
+  return folder.empty() ? std::filesystem::path(".") : folder;
+}
+
+// The path that the last name of `path` leads to, whether or not there is a file.
+std::filesystem::path follow_links(std::filesystem::path path) {
+  const std::filesystem::path given = path;
+  for (int links = 0; links < 40; ++links) {
+    std::error_code ignored;
+    const std::filesystem::path link = std::filesystem::read_symlink(path, ignored);
+    if (link.empty()) return path;  // no link, or none that can be read: opening will tell
+    path = link.is_absolute() ? link : folder_of(path) / link;
+  }
+  throw Error(ErrorKind::io, "cannot write '" + system::display_name(given) +
+                                 "': its symbolic links lead in a circle; remove the link");
+}
+
+[[noreturn]] void refuse(const std::string& name, const std::string& reason) {
+  throw Error(ErrorKind::io, "cannot write '" + name + "': " + reason);
+}
+
+void check_folder(const std::filesystem::path& folder, const std::string& name) {
+  const std::optional<system::Status> status = system::status(folder);
+  if (status && status->type == system::FileType::folder) return;
+  throw Error(ErrorKind::not_found, "cannot write '" + name + "': folder '" +
+                                        system::display_name(folder) +
+                                        (status ? "' is a file" : "' does not exist") +
+                                        "; make the folder first or check the path");
+}
+
+void check_target(const system::Status& target, const std::string& name) {
+  if (target.type == system::FileType::folder) refuse(name, "it is a folder; name a file");
+  if (target.type != system::FileType::regular) {
+    refuse(name, "it is not a regular file; name another path");
+  }
+  // Nothing stops a rename over a read-only file, nor the superuser from writing to it.
+  if ((target.permissions & 0222u) == 0) {
+    refuse(name, "the file is read-only; make it writable or remove it first");
+  }
+}
+
+// The lock of a file that somebody else might want to write to.
+class HeldLock {
+ public:
+  explicit HeldLock(const std::filesystem::path& path) : file_(open_locked(path)) {}
+  HeldLock(const HeldLock&) = delete;
+  HeldLock& operator=(const HeldLock&) = delete;
+  ~HeldLock() { system::unlock(file_.get()); }
+
+ private:
+  system::Descriptor file_;
+};
+
+std::filesystem::path temporary_name(const std::filesystem::path& target) {
+  std::u8string carried = target.filename().u8string();
+  if (carried.size() > kMaxCarriedName) {
+    std::size_t end = kMaxCarriedName;
+    while (end > 0 && (static_cast<unsigned>(carried[end]) & 0xC0u) == 0x80u) --end;
+    carried.resize(end);
+  }
+  constexpr char kHex[] = "0123456789abcdef";
+  std::random_device random;
+  std::string suffix = std::string(".") + std::to_string(system::process_id()) + "-";
+  for (int digit = 0; digit < 12; ++digit) suffix += kHex[random() & 15u];
+  std::filesystem::path name(u8"." + carried);
+  name += suffix + ".tmp";
+  return folder_of(target) / name;
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(const std::filesystem::path& target, bool own_writer_open)
+    : target_(follow_links(target)),
+      file_(-1, system::display_name(target)),
+      own_writer_open_(own_writer_open) {
+  const std::string& name = file_.path();
+  if (!target_.has_filename()) refuse(name, "it names no file; add a file name");
+  check_folder(folder_of(target_), name);
+  const std::optional<system::Status> existing = system::status(target_);
+  if (existing) {
+    check_target(*existing, name);
+    if (!own_writer_open_) const HeldLock is_free(target_);
+  }
+  std::optional<system::Descriptor> file;
+  while (!file) {
+    temporary_ = temporary_name(target_);
+    // Until it has the permissions of the target, nobody else may look into it.
+    file = system::create_new(temporary_, !existing, name);
+  }
+  file_.fd_ = file->release();
+  if (existing) system::copy_permissions(file_.fd_, *existing);
+  system::lock(file_.fd_);
+}
+
+AtomicFile::~AtomicFile() {
+  if (file_.fd_ < 0 || file_.owner_ != system::process_id()) return;
+  file_.close();  // first: Windows removes no open file
+  system::remove_quietly(temporary_);
+}
+
+void AtomicFile::append(std::span<const std::byte> data) {
+  write_at(position_, data);
+  position_ += data.size();
+}
+
+void AtomicFile::write_at(std::uint64_t offset, std::span<const std::byte> data) {
+  if (file_.fd_ < 0) {
+    throw Error(ErrorKind::invalid_use, "'" + system::display_name(target_) +
+                                            "' is already in place; write to what publish()"
+                                            " returned");
+  }
+  file_.write_at(offset, data);
+}
+
+WritableFile AtomicFile::publish(bool durable) {
+  if (file_.fd_ < 0) {
+    throw Error(ErrorKind::invalid_use,
+                "'" + system::display_name(target_) + "' is already in place; publish() once");
+  }
+  const std::string name = file_.path();
+  if (durable) file_.sync();
+  // Held over the rename, so that nobody starts to edit a file that is about to go.
+  std::optional<HeldLock> replaced;
+  if (!own_writer_open_) {
+    try {
+      replaced.emplace(target_);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::busy) throw;
+      // There is no such file, or one that nobody can write to: no edits to lose.
+    }
+  }
+  system::replace(temporary_, target_, name);
+  WritableFile published = std::move(file_);
+  if (durable) {
+    try {
+      system::sync_folder(folder_of(target_));
+    } catch (const Error& error) {
+      throw Error(
+          ErrorKind::io,
+          "'" + name + "' was replaced, but may not survive a power loss: " + error.what());
+    }
+  }
+  return published;
+}
+
+}  // namespace mlarray::io

@@ -1,0 +1,183 @@
+#include "io/byte_source.hpp"
+
+#include <atomic>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "io/coalesce.hpp"
+#include "io/system.hpp"
+#include "mlarray/error.hpp"
+
+namespace mlarray::io {
+namespace {
+
+// Filling a gap costs less than one more request, up to about here. One hint makes Linux read
+// no more than its read-ahead window ahead, which is 128 KiB where nobody changed it.
+constexpr std::uint64_t kPrefetchGap = 64 * 1024;
+constexpr std::uint64_t kPrefetchPiece = 128 * 1024;
+
+void check_range(Range range, std::uint64_t size, const std::string& name) {
+  if (range.offset > size || range.length > size - range.offset) {
+    throw Error(ErrorKind::corruption,
+                "'" + name + "' ends too early: " + std::to_string(range.length) +
+                    " bytes are needed at offset " + std::to_string(range.offset) +
+                    ", but it has " + std::to_string(size) +
+                    " bytes; it was truncated or is damaged, copy or write it again");
+  }
+}
+
+template <typename Hint>
+void hint_ranges(std::span<const Range> ranges, std::uint64_t size, Hint hint) noexcept {
+  try {
+    for (const Range& range :
+         coalesce(ranges, size, system::page_size(), kPrefetchGap, kPrefetchPiece)) {
+      hint(range);
+    }
+  } catch (...) {
+    // Out of memory for the list: a hint is not worth an error.
+  }
+}
+
+// Held for a pointer copy only, by every read: a mutex would put threads to sleep for it.
+class SpinLock {
+ public:
+  void lock() noexcept {
+    for (int tries = 0; locked_.exchange(true, std::memory_order_acquire); ++tries) {
+      while (locked_.load(std::memory_order_relaxed)) {
+        if (++tries > 64) std::this_thread::yield();
+      }
+    }
+  }
+  void unlock() noexcept { locked_.store(false, std::memory_order_release); }
+
+ private:
+  std::atomic<bool> locked_ = false;
+};
+
+// If somebody truncates the file, touching a view past the new end raises SIGBUS: a writer
+// must never cut off what readers may have mapped.
+class MappedSource final : public ByteSource {
+ public:
+  explicit MappedSource(const std::filesystem::path& path)
+      : name_(system::display_name(path)), file_(system::open_to_read(path)) {
+    refresh();
+  }
+
+  std::uint64_t size() const override { return size_.load(std::memory_order_acquire); }
+
+  Bytes get(Range range) const override {
+    std::shared_ptr<const system::Map> map = current();
+    check_range(range, map->bytes().size(), name_);
+    const auto view = map->bytes().subspan(static_cast<std::size_t>(range.offset),
+                                           static_cast<std::size_t>(range.length));
+    return {view, std::move(map)};
+  }
+
+  void prefetch(std::span<const Range> ranges) const override {
+    const std::shared_ptr<const system::Map> map = current();
+    hint_ranges(ranges, map->bytes().size(),
+                [&](Range range) { system::will_need(*map, range); });
+  }
+
+  void refresh() override {
+    const std::scoped_lock one_at_a_time(refresh_mutex_);
+    const std::uint64_t size = system::status(file_.get(), name_).size;
+    if (map_ && size == map_->bytes().size()) return;
+    auto map = std::make_shared<const system::Map>(file_.get(), size, name_);
+    {
+      const std::scoped_lock lock(map_lock_);
+      map_.swap(map);
+    }
+    size_.store(size, std::memory_order_release);
+  }
+
+  const std::string& name() const override { return name_; }
+
+ private:
+  std::shared_ptr<const system::Map> current() const {
+    const std::scoped_lock lock(map_lock_);
+    return map_;
+  }
+
+  std::string name_;
+  system::Descriptor file_;
+  std::mutex refresh_mutex_;  // writers of map_, which is read under map_lock_
+  mutable SpinLock map_lock_;
+  std::shared_ptr<const system::Map> map_;
+  std::atomic<std::uint64_t> size_ = 0;
+};
+
+class BufferedSource final : public ByteSource {
+ public:
+  explicit BufferedSource(const std::filesystem::path& path)
+      : name_(system::display_name(path)), file_(system::open_to_read(path)) {
+    refresh();
+  }
+
+  std::uint64_t size() const override { return size_.load(std::memory_order_acquire); }
+
+  Bytes get(Range range) const override {
+    check_range(range, size(), name_);
+    const auto length = static_cast<std::size_t>(range.length);
+    auto buffer = std::make_shared_for_overwrite<std::byte[]>(length);
+    const std::span<std::byte> bytes(buffer.get(), length);
+    system::read_at(file_.get(), range.offset, bytes, name_);
+    return {bytes, std::move(buffer)};
+  }
+
+  void prefetch(std::span<const Range> ranges) const override {
+    hint_ranges(ranges, size(), [&](Range range) { system::will_need(file_.get(), range); });
+  }
+
+  void refresh() override {
+    size_.store(system::status(file_.get(), name_).size, std::memory_order_release);
+  }
+
+  const std::string& name() const override { return name_; }
+
+ private:
+  std::string name_;
+  system::Descriptor file_;
+  std::atomic<std::uint64_t> size_ = 0;
+};
+
+class MemorySource final : public ByteSource {
+ public:
+  MemorySource(std::vector<std::byte> bytes, std::string name)
+      : name_(std::move(name)),
+        bytes_(std::make_shared<const std::vector<std::byte>>(std::move(bytes))) {}
+
+  std::uint64_t size() const override { return bytes_->size(); }
+
+  Bytes get(Range range) const override {
+    check_range(range, bytes_->size(), name_);
+    const auto view = std::span(*bytes_).subspan(static_cast<std::size_t>(range.offset),
+                                                 static_cast<std::size_t>(range.length));
+    return {view, bytes_};
+  }
+
+  void prefetch(std::span<const Range>) const override {}
+  void refresh() override {}
+  const std::string& name() const override { return name_; }
+
+ private:
+  std::string name_;
+  std::shared_ptr<const std::vector<std::byte>> bytes_;
+};
+
+}  // namespace
+
+std::unique_ptr<ByteSource> open_mapped(const std::filesystem::path& path) {
+  return std::make_unique<MappedSource>(path);
+}
+
+std::unique_ptr<ByteSource> open_buffered(const std::filesystem::path& path) {
+  return std::make_unique<BufferedSource>(path);
+}
+
+std::unique_ptr<ByteSource> from_memory(std::vector<std::byte> bytes, std::string name) {
+  return std::make_unique<MemorySource>(std::move(bytes), std::move(name));
+}
+
+}  // namespace mlarray::io

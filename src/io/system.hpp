@@ -1,0 +1,113 @@
+// The operating-system calls of this folder: one implementation per system (system_posix.cpp,
+// system_windows.cpp). `name` is the path as messages show it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "io/file.hpp"
+
+namespace mlarray::io::system {
+
+// A file descriptor that closes itself.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) noexcept : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    if (this != &other) {
+      reset();
+      fd_ = other.release();
+    }
+    return *this;
+  }
+  ~Descriptor() { reset(); }
+
+  int get() const noexcept { return fd_; }
+  int release() noexcept {
+    const int fd = fd_;
+    fd_ = -1;
+    return fd;
+  }
+  void reset() noexcept;
+
+ private:
+  int fd_ = -1;
+};
+
+// A path as messages show it.
+inline std::string display_name(const std::filesystem::path& path) {
+  const std::u8string text = path.u8string();
+  return {text.begin(), text.end()};
+}
+
+enum class FileType { regular, folder, other };
+
+struct Status {
+  FileId id;
+  std::uint64_t size = 0;
+  FileType type = FileType::other;
+  std::uint32_t permissions = 0;  // the nine rwx bits
+  std::uint32_t user = 0;
+  std::uint32_t group = 0;
+};
+
+// Follows symbolic links. Empty if there is no such file. Errors: io.
+std::optional<Status> status(const std::filesystem::path& path);
+Status status(int fd, const std::string& name);  // Errors: io.
+
+// A regular file; other types are refused without waiting on them (a pipe).
+// Errors: not_found, io.
+Descriptor open_to_read(const std::filesystem::path& path);
+Descriptor open_to_write(const std::filesystem::path& path);
+// Empty if the name is taken. `open_to_all`: 0666 less the umask, else owner only.
+// Errors: not_found (the folder), io.
+std::optional<Descriptor> create_new(const std::filesystem::path& path, bool open_to_all,
+                                     const std::string& name);
+
+// Takes the exclusive advisory lock of an open file, waiting a few milliseconds at most:
+// others hold it for a moment only while they look whether it is free. False if somebody
+// holds it; true also where the file system has no locks.
+bool lock(int fd) noexcept;
+void unlock(int fd) noexcept;
+
+// Fills `out`. Errors: io; corruption if the file ends before.
+void read_at(int fd, std::uint64_t offset, std::span<std::byte> out, const std::string& name);
+// The following: errors io.
+void write_at(int fd, std::uint64_t offset, std::span<const std::byte> data,
+              const std::string& name);
+void truncate(int fd, std::uint64_t size, const std::string& name);
+void sync(int fd, const std::string& name);
+void sync_folder(const std::filesystem::path& folder);
+void replace(const std::filesystem::path& from, const std::filesystem::path& to,
+             const std::string& name);
+void remove_quietly(const std::filesystem::path& path) noexcept;
+// Gives an open file the permissions and, where allowed, the owner of another one.
+void copy_permissions(int fd, const Status& from) noexcept;
+
+// A read-only shared map of the first `size` bytes of a file. Errors: io, unsupported.
+class Map {
+ public:
+  Map(int fd, std::uint64_t size, const std::string& name);
+  Map(const Map&) = delete;
+  Map& operator=(const Map&) = delete;
+  ~Map();
+  std::span<const std::byte> bytes() const noexcept { return bytes_; }
+
+ private:
+  std::span<const std::byte> bytes_;
+};
+
+// Hints that do nothing when they fail. Offsets are multiples of page_size().
+std::uint64_t page_size() noexcept;
+void will_need(const Map& map, Range range) noexcept;
+void will_need(int fd, Range range) noexcept;
+
+std::int64_t process_id() noexcept;
+
+}  // namespace mlarray::io::system

@@ -1,0 +1,293 @@
+#ifndef _WIN32
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <limits>
+#include <system_error>
+#include <thread>
+
+#include "io/system.hpp"
+#include "mlarray/error.hpp"
+
+namespace mlarray::io::system {
+namespace {
+
+// Linux moves at most about 2 GiB in one call, and macOS refuses to do more.
+constexpr std::size_t kMaxTransfer = std::size_t{1} << 30;
+constexpr int kLockTries = 10;
+constexpr auto kLockPause = std::chrono::milliseconds(2);
+
+std::string way_out(int code) {
+  switch (code) {
+    case ENOSPC:
+    case EDQUOT:
+      return "; free some space there or write to another disk";
+    case EFBIG:
+      return "; raise the file-size limit (ulimit -f) or write to another file system";
+    case EACCES:
+    case EPERM:
+      return "; check the permissions of the file and of its folder";
+    case EROFS:
+      return "; write to another folder";
+    case EMFILE:
+    case ENFILE:
+      return "; close some files or raise the limit of open files (ulimit -n)";
+    case ENOENT:
+    case ENOTDIR:
+      return "; check the path";
+    case ENAMETOOLONG:
+      return "; use a shorter name";
+    case EIO:
+    case ESTALE:
+      return "; the disk or its network failed, check it and try again";
+    default:
+      return "";
+  }
+}
+
+[[noreturn]] void fail(const std::string& action, const std::string& name, int code) {
+  const bool missing = code == ENOENT || code == ENOTDIR;
+  throw Error(missing ? ErrorKind::not_found : ErrorKind::io,
+              "cannot " + action + " '" + name + "': " + std::generic_category().message(code) +
+                  way_out(code));
+}
+
+template <typename Call>
+auto retry_interrupted(Call call) {
+  auto result = call();
+  while (result == -1 && errno == EINTR) result = call();
+  return result;
+}
+
+int try_open(const std::filesystem::path& path, int flags, mode_t mode = 0) {
+  return retry_interrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); });
+}
+
+Status to_status(const struct stat& info) {
+  Status status;
+  status.id = {static_cast<std::uint64_t>(info.st_dev),
+               static_cast<std::uint64_t>(info.st_ino)};
+  status.size = static_cast<std::uint64_t>(std::max<off_t>(info.st_size, 0));
+  status.type = S_ISREG(info.st_mode)   ? FileType::regular
+                : S_ISDIR(info.st_mode) ? FileType::folder
+                                        : FileType::other;
+  status.permissions = info.st_mode & 0777u;
+  status.user = info.st_uid;
+  status.group = info.st_gid;
+  return status;
+}
+
+Descriptor open_regular(const std::filesystem::path& path, int flags,
+                        const std::string& action) {
+  const std::string name = display_name(path);
+  // O_NONBLOCK: opening a pipe must not wait for its other end. Regular files ignore it,
+  // except that a file somebody holds a lease on is then not opened at once.
+  Descriptor file(try_open(path, flags | O_NONBLOCK));
+  if (file.get() < 0 && errno == EWOULDBLOCK) file = Descriptor(try_open(path, flags));
+  if (file.get() < 0 && errno != EISDIR) fail(action, name, errno);
+  const FileType type = file.get() < 0 ? FileType::folder : status(file.get(), name).type;
+  if (type != FileType::regular) {
+    throw Error(ErrorKind::io,
+                "cannot " + action + " '" + name + "': it is " +
+                    (type == FileType::folder ? "a folder" : "not a regular file") +
+                    "; name a file");
+  }
+  return file;
+}
+
+off_t to_offset(std::uint64_t offset, std::uint64_t length, const std::string& action,
+                const std::string& name) {
+  constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<off_t>::max());
+  if (offset > kMax || length > kMax - offset) fail(action, name, EFBIG);
+  return static_cast<off_t>(offset);
+}
+
+std::string transfer_text(const char* verb, std::size_t length, std::uint64_t offset,
+                          std::size_t done) {
+  std::string text = std::string(verb) + " " + std::to_string(length) + " bytes at offset " +
+                     std::to_string(offset);
+  if (done > 0) text += " (stopped after " + std::to_string(done) + ")";
+  return text + " of";
+}
+
+}  // namespace
+
+void Descriptor::reset() noexcept {
+  if (fd_ >= 0) ::close(release());
+}
+
+std::optional<Status> status(const std::filesystem::path& path) {
+  struct stat info;
+  if (::stat(path.c_str(), &info) == 0) return to_status(info);
+  if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+  fail("look at", display_name(path), errno);
+}
+
+Status status(int fd, const std::string& name) {
+  struct stat info;
+  if (::fstat(fd, &info) != 0) fail("look at", name, errno);
+  return to_status(info);
+}
+
+Descriptor open_to_read(const std::filesystem::path& path) {
+  return open_regular(path, O_RDONLY, "open");
+}
+
+Descriptor open_to_write(const std::filesystem::path& path) {
+  return open_regular(path, O_RDWR, "open for writing");
+}
+
+std::optional<Descriptor> create_new(const std::filesystem::path& path, bool open_to_all,
+                                     const std::string& name) {
+  // The kernel applies the umask: reading it from here would race with other threads.
+  Descriptor file(
+      try_open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, open_to_all ? 0666 : 0600));
+  if (file.get() >= 0) return file;
+  if (errno == EEXIST) return std::nullopt;
+  fail("create a temporary file beside", name, errno);
+}
+
+bool lock(int fd) noexcept {
+  for (int tries = 1;; ++tries) {
+    if (retry_interrupted([&] { return ::flock(fd, LOCK_EX | LOCK_NB); }) == 0) return true;
+    // ENOLCK, EOPNOTSUPP, EINVAL and the like: this file system has no locks.
+    if (errno != EWOULDBLOCK) return true;
+    if (tries == kLockTries) return false;
+    std::this_thread::sleep_for(kLockPause);
+  }
+}
+
+void unlock(int fd) noexcept { ::flock(fd, LOCK_UN); }
+
+void read_at(int fd, std::uint64_t offset, std::span<std::byte> out, const std::string& name) {
+  const off_t start =
+      to_offset(offset, out.size(), transfer_text("read", out.size(), offset, 0), name);
+  for (std::size_t done = 0; done < out.size();) {
+    const std::size_t wanted = std::min(out.size() - done, kMaxTransfer);
+    const ssize_t got = retry_interrupted([&] {
+      return ::pread(fd, out.data() + done, wanted, start + static_cast<off_t>(done));
+    });
+    if (got < 0) fail(transfer_text("read", out.size(), offset, done), name, errno);
+    if (got == 0) {
+      throw Error(ErrorKind::corruption,
+                  "cannot " + transfer_text("read", out.size(), offset, done) + " '" + name +
+                      "': the file ends there; it was truncated, copy or write it again");
+    }
+    done += static_cast<std::size_t>(got);
+  }
+}
+
+void write_at(int fd, std::uint64_t offset, std::span<const std::byte> data,
+              const std::string& name) {
+  const off_t start =
+      to_offset(offset, data.size(), transfer_text("write", data.size(), offset, 0), name);
+  for (std::size_t done = 0; done < data.size();) {
+    const std::size_t wanted = std::min(data.size() - done, kMaxTransfer);
+    const ssize_t put = retry_interrupted([&] {
+      return ::pwrite(fd, data.data() + done, wanted, start + static_cast<off_t>(done));
+    });
+    if (put <= 0) {
+      fail(transfer_text("write", data.size(), offset, done), name, put < 0 ? errno : EIO);
+    }
+    done += static_cast<std::size_t>(put);
+  }
+}
+
+void truncate(int fd, std::uint64_t size, const std::string& name) {
+  const std::string action = "set the size to " + std::to_string(size) + " bytes of";
+  const off_t length = to_offset(size, 0, action, name);
+  if (retry_interrupted([&] { return ::ftruncate(fd, length); }) != 0) {
+    fail(action, name, errno);
+  }
+}
+
+void sync(int fd, const std::string& name) {
+#ifdef F_FULLFSYNC
+  // On macOS fsync leaves the data in the cache of the drive.
+  if (::fcntl(fd, F_FULLFSYNC) == 0) return;
+#endif
+  if (retry_interrupted([&] { return ::fsync(fd); }) != 0) fail("sync", name, errno);
+}
+
+void sync_folder(const std::filesystem::path& folder) {
+  const std::string name = display_name(folder);
+  const Descriptor file(try_open(folder, O_RDONLY | O_DIRECTORY));
+  if (file.get() < 0) fail("sync folder", name, errno);
+  const int result = retry_interrupted([&] { return ::fsync(file.get()); });
+  // Some file systems cannot sync a folder, and need not.
+  if (result != 0 && errno != EINVAL && errno != ENOTSUP) fail("sync folder", name, errno);
+}
+
+void replace(const std::filesystem::path& from, const std::filesystem::path& to,
+             const std::string& name) {
+  if (::rename(from.c_str(), to.c_str()) != 0)
+    fail("put the new file in place of", name, errno);
+}
+
+void remove_quietly(const std::filesystem::path& path) noexcept { ::unlink(path.c_str()); }
+
+void copy_permissions(int fd, const Status& from) noexcept {
+  struct stat own;
+  if (::fstat(fd, &own) != 0) return;
+  if (own.st_uid != from.user && ::fchown(fd, from.user, from.group) != 0) {
+    // Only the superuser may give files away.
+  }
+  if (own.st_gid != from.group && ::fchown(fd, static_cast<uid_t>(-1), from.group) != 0) {
+    // Not a group of this user.
+  }
+  ::fchmod(fd, static_cast<mode_t>(from.permissions));
+}
+
+Map::Map(int fd, std::uint64_t size, const std::string& name) {
+  if (size == 0) return;  // nothing to map, and mmap refuses it
+  if (size > std::numeric_limits<std::size_t>::max()) {
+    throw Error(ErrorKind::unsupported,
+                "cannot map '" + name + "': its " + std::to_string(size) +
+                    " bytes are more than this process can address; open it without a map");
+  }
+  const auto length = static_cast<std::size_t>(size);
+  void* start = ::mmap(nullptr, length, PROT_READ, MAP_SHARED, fd, 0);
+  if (start == MAP_FAILED) {
+    throw Error(ErrorKind::io, "cannot map '" + name + "' (" + std::to_string(size) +
+                                   " bytes): " + std::generic_category().message(errno) +
+                                   "; open it without a memory map");
+  }
+  bytes_ = {static_cast<const std::byte*>(start), length};
+}
+
+Map::~Map() {
+  if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+std::uint64_t page_size() noexcept {
+  static const long size = ::sysconf(_SC_PAGESIZE);
+  return size > 0 ? static_cast<std::uint64_t>(size) : 4096;
+}
+
+void will_need(const Map& map, Range range) noexcept {
+  const std::byte* start = map.bytes().data() + range.offset;
+  ::posix_madvise(const_cast<std::byte*>(start), static_cast<std::size_t>(range.length),
+                  POSIX_MADV_WILLNEED);
+}
+
+void will_need(int fd, Range range) noexcept {
+#ifdef POSIX_FADV_WILLNEED
+  ::posix_fadvise(fd, static_cast<off_t>(range.offset), static_cast<off_t>(range.length),
+                  POSIX_FADV_WILLNEED);
+#else
+  static_cast<void>(fd), static_cast<void>(range);
+#endif
+}
+
+std::int64_t process_id() noexcept { return static_cast<std::int64_t>(::getpid()); }
+
+}  // namespace mlarray::io::system
+
+#endif  // !_WIN32
