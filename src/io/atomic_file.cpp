@@ -75,10 +75,14 @@ std::filesystem::path temporary_name(const std::filesystem::path& target) {
   }
   constexpr char kHex[] = "0123456789abcdef";
   std::random_device random;
-  std::string suffix = std::string(".") + std::to_string(system::process_id()) + "-";
+  std::string suffix = std::to_string(system::process_id());
+  suffix += '-';
   for (int digit = 0; digit < 12; ++digit) suffix += kHex[random() & 15u];
-  std::filesystem::path name(u8"." + carried);
-  name += suffix + ".tmp";
+  std::filesystem::path name(u8".");
+  name += carried;
+  name += ".";
+  name += suffix;
+  name += ".tmp";
   return folder_of(target) / name;
 }
 
