@@ -80,17 +80,19 @@ class Array {
   void save(const std::filesystem::path& path, const SaveOptions& options = {},
             const std::optional<Metadata>& metadata = {}) const;
 
-  const Shape& shape() const noexcept;
-  const DType& dtype() const noexcept;
-  const Shape& chunk_shape() const noexcept;
-  const Shape& block_shape() const noexcept;
-  const CodecParams& codec() const noexcept;  // as the file's header states it
-  std::string path() const;                   // empty in memory
-  Seal seal() const noexcept;                 // as found when opened
-  std::int64_t compressed_bytes() const;      // of the voxels
-  std::int64_t file_bytes() const;            // of the committed file; 0 in memory
-  bool writable() const noexcept;
-  bool closed() const noexcept;
+  // Known also after close().
+  Shape shape() const;
+  DType dtype() const;
+  Shape chunk_shape() const;
+  Shape block_shape() const;
+  CodecParams codec() const;    // as the file's header states it
+  std::string path() const;     // empty in memory
+  Seal seal() const;            // as found when opened
+  std::int64_t file_bytes() const;  // of the last committed state; 0 in memory
+  bool writable() const;
+  bool closed() const;
+  // Stored bytes of the voxels; looks at every chunk. Errors: invalid_use after close().
+  std::int64_t compressed_bytes() const;
 
   // Copies the voxels of `box` into `out`, whose shape must be the box's.
   // Errors: out_of_bounds, invalid_value, corruption, io, invalid_use after close().
@@ -120,8 +122,9 @@ class Array {
   // Commits and closes every open writer: for the exit of the process.
   static void close_all_writers() noexcept;
 
+  class Impl;  // of the library's own
+
  private:
-  class Impl;
   explicit Array(std::shared_ptr<Impl> impl);
   std::shared_ptr<Impl> impl_;
 };

@@ -14,9 +14,11 @@ namespace mlarray {
 // Side, in voxels, of the patches that patch_size='default' prepares for.
 inline constexpr std::int64_t kDefaultPatchSize = 192;
 
+// 1 <= block[i] <= chunk[i] always. Chosen layouts keep to chunk[i] <= max(shape[i], 1) as
+// well; sizes that a caller asks for may reach past the array, as in every Blosc2 writer.
 struct Layout {
-  Shape chunk;  // 1 <= chunk[i] <= max(shape[i], 1)
-  Shape block;  // 1 <= block[i] <= chunk[i]
+  Shape chunk;
+  Shape block;
   // The patch this layout was made for, one length per spatial axis; empty if none.
   std::vector<std::int64_t> patch;
   friend bool operator==(const Layout&, const Layout&) = default;
@@ -37,15 +39,19 @@ struct LayoutRequest {
   bool patch_is_explicit = false;
 };
 
-// Chooses chunk and block shapes.
-//   shape     lengths of the axes in voxels, 0 to 16 axes, lengths may be 0
-//   itemsize  bytes per voxel, > 0
-// Errors: invalid_use for a patch together with chunk or block, and for a chunk without a
-// block; invalid_value for wrong lengths, non-positive sizes and block > chunk;
-// unsupported for a chunk (rounded up to whole blocks) beyond 2^31 - 33 bytes.
+// Chooses chunk and block shapes: by layout_for_patch_nd where there is a patch and at least
+// one spatial axis, as asked where sizes are given, and otherwise in memory order, with blocks
+// of up to 128 KiB and chunks of up to 4 MiB, whatever the machine.
+//   shape     lengths of the axes in voxels, 0 to 16 axes; an empty axis counts as one voxel
+//   itemsize  bytes per voxel, > 0; a voxel larger than a cache makes a block of its own
+// Errors: invalid_use for an explicit patch length together with chunk or block, and for one
+// of chunk and block without the other; invalid_value for wrong lengths, non-positive sizes
+// and block > chunk; unsupported for a chunk (rounded up to whole blocks) beyond 2^31 - 33
+// bytes, a block beyond 536866816 bytes, and more than 16 axes.
 Layout choose_layout(const Shape& shape, std::int64_t itemsize, const LayoutRequest& request);
 
-// Cache sizes that the heuristics aim for.
+// Cache sizes that the heuristics aim for: blocks fit the first, chunks the last level.
+// Both >= 1, and the share of them to use in (0, 1].
 struct CacheSizes {
   std::int64_t l1_bytes = 32768;
   std::int64_t l3_bytes = 1441792;
@@ -54,9 +60,14 @@ struct CacheSizes {
 
 // The heuristics of both generations of the format, for tools that call them by name.
 // `patch` has one length per spatial axis. Errors as choose_layout.
+//
+// 0.0.28 to 0.0.33: 2 or 3 spatial axes and at most one other, which blocks keep whole as
+// long as the last cache holds it. Two lengths for three spatial axes are a patch of slices;
+// four axes, three lengths and no mask are channels first.
 Layout layout_for_patch_2d3d(const Shape& shape, const std::vector<std::int64_t>& patch,
                              const std::vector<bool>& spatial_axes, std::int64_t itemsize,
                              const CacheSizes& caches);
+// 0.0.54: any number of axes; those that are not spatial have length 1 in chunks and blocks.
 Layout layout_for_patch_nd(const Shape& shape, const std::vector<std::int64_t>& patch,
                            const std::vector<bool>& spatial_axes, std::int64_t itemsize,
                            const CacheSizes& caches);

@@ -12,18 +12,24 @@
 #include <string_view>
 #include <vector>
 
+#include "mlarray/affine.hpp"
 #include "mlarray/value.hpp"
 
 namespace mlarray {
 
+namespace metadata {
+class Tree;
+}
+
 // One field, as the table describes it.
 struct MetadataField {
   std::string_view section;      // "spatial", "stats", ...; see docs/metadata.md
-  std::string_view name;         // "spacing"; equal to the section for single-value sections
-  std::string_view kind;         // how it is validated: "float_vector", "matrix", "bool", ...
-  std::string_view legacy_name;  // key in files of <= 0.0.46; empty if the field is newer
+  std::string_view name;         // "spacing"; "data" of the single-value section "source"
+  std::string_view kind;         // how it is validated: "number_list", "matrix", "bool", ...
+  std::string_view extent;       // length: "axes", "spatial", "spatial+1"; empty if free
+  std::string_view legacy_name;  // key in files of <= 0.0.33; empty if the field is newer
   std::string_view doc;          // one line: meaning, shape, unit
-  bool read_only;                // managed by the library
+  bool read_only;                // managed by the library: what is set is replaced on saving
 };
 
 class Metadata {
@@ -32,13 +38,16 @@ class Metadata {
 
   static std::span<const MetadataField> fields();
 
-  // From a tree with the keys of either generation ("original" or "source", ...).
+  // From a tree with the keys of either generation ("original" or "source", ...). Sections of
+  // one value may be given as that value or as a map of one key.
   // Errors: invalid_type, invalid_value naming the field; invalid_value for an unknown key.
   static Metadata from_value(const Value& tree);
-  // As nested maps with today's keys. With include_none, unset fields are present as None.
+  // As nested maps with today's keys: {"source": {"data": {...}}, "spatial": {...}, ...}.
+  // With include_none, unset fields are present as None.
   Value to_value(bool include_none = false) const;
 
-  // Value of a field, None if unset.
+  // Value of a field, None if unset; of a field read from a file, as it lies there. For a
+  // section of one value, `name` may also be the section's: get("is_seg", "is_seg").
   // Errors: invalid_value for a field that the table does not have.
   const Value& get(std::string_view section, std::string_view name) const;
   // Validates and stores. Errors: invalid_type, invalid_value with "section.name", the value
@@ -46,22 +55,34 @@ class Metadata {
   void set(std::string_view section, std::string_view name, Value value);
 
   // Checks what involves several fields (affine against spacing, lengths against ndim,
-  // boxes against scores) for an array of `ndim` axes.
-  // Errors: invalid_value naming the field, the length found and the length expected.
+  // boxes against scores) and every field's own rule, for an array of `ndim` axes; below 0,
+  // the number of axes is not known and only the fields are compared with each other.
+  // Errors: invalid_type, invalid_value naming the field, what is found and what is expected.
   void check(int ndim) const;
 
+  // Which of `ndim` axes are axes of space, by axis_labels; all if there are no labels.
+  // Errors: invalid_value if there are labels and not one per axis.
+  std::vector<bool> spatial_axes(int ndim) const;
+
   // Everyday fields, in the array's axis order. Units: the file's axis_units, commonly mm.
+  // Errors: invalid_type, invalid_value where a file holds something else in the field.
   std::optional<std::vector<double>> spacing() const;
   std::optional<std::vector<double>> origin() const;
-  std::optional<std::vector<std::vector<double>>> direction() const;
+  std::optional<Matrix> direction() const;
   std::optional<bool> is_seg() const;
   // 4x4 for three spatial axes, (n+1)x(n+1) in general: the stored one, or computed from
   // spacing, origin and direction (identity parts where unset) for `spatial_ndim` axes.
-  std::vector<std::vector<double>> affine(int spatial_ndim) const;
+  // Errors: as above; invalid_value for lengths that are not spatial_ndim's.
+  Matrix affine(int spatial_ndim) const;
 
-  friend bool operator==(const Metadata&, const Metadata&) = default;
+  // Same content, so that nothing need be written: types count (1 is not 1.0, a tuple is no
+  // list), the order of keys in user data counts, and NaN equals NaN.
+  friend bool operator==(const Metadata& a, const Metadata& b);
 
  private:
+  friend class metadata::Tree;
+  // Section -> map of field -> value, in the table's order; unset fields are absent. Then what
+  // a file held that no table row knows.
   Map sections_;
 };
 

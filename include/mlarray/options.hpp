@@ -63,6 +63,7 @@ struct SaveOptions {
   LayoutRequest layout;
   std::optional<CodecParams> codec;
   MetadataEncoding metadata_encoding = MetadataEncoding::current;
+  bool store_metadata = true;  // false: a plain b2nd file without metadata
   int threads = 0;
   bool durable = false;  // fsync file and folder: survives power loss, not only a kill
 };

@@ -29,7 +29,7 @@ struct Bytes {
 
 struct List {
   std::vector<Value> items;
-  bool is_tuple = false;  // a tuple in Python; equal to a list for every rule of ours
+  bool is_tuple = false;  // a tuple in Python; valid wherever a list is
   friend bool operator==(const List&, const List&) = default;
 };
 
@@ -47,11 +47,11 @@ struct Map {
   friend bool operator==(const Map&, const Map&) = default;
 };
 
-// An object of a class that is neither plain data nor on the allow-list of pickle_subset.
-// It names the class and keeps what could be read of its state; it is never instantiated.
+// An object of a class that is neither plain data nor known to be harmless (encoding/pickle.hpp).
+// It names the class and keeps what the file says of it; it is never instantiated.
 struct Opaque {
   std::string class_name;  // "package.module.ClassName"
-  std::vector<Value> state;
+  std::vector<Value> state;  // arguments of the constructor, then the restored state
   friend bool operator==(const Opaque&, const Opaque&) = default;
 };
 
@@ -93,9 +93,11 @@ class Value {
   Storage storage_;
 };
 
-// Compact JSON with sorted keys. What JSON lacks is written as in docs/format.md section
-// "Metadata as JSON": bytes as {"__bytes__": base64}, NaN and infinities as in Python's json.
-// indent < 0 writes one line.
+// JSON with sorted keys, ASCII only, laid out as Python's json.dumps does: on one line without
+// spaces for indent < 0. What JSON lacks is written as in docs/format.md section "Metadata as
+// JSON": bytes as {"__bytes__": base64}, an unknown object as {"__class__": name, "__state__":
+// [...]}, NaN and infinities as in Python's json, keys that are no strings as their JSON text.
+// Errors: unsupported for a value nested deeper than 500 levels.
 std::string to_json(const Value& value, int indent = -1);
 
 }  // namespace mlarray

@@ -1,0 +1,28 @@
+// Affine matrices of images: from voxel index to position, both in the order of the spatial axes.
+// Pure functions on plain values.
+#pragma once
+
+#include <vector>
+
+namespace mlarray {
+
+// Rows of equal length. An affine of n spatial axes has n + 1 rows and columns.
+using Matrix = std::vector<std::vector<double>>;
+
+// direction * diag(spacing) with `origin` as last column; an empty argument counts as its
+// identity (ones, zeros, unit matrix).
+// Errors: invalid_value for a length other than `axes`.
+Matrix make_affine(int axes, const std::vector<double>& spacing,
+                   const std::vector<double>& origin, const Matrix& direction);
+
+// The parts of an affine M | t, M being n x n.
+// Errors of all: invalid_value for a matrix that is not square or is empty.
+std::vector<double> affine_translation(const Matrix& affine);  // t
+std::vector<double> affine_scale(const Matrix& affine);        // length of each column of M
+// M with its columns divided by the scale: orthonormal only where M has no shear. NaN in the
+// column of an axis of scale 0.
+Matrix affine_rotation(const Matrix& affine);
+// rotation^T * M with row i divided by scale[i]: the unit matrix where M has no shear.
+Matrix affine_shear(const Matrix& affine);
+
+}  // namespace mlarray

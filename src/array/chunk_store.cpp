@@ -1,0 +1,78 @@
+#include "array/chunk_store.hpp"
+
+#include <mutex>
+#include <string>
+
+#include "mlarray/error.hpp"
+
+namespace mlarray::array {
+
+ChunkStore::ChunkStore(std::int64_t chunk_count)
+    : index_(static_cast<std::size_t>(chunk_count)) {}
+
+ChunkStore::ChunkStore(std::shared_ptr<io::ByteSource> source, std::uint64_t header_len,
+                       std::vector<frame::IndexEntry> index)
+    : source_(std::move(source)), header_len_(header_len), index_(std::move(index)) {}
+
+ChunkRef ChunkStore::locate(std::int64_t number) const {
+  if (!in_memory_.empty()) {
+    if (const auto it = in_memory_.find(number); it != in_memory_.end()) {
+      return {codec::Special::none, {*it->second, it->second}};
+    }
+  }
+  const frame::IndexEntry entry = index_[static_cast<std::size_t>(number)];
+  if (entry.is_special()) return {static_cast<codec::Special>(entry.special()), {}};
+  const std::string what = "chunk " + std::to_string(number);
+  const std::uint64_t at = header_len_ + entry.offset();
+  // A chunk that this process appended lies past what was mapped when the file was opened.
+  if (at + codec::kChunkHeaderBytes > source_->size()) source_->refresh();
+  const io::Bytes header = source_->get({at, codec::kChunkHeaderBytes});
+  const auto length = static_cast<std::uint64_t>(codec::chunk_length(header.data, what));
+  if (length > source_->size() - at) source_->refresh();
+  return {codec::Special::none, source_->get({at, length})};
+}
+
+ChunkRef ChunkStore::get(std::int64_t number) const {
+  const std::shared_lock lock(mutex_);
+  return locate(number);
+}
+
+std::vector<ChunkRef> ChunkStore::get(std::span<const std::int64_t> numbers) const {
+  std::vector<ChunkRef> out;
+  out.reserve(numbers.size());
+  const std::shared_lock lock(mutex_);
+  for (const std::int64_t number : numbers) out.push_back(locate(number));
+  return out;
+}
+
+void ChunkStore::replace(std::int64_t number, frame::IndexEntry entry) {
+  const std::unique_lock lock(mutex_);
+  index_[static_cast<std::size_t>(number)] = entry;
+  in_memory_.erase(number);
+}
+
+void ChunkStore::replace(std::int64_t number, MemoryChunk chunk) {
+  const std::unique_lock lock(mutex_);
+  in_memory_[number] = std::move(chunk);
+}
+
+std::vector<frame::IndexEntry> ChunkStore::index() const {
+  const std::shared_lock lock(mutex_);
+  return index_;
+}
+
+std::int64_t ChunkStore::size() const {
+  const std::shared_lock lock(mutex_);
+  return static_cast<std::int64_t>(index_.size());
+}
+
+std::int64_t ChunkStore::stored_bytes() const {
+  const std::shared_lock lock(mutex_);
+  std::int64_t total = 0;
+  for (std::size_t i = 0; i < index_.size(); ++i) {
+    total += static_cast<std::int64_t>(locate(static_cast<std::int64_t>(i)).bytes.data.size());
+  }
+  return total;
+}
+
+}  // namespace mlarray::array

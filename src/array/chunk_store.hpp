@@ -1,0 +1,61 @@
+// Where the chunks of one array are: in a byte source, or replaced in memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <shared_mutex>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "codec/chunk.hpp"
+#include "frame/frame.hpp"
+#include "io/byte_source.hpp"
+
+namespace mlarray::array {
+
+// One chunk, ready to be decoded. Either special, or the bytes of a Blosc2 chunk.
+struct ChunkRef {
+  codec::Special special = codec::Special::zeros;
+  io::Bytes bytes;
+};
+
+// A replacement for a chunk that lives in memory only.
+using MemoryChunk = std::shared_ptr<const std::vector<std::byte>>;
+
+// Thread safe: readers take references under a shared lock and decode without it; a chunk
+// that is replaced meanwhile stays valid for those who hold it.
+class ChunkStore {
+ public:
+  // All chunks special (zeros), in memory.
+  explicit ChunkStore(std::int64_t chunk_count);
+  // The chunks of a frame; header_len is what the offsets count from.
+  ChunkStore(std::shared_ptr<io::ByteSource> source, std::uint64_t header_len,
+             std::vector<frame::IndexEntry> index);
+
+  // Errors: corruption (a chunk that leaves the file), io.
+  ChunkRef get(std::int64_t number) const;
+  // The same for several chunks under one lock.
+  std::vector<ChunkRef> get(std::span<const std::int64_t> numbers) const;
+
+  void replace(std::int64_t number, frame::IndexEntry entry);
+  void replace(std::int64_t number, MemoryChunk chunk);
+
+  // Entries for writing an index. Precondition: no chunk was replaced in memory.
+  std::vector<frame::IndexEntry> index() const;
+  std::int64_t size() const;
+  // Stored bytes of all chunks, reading every chunk's header.
+  std::int64_t stored_bytes() const;
+
+ private:
+  ChunkRef locate(std::int64_t number) const;  // under the lock
+
+  mutable std::shared_mutex mutex_;
+  std::shared_ptr<io::ByteSource> source_;
+  std::uint64_t header_len_ = 0;
+  std::vector<frame::IndexEntry> index_;
+  std::unordered_map<std::int64_t, MemoryChunk> in_memory_;
+};
+
+}  // namespace mlarray::array

@@ -1,0 +1,40 @@
+// The write path: chunks are gathered and compressed on all threads, and handed over in order.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "array/geometry.hpp"
+#include "mlarray/array.hpp"
+#include "mlarray/options.hpp"
+
+namespace mlarray::array {
+
+struct EncodedChunk {
+  std::int64_t number = 0;
+  std::vector<std::byte> bytes;          // empty: all zeros
+  std::vector<std::uint32_t> checksums;  // one per block; empty: all zeros
+};
+
+// Fills one padded chunk, block by block. Called on any thread; the buffer's content is
+// undefined at first.
+using FillChunk = std::function<void(std::int64_t number, std::span<std::byte> chunk)>;
+// Takes the chunks one at a time, in the order of `numbers`.
+using TakeChunk = std::function<void(EncodedChunk&& chunk)>;
+
+void encode_chunks(std::span<const std::int64_t> numbers, const Geometry& geometry,
+                   const CodecParams& codec, int threads, const FillChunk& fill,
+                   const TakeChunk& take);
+
+// Copies the voxels of `part` (array coordinates, inside the chunk) from `voxels`, whose first
+// element is the voxel `origin`, into a padded chunk. Other voxels are left as they are.
+void gather(const Geometry& geometry, std::int64_t number, const Box& part,
+            const ConstArrayView& voxels, const Shape& origin, std::span<std::byte> chunk);
+
+// True if `part` and the chunk's own voxels fill the padded chunk completely.
+bool fills_padding(const Geometry& geometry, const Box& part);
+
+}  // namespace mlarray::array

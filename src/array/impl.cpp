@@ -1,0 +1,216 @@
+#include "array/impl.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "array/encode_chunks.hpp"
+#include "array/read_box.hpp"
+#include "mlarray/error.hpp"
+#include "parallel/thread_pool.hpp"
+
+namespace mlarray {
+namespace {
+
+// A file is rewritten on close when its dead space passes both. Rewriting costs about one copy
+// of the live bytes, so at one half it is paid for by the edits that made the space dead.
+constexpr double kMaxDeadShare = 0.5;
+constexpr std::int64_t kMinDeadBytes = std::int64_t{1} << 20;
+
+}  // namespace
+
+Array::Impl::~Impl() {
+  const parallel::OperationGuard guard;
+  try {
+    close();
+  } catch (...) {
+    // A destructor has nobody to tell; close() is there for those who want to know.
+  }
+}
+
+std::shared_ptr<const Content> Array::Impl::content() const {
+  const std::lock_guard lock(content_mutex_);
+  return content_;
+}
+
+std::shared_ptr<const Content> Array::Impl::open_content() const {
+  if (closed) {
+    throw Error(ErrorKind::invalid_use,
+                "'" + (path.empty() ? "the array" : path) + "' is closed: open it again");
+  }
+  return content();
+}
+
+void Array::Impl::set_content(std::shared_ptr<const Content> content) {
+  const std::lock_guard lock(content_mutex_);
+  content_ = std::move(content);
+}
+
+void Array::Impl::check_writable() const {
+  if (mode == Mode::read) {
+    throw Error(ErrorKind::invalid_value,
+                "'" + path + "' is open for reading (mode 'r'): open it with 'r+' to edit the "
+                "file, or with 'c' to edit a copy in memory");
+  }
+  if (detached) {
+    throw Error(ErrorKind::invalid_use,
+                "'" + path + "' was opened for writing again or replaced in this process; its "
+                "older handle is only for reading now: use the newer one");
+  }
+  if (mode == Mode::read_write && generation != parallel::process_generation()) {
+    throw Error(ErrorKind::invalid_use,
+                "'" + path + "' was opened for writing by the parent of this process: open it "
+                "in the process that writes it");
+  }
+}
+
+void Array::Impl::write(const Box& box, const ConstArrayView& voxels, int call_threads) {
+  const std::lock_guard lock(write_mutex);
+  const auto content = open_content();
+  check_writable();
+  if (box.empty()) return;
+  const array::Geometry& geometry = content->geometry;
+  const Box cells = array::Geometry::cells(box, geometry.chunk());
+  const Shape grid = cells.shape();
+  std::vector<std::int64_t> numbers(static_cast<std::size_t>(element_count(grid)));
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    Shape position = array::Geometry::unravel(static_cast<std::int64_t>(i), grid);
+    for (std::size_t a = 0; a < position.size(); ++a) position[a] += cells.start[a];
+    numbers[i] = array::Geometry::ravel(position, geometry.chunk_grid());
+  }
+  array::ChunkStore& store = *content->store;
+  const auto fill = [&](std::int64_t number, std::span<std::byte> chunk) {
+    const Box whole = geometry.chunk_box(number);
+    const Box part = array::intersect(whole, box);
+    if (part.start == whole.start && part.stop == whole.stop) {
+      if (!array::fills_padding(geometry, part)) {
+        std::fill(chunk.begin(), chunk.end(), std::byte{0});
+      }
+    } else {
+      array::read_chunk(store, geometry, number, chunk);
+    }
+    array::gather(geometry, number, part, voxels, box.start, chunk);
+  };
+  const auto take = [&](array::EncodedChunk&& chunk) {
+    if (writer) {
+      store.replace(chunk.number,
+                    writer->append(chunk.number, chunk.bytes, chunk.checksums));
+    } else if (chunk.bytes.empty()) {
+      store.replace(chunk.number, frame::IndexEntry());
+    } else {
+      store.replace(chunk.number, std::make_shared<const std::vector<std::byte>>(
+                                      std::move(chunk.bytes)));
+    }
+  };
+  array::encode_chunks(numbers, geometry, write_codec, call_threads > 0 ? call_threads : threads,
+                       fill, take);
+  if (writer && writer->due(budget)) commit(false);
+}
+
+void Array::Impl::commit(bool durable) {
+  const auto content = this->content();
+  writer->commit(content->store->index(), layers.all(), durable);
+  layers_dirty = false;
+  committed_bytes = writer->committed_bytes();
+}
+
+void Array::Impl::flush(bool durable) {
+  const std::lock_guard lock(write_mutex);
+  if (!writer || generation != parallel::process_generation()) return;
+  if (writer->dirty() || layers_dirty || durable) commit(durable);
+}
+
+void Array::Impl::close() {
+  const std::lock_guard lock(write_mutex);
+  if (closed) return;
+  flush(false);
+  if (writer && writer->ever_committed() && generation == parallel::process_generation()) {
+    try {
+      compact();
+    } catch (const Error&) {
+      // The edits are committed; a file with dead space is whole.
+    }
+  }
+  writer.reset();
+  closed = true;
+  if (const auto old = content()) {
+    auto rest = std::make_shared<Content>(*old);
+    rest->store.reset();
+    set_content(std::move(rest));
+  }
+  layers = {};
+}
+
+void Array::Impl::detach() {
+  const std::lock_guard lock(write_mutex);
+  flush(false);
+  writer.reset();
+  detached = true;
+}
+
+void Array::Impl::after_fork() noexcept {
+  // No other thread was inside an operation when the process forked, so nothing is locked.
+  if (writer) writer->abandon();
+}
+
+void Array::Impl::adopt(io::WritableFile file, std::shared_ptr<io::ByteSource> source,
+                        frame::State state) {
+  auto content = std::make_shared<Content>(array::content_of(state, source));
+  const array::Geometry& geometry = content->geometry;
+  std::optional<array::Checksums> sums;
+  // Sums of a state that another writer changed say nothing about its chunks.
+  if (state.seal == Seal::valid) {
+    for (const frame::VlMetalayer& layer : state.vlmeta) {
+      if (layer.name == array::kChecksumLayer) {
+        sums = array::Checksums::parse(layer.chunk.data, geometry.chunk_count(),
+                                       geometry.block_count());
+      }
+    }
+  }
+  if (!sums) sums.emplace(geometry.chunk_count(), geometry.block_count());
+  const std::lock_guard lock(write_mutex);
+  layers = StoredLayers(std::move(state.vlmeta));
+  layers_dirty = false;
+  committed_bytes = state.header.frame_len;
+  write_codec = content->codec;
+  writer = std::make_unique<array::Writer>(std::move(file), std::move(state.header),
+                                           std::move(state.header_bytes), *std::move(sums));
+  generation = parallel::process_generation();
+  set_content(std::move(content));
+}
+
+void Array::Impl::compact() {
+  const auto content = this->content();
+  const array::Geometry& geometry = content->geometry;
+  const std::int64_t total = static_cast<std::int64_t>(writer->committed_bytes());
+  const std::int64_t live = content->store->stored_bytes();
+  const std::int64_t tail = total - writer->index_position();
+  const std::int64_t dead =
+      total - live - tail - static_cast<std::int64_t>(writer->header_len());
+  if (dead < kMinDeadBytes ||
+      static_cast<double>(dead) < kMaxDeadShare * static_cast<double>(total)) {
+    return;
+  }
+  if (io::file_id(file_path) != writer->id()) return;  // replaced by somebody else meanwhile
+  io::AtomicFile out(file_path, true);
+  std::vector<std::byte> header_bytes = writer->header_bytes();
+  frame::Header header = writer->header();
+  out.append(header_bytes);
+  std::vector<frame::IndexEntry> index = content->store->index();
+  for (std::int64_t number = 0; number < geometry.chunk_count(); ++number) {
+    frame::IndexEntry& entry = index[static_cast<std::size_t>(number)];
+    if (entry.is_special()) continue;
+    entry = frame::IndexEntry::at(out.position() - header.header_len);
+    out.append(content->store->get(number).bytes.data);
+  }
+  std::vector<frame::VlMetalayer> vlmeta = layers.all();
+  const std::vector<std::byte> sums = writer->checksums().build();
+  if (!sums.empty()) {
+    vlmeta.push_back({std::string(array::kChecksumLayer), {sums, nullptr}});
+  }
+  out.append(frame::build_tail(header, header_bytes, out.position(), index, vlmeta));
+  out.write_at(0, header_bytes);
+  out.publish(false);
+  committed_bytes = header.frame_len;
+}
+
+}  // namespace mlarray

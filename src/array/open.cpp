@@ -1,0 +1,125 @@
+// Opening and creating.
+#include <cstring>
+
+#include "array/encode_chunks.hpp"
+#include "array/impl.hpp"
+#include "array/save.hpp"
+#include "codec/encoder.hpp"
+#include "mlarray/error.hpp"
+#include "parallel/thread_pool.hpp"
+
+namespace mlarray {
+namespace {
+
+std::unique_ptr<io::ByteSource> open_source(const std::filesystem::path& path, Access access) {
+  return access == Access::mapped ? io::open_mapped(path) : io::open_buffered(path);
+}
+
+std::shared_ptr<Array::Impl> new_impl(const std::filesystem::path& path, Mode mode, int threads) {
+  auto impl = std::make_shared<Array::Impl>();
+  impl->path = path.string();
+  std::error_code ignored;
+  impl->file_path = std::filesystem::weakly_canonical(path, ignored).string();
+  if (ignored) impl->file_path = impl->path;
+  impl->mode = mode;
+  impl->threads = threads;
+  return impl;
+}
+
+// A state for reading: nothing of it can reach the file.
+void read_from(Array::Impl& impl, std::shared_ptr<io::ByteSource> source) {
+  frame::State state = frame::read_state(*source);
+  auto content = std::make_shared<Content>(array::content_of(state, std::move(source)));
+  impl.committed_bytes = state.header.frame_len;
+  impl.write_codec = content->codec;
+  impl.layers = StoredLayers(std::move(state.vlmeta));
+  impl.set_content(std::move(content));
+}
+
+void commit_own_writer(const std::filesystem::path& path) {
+  if (const auto writer = array::WriterRegistry::instance().find(path)) writer->flush(false);
+}
+
+}  // namespace
+
+Array::Array(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Array Array::open(const std::filesystem::path& path, const OpenOptions& options) {
+  const parallel::OperationGuard guard;
+  auto impl = new_impl(path, options.mode, options.threads);
+  if (options.mode != Mode::read_write) {
+    commit_own_writer(path);
+    read_from(*impl, open_source(path, options.access));
+    return Array(std::move(impl));
+  }
+  array::WriterRegistry& registry = array::WriterRegistry::instance();
+  registry.supersede(path);
+  io::WritableFile file = io::WritableFile::open(path);
+  std::shared_ptr<io::ByteSource> source = open_source(path, options.access);
+  frame::State state = frame::read_state(*source);
+  // What a writer that was killed left behind its last commit.
+  if (file.size() > state.header.frame_len) file.truncate(state.header.frame_len);
+  impl->adopt(std::move(file), std::move(source), std::move(state));
+  registry.add(impl);
+  return Array(std::move(impl));
+}
+
+Array Array::load(const std::filesystem::path& path, const OpenOptions& options) {
+  const parallel::OperationGuard guard;
+  commit_own_writer(path);
+  std::vector<std::byte> bytes;
+  {
+    const std::unique_ptr<io::ByteSource> source = open_source(path, options.access);
+    const frame::State state = frame::read_state(*source);
+    const io::Bytes whole = source->get({0, state.header.frame_len});
+    bytes.assign(whole.data.begin(), whole.data.end());
+    // The header that was checked, in case another process committed meanwhile.
+    std::memcpy(bytes.data(), state.header_bytes.data(), state.header_bytes.size());
+  }
+  auto impl = std::make_shared<Impl>();
+  impl->mode = Mode::copy_on_write;
+  impl->threads = options.threads;
+  read_from(*impl, io::from_memory(std::move(bytes), path.string()));
+  return Array(std::move(impl));
+}
+
+Array Array::create(const std::filesystem::path& path, const Shape& shape, const DType& dtype,
+                    const Metadata& metadata, const SaveOptions& options) {
+  const parallel::OperationGuard guard;
+  array::NewFile file(shape, dtype, metadata, options);
+  array::WriterRegistry& registry = array::WriterRegistry::instance();
+  registry.supersede(path);
+  io::AtomicFile out(path);
+  file.begin(out);
+  file.finish(out);
+  auto impl = new_impl(path, Mode::read_write, options.threads);
+  io::WritableFile written = out.publish(options.durable);
+  std::shared_ptr<io::ByteSource> source = io::open_mapped(path);
+  frame::State state = frame::read_state(*source);
+  impl->adopt(std::move(written), std::move(source), std::move(state));
+  registry.add(impl);
+  return Array(std::move(impl));
+}
+
+Array Array::in_memory(const Shape& shape, const DType& dtype,
+                       const std::optional<ConstArrayView>& voxels, const Metadata& metadata,
+                       const SaveOptions& options) {
+  const parallel::OperationGuard guard;
+  array::NewFile file(shape, dtype, metadata, options);
+  auto impl = std::make_shared<Impl>();
+  impl->mode = Mode::copy_on_write;
+  impl->threads = options.threads;
+  impl->write_codec = file.codec();
+  if (options.store_metadata) impl->layers.set(kMetadataLayer, file.metadata_layer());
+  auto content = std::make_shared<Content>();
+  content->geometry = file.geometry();
+  content->dtype = dtype;
+  content->codec = file.codec();
+  content->store = std::make_shared<array::ChunkStore>(file.geometry().chunk_count());
+  impl->set_content(std::move(content));
+  Array out(std::move(impl));
+  if (voxels) out.write({Shape(shape.size(), 0), shape}, *voxels);
+  return out;
+}
+
+}  // namespace mlarray

@@ -1,0 +1,218 @@
+#include "array/read_box.hpp"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "array/strided.hpp"
+#include "mlarray/error.hpp"
+#include "codec/decoder.hpp"
+#include "parallel/thread_pool.hpp"
+
+namespace mlarray::array {
+namespace {
+
+// What a thread keeps between blocks and between calls. Blocks are tens of kilobytes, so this
+// stays small and in cache; a rare giant buffer is given back after use.
+class Worker {
+ public:
+  static Worker& mine() {
+    static thread_local Worker worker;
+    return worker;
+  }
+  std::span<std::byte> scratch(std::size_t size) {
+    if (scratch_.size() < size) scratch_.resize(size);
+    return std::span(scratch_).first(size);
+  }
+  void trim() {
+    constexpr std::size_t kKeep = std::size_t{4} << 20;
+    if (scratch_.size() > kKeep) std::vector<std::byte>().swap(scratch_);
+  }
+  codec::Decoder decoder;
+
+ private:
+  std::vector<std::byte> scratch_;
+};
+
+struct ChunkTask {
+  std::int64_t number = 0;
+  ChunkRef ref;
+  codec::ChunkHeader header;
+  Box box;     // the voxels wanted of this chunk, counted from the chunk's corner
+  Shape base;  // where that box starts in the caller's box
+  Box blocks;  // the blocks that box touches
+  Shape block_grid;
+  std::size_t first_unit = 0;
+  std::size_t units = 0;  // blocks to decode one by one, or 1 for the chunk as a whole
+  bool whole = false;
+};
+
+std::int64_t chunk_typesize(std::int64_t itemsize) { return itemsize > 255 ? 1 : itemsize; }
+
+std::string chunk_name(std::int64_t number) { return "chunk " + std::to_string(number); }
+
+codec::ChunkHeader checked_header(const ChunkRef& ref, const Geometry& geometry,
+                                  std::int64_t number) {
+  if (ref.special != codec::Special::none) return {};
+  const std::string name = chunk_name(number);
+  return codec::parse_chunk(ref.bytes.data, {.nbytes = geometry.chunk_bytes(),
+                                             .blocksize = geometry.block_bytes(),
+                                             .typesize = chunk_typesize(geometry.itemsize()),
+                                             .what = name});
+}
+
+// The repeated element of a chunk that holds one value.
+std::span<const std::byte> repeated_item(const ChunkTask& task, const Geometry& geometry) {
+  if (task.header.special != codec::Special::value) return {};
+  const auto size = static_cast<std::size_t>(geometry.itemsize());
+  const std::span<const std::byte> bytes = task.ref.bytes.data;
+  if (bytes.size() - codec::kChunkHeaderBytes < size) {
+    throw Error(ErrorKind::corruption,
+                chunk_name(task.number) + " repeats a value of " + std::to_string(size) +
+                    " bytes but has " + std::to_string(bytes.size()) + " bytes in all");
+  }
+  return bytes.subspan(codec::kChunkHeaderBytes, size);
+}
+
+codec::Special special_of(const ChunkTask& task) {
+  return task.ref.special != codec::Special::none ? task.ref.special : task.header.special;
+}
+
+void copy_block_part(const ChunkTask& task, const Geometry& geometry, const Shape& block,
+                     const std::byte* voxels, const ArrayView& out) {
+  const std::size_t ndim = geometry.ndim();
+  const std::vector<std::int64_t> strides =
+      c_strides(geometry.block(), geometry.itemsize());
+  Shape shape(ndim);
+  std::byte* target = out.data;
+  const std::byte* source = voxels;
+  for (std::size_t i = 0; i < ndim; ++i) {
+    const std::int64_t corner = block[i] * geometry.block()[i];
+    const std::int64_t start = std::max(corner, task.box.start[i]);
+    const std::int64_t stop = std::min(corner + geometry.block()[i], task.box.stop[i]);
+    shape[i] = stop - start;
+    source += (start - corner) * strides[i];
+    target += (task.base[i] + start - task.box.start[i]) * out.strides[i];
+  }
+  copy_box(target, out.strides, source, strides, shape, geometry.itemsize());
+}
+
+void fill_part(const ChunkTask& task, const Geometry& geometry, const ArrayView& out,
+               Worker& worker) {
+  // One block of the value, scattered as often as needed.
+  const auto bytes = static_cast<std::size_t>(geometry.block_bytes());
+  const std::span<std::byte> scratch = worker.scratch(bytes);
+  codec::fill_special(special_of(task), repeated_item(task, geometry), geometry.itemsize(),
+                      scratch);
+  const std::int64_t count = element_count(task.block_grid);
+  for (std::int64_t i = 0; i < count; ++i) {
+    Shape block = Geometry::unravel(i, task.block_grid);
+    for (std::size_t a = 0; a < block.size(); ++a) block[a] += task.blocks.start[a];
+    copy_block_part(task, geometry, block, scratch.data(), out);
+  }
+}
+
+void run_whole(const ChunkTask& task, const Geometry& geometry, const ArrayView& out,
+               Worker& worker) {
+  if (special_of(task) != codec::Special::none) return fill_part(task, geometry, out, worker);
+  const auto bytes = static_cast<std::size_t>(geometry.chunk_bytes());
+  const std::span<std::byte> scratch = worker.scratch(bytes);
+  worker.decoder.decode_chunk(task.ref.bytes.data, task.header, scratch,
+                              chunk_name(task.number));
+  const std::int64_t count = element_count(task.block_grid);
+  for (std::int64_t i = 0; i < count; ++i) {
+    Shape block = Geometry::unravel(i, task.block_grid);
+    for (std::size_t a = 0; a < block.size(); ++a) block[a] += task.blocks.start[a];
+    const std::int64_t number = Geometry::ravel(block, geometry.block_grid());
+    copy_block_part(task, geometry, block, scratch.data() + number * geometry.block_bytes(),
+                    out);
+  }
+}
+
+void run_block(const ChunkTask& task, const Geometry& geometry, std::size_t unit,
+               const ArrayView& out, Worker& worker) {
+  Shape block = Geometry::unravel(static_cast<std::int64_t>(unit), task.block_grid);
+  for (std::size_t a = 0; a < block.size(); ++a) block[a] += task.blocks.start[a];
+  const auto number =
+      static_cast<std::int32_t>(Geometry::ravel(block, geometry.block_grid()));
+  const std::span<std::byte> scratch =
+      worker.scratch(static_cast<std::size_t>(geometry.block_bytes()));
+  worker.decoder.decode_block(task.ref.bytes.data, task.header, number, scratch,
+                              chunk_name(task.number));
+  copy_block_part(task, geometry, block, scratch.data(), out);
+}
+
+std::vector<ChunkTask> plan(const ChunkStore& store, const Geometry& geometry, const Box& box) {
+  const Box cells = Geometry::cells(box, geometry.chunk());
+  const Shape grid = cells.shape();
+  const std::int64_t count = element_count(grid);
+  std::vector<ChunkTask> tasks(static_cast<std::size_t>(count));
+  std::vector<std::int64_t> numbers;
+  for (std::int64_t i = 0; i < count; ++i) {
+    ChunkTask& task = tasks[static_cast<std::size_t>(i)];
+    Shape position = Geometry::unravel(i, grid);
+    for (std::size_t a = 0; a < position.size(); ++a) {
+      position[a] += cells.start[a];
+      const std::int64_t corner = position[a] * geometry.chunk()[a];
+      const std::int64_t start = std::max(box.start[a], corner);
+      const std::int64_t stop = std::min(box.stop[a], corner + geometry.chunk()[a]);
+      task.box.start.push_back(start - corner);
+      task.box.stop.push_back(stop - corner);
+      task.base.push_back(start - box.start[a]);
+    }
+    task.number = Geometry::ravel(position, geometry.chunk_grid());
+    task.blocks = Geometry::cells(task.box, geometry.block());
+    task.block_grid = task.blocks.shape();
+    numbers.push_back(task.number);
+  }
+  std::vector<ChunkRef> refs = store.get(numbers);
+  std::size_t units = 0;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    ChunkTask& task = tasks[i];
+    task.ref = std::move(refs[i]);
+    task.header = checked_header(task.ref, geometry, task.number);
+    task.whole = special_of(task) != codec::Special::none || task.header.whole_only();
+    task.first_unit = units;
+    task.units = task.whole ? 1 : static_cast<std::size_t>(element_count(task.block_grid));
+    units += task.units;
+  }
+  return tasks;
+}
+
+}  // namespace
+
+void read_box(const ChunkStore& store, const Geometry& geometry, const Box& box,
+              const ArrayView& out, int threads) {
+  if (box.empty()) return;
+  const std::vector<ChunkTask> tasks = plan(store, geometry, box);
+  const std::size_t units = tasks.back().first_unit + tasks.back().units;
+  parallel::parallel_for(units, threads, [&](std::size_t unit, int) {
+    const auto it = std::upper_bound(
+        tasks.begin(), tasks.end(), unit,
+        [](std::size_t u, const ChunkTask& task) { return u < task.first_unit; });
+    const ChunkTask& task = *(it - 1);
+    Worker& worker = Worker::mine();
+    if (task.whole) {
+      run_whole(task, geometry, out, worker);
+    } else {
+      run_block(task, geometry, unit - task.first_unit, out, worker);
+    }
+    worker.trim();
+  });
+}
+
+void read_chunk(const ChunkStore& store, const Geometry& geometry, std::int64_t number,
+                std::span<std::byte> out) {
+  ChunkTask task;
+  task.number = number;
+  task.ref = store.get(number);
+  task.header = checked_header(task.ref, geometry, number);
+  if (const codec::Special special = special_of(task); special != codec::Special::none) {
+    codec::fill_special(special, repeated_item(task, geometry), geometry.itemsize(), out);
+    return;
+  }
+  Worker& worker = Worker::mine();
+  worker.decoder.decode_chunk(task.ref.bytes.data, task.header, out, chunk_name(number));
+}
+
+}  // namespace mlarray::array

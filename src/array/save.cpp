@@ -1,0 +1,175 @@
+#include "array/save.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "array/impl.hpp"
+#include "array/read_box.hpp"
+#include "codec/encoder.hpp"
+#include "mlarray/error.hpp"
+#include "parallel/thread_pool.hpp"
+
+namespace mlarray {
+namespace array {
+namespace {
+
+bool is_float(const DType& dtype) { return dtype.kind() == 'f' || dtype.kind() == 'c'; }
+
+void check_shape(const Shape& shape, const DType& dtype) {
+  if (shape.size() > static_cast<std::size_t>(kMaxDims)) {
+    throw Error(ErrorKind::unsupported, "an array of " + std::to_string(shape.size()) +
+                                            " axes; the format holds at most " +
+                                            std::to_string(kMaxDims));
+  }
+  if (dtype.itemsize() < 1) {
+    throw Error(ErrorKind::unsupported,
+                "elements of type " + dtype.text() + " have no bytes to store");
+  }
+  element_count(shape);
+}
+
+}  // namespace
+
+NewFile::NewFile(const Shape& shape, const DType& dtype, const Metadata& metadata,
+                 const SaveOptions& options)
+    : store_metadata_(options.store_metadata) {
+  check_shape(shape, dtype);
+  const Layout layout = choose_layout(shape, dtype.itemsize(), options.layout);
+  geometry_ = Geometry(shape, layout.chunk, layout.block, dtype.itemsize());
+  codec_ = options.codec ? *options.codec
+                         : codec::default_params(dtype.itemsize(), is_float(dtype));
+  codec::check_params(codec_);
+  if (store_metadata_) {
+    metadata_layer_ = build_metadata_layer(metadata, geometry_, layout, codec_,
+                                           options.metadata_encoding);
+  }
+  header_ = new_header(geometry_, dtype, codec_, header_bytes_);
+  index_.resize(static_cast<std::size_t>(geometry_.chunk_count()));
+  checksums_ = Checksums(geometry_.chunk_count(), geometry_.block_count());
+}
+
+void NewFile::begin(io::AtomicFile& out) { out.append(header_bytes_); }
+
+void NewFile::add_chunks(io::AtomicFile& out, int threads, const FillChunk& fill) {
+  std::vector<std::int64_t> numbers(index_.size());
+  std::iota(numbers.begin(), numbers.end(), std::int64_t{0});
+  encode_chunks(numbers, geometry_, codec_, threads, fill, [&](EncodedChunk&& chunk) {
+    if (chunk.bytes.empty()) return;
+    index_[static_cast<std::size_t>(chunk.number)] =
+        frame::IndexEntry::at(out.position() - header_.header_len);
+    checksums_.set(chunk.number, chunk.checksums);
+    out.append(chunk.bytes);
+  });
+}
+
+void NewFile::finish(io::AtomicFile& out) {
+  std::vector<frame::VlMetalayer> vlmeta = std::move(carried_);
+  if (store_metadata_) {
+    vlmeta.push_back({std::string(kMetadataLayer), {metadata_layer_, nullptr}});
+  }
+  const std::vector<std::byte> sums = checksums_.build();
+  if (!sums.empty()) vlmeta.push_back({std::string(kChecksumLayer), {sums, nullptr}});
+  out.append(frame::build_tail(header_, header_bytes_, out.position(), index_, vlmeta));
+  out.write_at(0, header_bytes_);
+}
+
+}  // namespace array
+
+namespace {
+
+void check_view(const ConstArrayView& view) {
+  if (view.strides.size() != view.shape.size()) {
+    throw Error(ErrorKind::invalid_value,
+                "an array view of shape " + to_string(view.shape) + " needs one stride per "
+                "axis, not " + std::to_string(view.strides.size()));
+  }
+}
+
+}  // namespace
+
+void Array::save_voxels(const std::filesystem::path& path, const ConstArrayView& voxels,
+                        const DType& dtype, const Metadata& metadata,
+                        const SaveOptions& options) {
+  const parallel::OperationGuard guard;
+  check_view(voxels);
+  array::NewFile file(voxels.shape, dtype, metadata, options);
+  array::WriterRegistry::instance().supersede(path);
+  io::AtomicFile out(path);
+  file.begin(out);
+  const array::Geometry& geometry = file.geometry();
+  const Shape origin(voxels.shape.size(), 0);
+  file.add_chunks(out, options.threads, [&](std::int64_t number, std::span<std::byte> chunk) {
+    const Box part = geometry.chunk_box(number);
+    if (!array::fills_padding(geometry, part)) {
+      std::fill(chunk.begin(), chunk.end(), std::byte{0});
+    }
+    array::gather(geometry, number, part, voxels, origin, chunk);
+  });
+  file.finish(out);
+  out.publish(options.durable);
+}
+
+void Array::save(const std::filesystem::path& path, const SaveOptions& options,
+                 const std::optional<Metadata>& metadata) const {
+  const parallel::OperationGuard guard;
+  const auto content = impl_->open_content();
+  const array::Geometry& source = content->geometry;
+
+  // One's own metadata that cannot be read is carried over as it is.
+  std::optional<Metadata> readable = metadata;
+  StoredLayers layers;
+  {
+    const std::lock_guard lock(impl_->write_mutex);
+    layers = impl_->layers;
+  }
+  bool keep_stored = false;
+  if (!readable) {
+    try {
+      readable = layers.metadata();
+    } catch (const Error&) {
+      keep_stored = true;
+    }
+  }
+  array::NewFile file(source.shape(), content->dtype, readable.value_or(Metadata{}), options);
+  std::vector<frame::VlMetalayer> others;
+  for (const frame::VlMetalayer& layer : layers.all()) {
+    if (layer.name != kMetadataLayer) {
+      others.push_back(layer);
+    } else if (keep_stored) {
+      file.keep_metadata_layer({layer.chunk.data.begin(), layer.chunk.data.end()});
+    }
+  }
+  if (options.store_metadata) file.carry(std::move(others));
+
+  array::WriterRegistry& registry = array::WriterRegistry::instance();
+  const bool own_file = registry.find(path) == impl_;
+  if (!own_file) registry.supersede(path);
+  io::AtomicFile out(path, own_file);
+  file.begin(out);
+  const array::Geometry& geometry = file.geometry();
+  file.add_chunks(out, options.threads, [&](std::int64_t number, std::span<std::byte> chunk) {
+    const Box part = geometry.chunk_box(number);
+    std::vector<std::byte> voxels(
+        static_cast<std::size_t>(element_count(part.shape()) * geometry.itemsize()));
+    const Shape shape = part.shape();
+    const auto strides = array::c_strides(shape, geometry.itemsize());
+    array::read_box(*content->store, source, part, {voxels.data(), shape, strides}, 1);
+    if (!array::fills_padding(geometry, part)) {
+      std::fill(chunk.begin(), chunk.end(), std::byte{0});
+    }
+    array::gather(geometry, number, part, {voxels.data(), shape, strides}, part.start, chunk);
+  });
+  file.finish(out);
+  if (!own_file) {
+    out.publish(options.durable);
+    return;
+  }
+  // Saved over the file it is open on: from here on, edits go to the new file.
+  const std::lock_guard lock(impl_->write_mutex);
+  io::WritableFile written = out.publish(options.durable);
+  std::shared_ptr<io::ByteSource> mapped = io::open_mapped(path);
+  frame::State state = frame::read_state(*mapped);
+  impl_->adopt(std::move(written), std::move(mapped), std::move(state));
+}
+
+}  // namespace mlarray
