@@ -1,0 +1,62 @@
+// DType::parse is in src/encoding/dtype.cpp: it needs the reader of Python literals.
+#include "mlarray/types.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "mlarray/error.hpp"
+
+namespace mlarray {
+
+Shape Box::shape() const {
+  Shape lengths(std::min(start.size(), stop.size()));
+  for (std::size_t axis = 0; axis < lengths.size(); ++axis) {
+    if (stop[axis] <= start[axis]) continue;
+    // Unsigned: the distance between two 64-bit positions can exceed 2^63 - 1.
+    const auto distance =
+        static_cast<std::uint64_t>(stop[axis]) - static_cast<std::uint64_t>(start[axis]);
+    constexpr auto kLargest = std::numeric_limits<std::int64_t>::max();
+    lengths[axis] =
+        distance > std::uint64_t{kLargest} ? kLargest : static_cast<std::int64_t>(distance);
+  }
+  return lengths;
+}
+
+bool Box::empty() const {
+  for (std::size_t axis = 0; axis < std::min(start.size(), stop.size()); ++axis) {
+    if (stop[axis] <= start[axis]) return true;
+  }
+  return false;
+}
+
+std::int64_t element_count(const Shape& shape) {
+  bool has_zero = false;
+  for (const std::int64_t length : shape) {
+    if (length < 0) {
+      throw Error(ErrorKind::invalid_value,
+                  "shape " + to_string(shape) + " has a negative length: lengths must be >= 0");
+    }
+    has_zero = has_zero || length == 0;
+  }
+  if (has_zero) return 0;
+  std::int64_t count = 1;
+  for (const std::int64_t length : shape) {
+    if (count > std::numeric_limits<std::int64_t>::max() / length) {
+      throw Error(ErrorKind::unsupported,
+                  "shape " + to_string(shape) + " has more than 2^63 - 1 elements");
+    }
+    count *= length;
+  }
+  return count;
+}
+
+std::string to_string(const Shape& shape) {
+  std::string out = "(";
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    if (axis > 0) out += ", ";
+    out += std::to_string(shape[axis]);
+  }
+  return out + (shape.size() == 1 ? ",)" : ")");
+}
+
+}  // namespace mlarray

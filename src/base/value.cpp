@@ -1,0 +1,57 @@
+#include "mlarray/value.hpp"
+
+#include <algorithm>
+
+namespace mlarray {
+namespace {
+
+bool has_key(const std::pair<Value, Value>& item, std::string_view key) {
+  const auto* text = item.first.get_if<std::string>();
+  return text != nullptr && *text == key;
+}
+
+}  // namespace
+
+const Value* Map::find(std::string_view key) const {
+  for (const auto& item : items) {
+    if (has_key(item, key)) return &item.second;
+  }
+  return nullptr;
+}
+
+Value* Map::find(std::string_view key) {
+  for (auto& item : items) {
+    if (has_key(item, key)) return &item.second;
+  }
+  return nullptr;
+}
+
+void Map::set(std::string_view key, Value value) {
+  if (Value* found = find(key)) {
+    *found = std::move(value);
+  } else {
+    items.emplace_back(Value(key), std::move(value));
+  }
+}
+
+bool Map::erase(std::string_view key) {
+  return std::erase_if(items, [&](const auto& item) { return has_key(item, key); }) > 0;
+}
+
+std::string Value::type_name() const {
+  struct Names {
+    std::string operator()(std::monostate) const { return "None"; }
+    std::string operator()(bool) const { return "bool"; }
+    std::string operator()(std::int64_t) const { return "int"; }
+    std::string operator()(const BigInt&) const { return "int"; }
+    std::string operator()(double) const { return "float"; }
+    std::string operator()(const std::string&) const { return "str"; }
+    std::string operator()(const Bytes&) const { return "bytes"; }
+    std::string operator()(const List& list) const { return list.is_tuple ? "tuple" : "list"; }
+    std::string operator()(const Map&) const { return "dict"; }
+    std::string operator()(const Opaque& object) const { return object.class_name; }
+  };
+  return std::visit(Names{}, storage_);
+}
+
+}  // namespace mlarray
