@@ -11,15 +11,24 @@ namespace {
 
 const char* class_name(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::invalid_value: return "InvalidValueError";
-    case ErrorKind::invalid_type: return "InvalidTypeError";
-    case ErrorKind::invalid_use: return "InvalidUseError";
-    case ErrorKind::out_of_bounds: return "OutOfBoundsError";
-    case ErrorKind::not_found: return "NotFoundError";
-    case ErrorKind::busy: return "BusyError";
-    case ErrorKind::io: return "FileAccessError";
-    case ErrorKind::corruption: return "CorruptionError";
-    case ErrorKind::unsupported: return "UnsupportedError";
+    case ErrorKind::invalid_value:
+      return "InvalidValueError";
+    case ErrorKind::invalid_type:
+      return "InvalidTypeError";
+    case ErrorKind::invalid_use:
+      return "InvalidUseError";
+    case ErrorKind::out_of_bounds:
+      return "OutOfBoundsError";
+    case ErrorKind::not_found:
+      return "NotFoundError";
+    case ErrorKind::busy:
+      return "BusyError";
+    case ErrorKind::io:
+      return "FileAccessError";
+    case ErrorKind::corruption:
+      return "CorruptionError";
+    case ErrorKind::unsupported:
+      return "UnsupportedError";
   }
   return "MLArrayError";
 }
@@ -29,11 +38,12 @@ void translate(const std::exception_ptr& thrown, void*) {
     std::rethrow_exception(thrown);
   } catch (const Error& error) {
     // Imported on the first error only: an open that succeeds imports nothing.
-    const nb::object type = nb::module_::import_("mlarray.errors").attr(class_name(error.kind()));
+    const nb::object type =
+        nb::module_::import_("mlarray.errors").attr(class_name(error.kind()));
     // A path in a message may hold bytes that are not UTF-8.
-    const nb::object text = nb::steal(
-        PyUnicode_DecodeUTF8(error.what(), static_cast<Py_ssize_t>(std::char_traits<char>::length(
-                                               error.what())), "surrogateescape"));
+    const nb::object text = nb::steal(PyUnicode_DecodeUTF8(
+        error.what(), static_cast<Py_ssize_t>(std::char_traits<char>::length(error.what())),
+        "surrogateescape"));
     PyErr_SetObject(type.ptr(), text.ptr());
   }
 }

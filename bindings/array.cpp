@@ -1,0 +1,177 @@
+// mlarray::Array as mlarray._core.Array. Every call that reads, writes or waits for a file
+// releases the GIL. Metadata is copied before that: another thread may edit the original.
+#include "mlarray/array.hpp"
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/filesystem.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "bindings.hpp"
+#include "mlarray/error.hpp"
+#include "ndarray.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace mlarray::bindings {
+namespace {
+
+using Path = std::filesystem::path;
+using WithoutGil = nb::gil_scoped_release;
+
+Mode mode_from_text(const std::string& mode) {
+  if (mode == "r") {
+    return Mode::read;
+  }
+  if (mode == "r+") {
+    return Mode::read_write;
+  }
+  if (mode == "c") {
+    return Mode::copy_on_write;
+  }
+  throw Error(ErrorKind::invalid_value, "mode '" + mode + "' is not one of 'r', 'r+' and 'c'");
+}
+
+nb::tuple to_tuple(const Shape& shape) {
+  nb::list items;
+  for (const std::int64_t length : shape) {
+    items.append(length);
+  }
+  return nb::tuple(items);
+}
+
+Array open(const Path& path, const std::string& mode, bool mapped, int threads) {
+  OpenOptions options;
+  options.mode = mode_from_text(mode);
+  options.access = mapped ? Access::mapped : Access::buffered;
+  options.threads = threads;
+  const WithoutGil nogil;
+  return Array::open(path, options);
+}
+
+Array load(const Path& path, int threads) {
+  OpenOptions options;
+  options.threads = threads;
+  const WithoutGil nogil;
+  return Array::load(path, options);
+}
+
+Array create(const Path& path, const Shape& shape, const std::string& dtype, Metadata metadata,
+             const SaveOptions& options) {
+  const DType parsed = DType::parse(dtype);
+  const WithoutGil nogil;
+  return Array::create(path, shape, parsed, metadata, options);
+}
+
+Array in_memory(const nb::object& voxels, const Shape& shape, const std::string& dtype,
+                Metadata metadata, const SaveOptions& options) {
+  const DType parsed = DType::parse(dtype);
+  if (voxels.is_none()) {
+    const WithoutGil nogil;
+    return Array::in_memory(shape, parsed, std::nullopt, metadata, options);
+  }
+  const PinnedBuffer pinned(voxels, PinnedBuffer::Use::read, parsed.itemsize());
+  const WithoutGil nogil;
+  return Array::in_memory(shape, parsed, pinned.const_view(), metadata, options);
+}
+
+void save_voxels(const Path& path, nb::handle voxels, const std::string& dtype,
+                 Metadata metadata, const SaveOptions& options) {
+  const DType parsed = DType::parse(dtype);
+  const PinnedBuffer pinned(voxels, PinnedBuffer::Use::read, parsed.itemsize());
+  const WithoutGil nogil;
+  Array::save_voxels(path, pinned.const_view(), parsed, metadata, options);
+}
+
+void save(const Array& self, const Path& path, const SaveOptions& options,
+          std::optional<Metadata> metadata) {
+  const WithoutGil nogil;
+  self.save(path, options, metadata);
+}
+
+void read_into(const Array& self, Shape start, Shape stop, nb::handle out, int threads) {
+  const PinnedBuffer pinned(out, PinnedBuffer::Use::write, self.dtype().itemsize());
+  const WithoutGil nogil;
+  self.read(Box{std::move(start), std::move(stop)}, pinned.view(), threads);
+}
+
+void write_from(Array& self, Shape start, Shape stop, nb::handle voxels, int threads) {
+  const PinnedBuffer pinned(voxels, PinnedBuffer::Use::read, self.dtype().itemsize());
+  const WithoutGil nogil;
+  self.write(Box{std::move(start), std::move(stop)}, pinned.const_view(), threads);
+}
+
+void set_metadata(Array& self, const Metadata& metadata) {
+  const Metadata copy = metadata;
+  const WithoutGil nogil;
+  self.set_metadata(copy);
+}
+
+void register_opening(nb::class_<Array>& type) {
+  type.def_static("open", &open, "path"_a, "mode"_a = "r", "mapped"_a = true, "threads"_a = 0)
+      .def_static("load", &load, "path"_a, "threads"_a = 0,
+                  "The whole file into memory, still compressed and detached from the path.")
+      .def_static("create", &create, "path"_a, "shape"_a, "dtype"_a, "metadata"_a, "options"_a)
+      .def_static("in_memory", &in_memory, "voxels"_a.none(), "shape"_a, "dtype"_a,
+                  "metadata"_a, "options"_a)
+      .def_static("save_voxels", &save_voxels, "path"_a, "voxels"_a, "dtype"_a, "metadata"_a,
+                  "options"_a)
+      .def("save", &save, "path"_a, "options"_a, "metadata"_a = nb::none());
+}
+
+void register_properties(nb::class_<Array>& type) {
+  type.def_prop_ro("shape", [](const Array& self) { return to_tuple(self.shape()); })
+      .def_prop_ro("dtype", [](const Array& self) { return self.dtype().text(); })
+      .def_prop_ro("chunks", [](const Array& self) { return to_tuple(self.chunk_shape()); })
+      .def_prop_ro("blocks", [](const Array& self) { return to_tuple(self.block_shape()); })
+      .def_prop_ro("codec", &Array::codec)
+      .def_prop_ro("path", [](const Array& self) { return Path(self.path()); })
+      .def_prop_ro("sealed", [](const Array& self) { return self.seal() == Seal::valid; })
+      .def_prop_ro("file_bytes", &Array::file_bytes)
+      .def_prop_ro("writable", &Array::writable)
+      .def_prop_ro("closed", &Array::closed)
+      .def("compressed_bytes", &Array::compressed_bytes, nb::call_guard<WithoutGil>());
+}
+
+void register_voxels(nb::class_<Array>& type) {
+  type.def("read_into", &read_into, "start"_a, "stop"_a, "out"_a, "threads"_a = 0,
+           "Fills a writable buffer of the box's shape.")
+      .def("write_from", &write_from, "start"_a, "stop"_a, "voxels"_a, "threads"_a = 0,
+           "Replaces the voxels of the box.")
+      .def("metadata", &Array::metadata, nb::call_guard<WithoutGil>())
+      .def("set_metadata", &set_metadata, "metadata"_a)
+      .def("flush", &Array::flush, "durable"_a = false, nb::call_guard<WithoutGil>())
+      .def("close", &Array::close, nb::call_guard<WithoutGil>())
+      .def(
+          "set_commit_budget",
+          [](Array& self, std::int64_t bytes, double seconds) {
+            self.set_commit_budget({bytes, seconds});
+          },
+          "bytes"_a, "seconds"_a);
+}
+
+}  // namespace
+
+void register_array(nb::module_& module) {
+  nb::class_<Array> type(module, "Array", "One .mla file, or the same thing in memory.");
+  register_opening(type);
+  register_properties(type);
+  register_voxels(type);
+
+  module.def("take_detached_notice", &Array::take_detached_notice,
+             "Paths whose older writer was detached since the last call.");
+  module.def("close_all_writers", &Array::close_all_writers, nb::call_guard<WithoutGil>(),
+             "Commits and closes every open writer.");
+  module.def("set_num_threads", &set_num_threads, "n"_a,
+             "How many threads one call may use, process-wide.");
+  module.def("num_threads", &num_threads);
+}
+
+}  // namespace mlarray::bindings

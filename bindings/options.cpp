@@ -1,0 +1,106 @@
+// CodecParams and SaveOptions: plain structs, made by python/mlarray/_options.py.
+#include "mlarray/options.hpp"
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/array.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bindings.hpp"
+#include "codec/encoder.hpp"
+#include "mlarray/error.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace mlarray::bindings {
+namespace {
+
+using FilterSlots = std::array<std::uint8_t, 6>;
+
+decltype(LayoutRequest::patch) patch_from_python(const nb::object& patch) {
+  if (patch.is_none()) {
+    return AutomaticLayout{};
+  }
+  if (nb::isinstance<nb::str>(patch)) {
+    const auto word = nb::cast<std::string>(patch);
+    if (word != "default") {
+      throw Error(ErrorKind::invalid_value,
+                  "patch_size is '" + word +
+                      "'; give 'default', an int, one int per spatial axis, or None");
+    }
+    return DefaultPatch{};
+  }
+  if (nb::isinstance<nb::int_>(patch)) {
+    return nb::cast<std::int64_t>(patch);
+  }
+  return nb::cast<std::vector<std::int64_t>>(patch);
+}
+
+CodecParams default_codec(const std::string& dtype_text) {
+  const DType dtype = DType::parse(dtype_text);
+  return codec::default_params(dtype.itemsize(), dtype.kind() == 'f' || dtype.kind() == 'c');
+}
+
+void init_codec(CodecParams* self, int codec, int level, const FilterSlots& filters,
+                const FilterSlots& filters_meta, bool split) {
+  if (codec < 0 || codec > 255) {
+    throw Error(ErrorKind::invalid_value,
+                "codec " + std::to_string(codec) + " is not in the range 0 to 255");
+  }
+  CodecParams params{static_cast<Codec>(codec), level, filters, filters_meta, split};
+  codec::check_params(params);
+  new (self) CodecParams(params);
+}
+
+void init_save_options(SaveOptions* self, const nb::object& patch,
+                       const std::optional<Shape>& chunk, const std::optional<Shape>& block,
+                       const std::vector<bool>& spatial_axes, bool patch_is_explicit,
+                       const std::optional<CodecParams>& codec, bool legacy_metadata,
+                       bool store_metadata, int threads, bool durable) {
+  SaveOptions options;
+  options.layout.patch = patch_from_python(patch);
+  options.layout.chunk = chunk;
+  options.layout.block = block;
+  options.layout.spatial_axes = spatial_axes;
+  options.layout.patch_is_explicit = patch_is_explicit;
+  options.codec = codec;
+  options.metadata_encoding =
+      legacy_metadata ? MetadataEncoding::legacy : MetadataEncoding::current;
+  options.store_metadata = store_metadata;
+  options.threads = threads;
+  options.durable = durable;
+  new (self) SaveOptions(std::move(options));
+}
+
+}  // namespace
+
+void register_options(nb::module_& module) {
+  nb::class_<CodecParams>(module, "CodecParams", "How voxels are compressed.")
+      .def("__init__", &init_codec, nb::kw_only(), "codec"_a, "level"_a, "filters"_a,
+           "filters_meta"_a, "split"_a)
+      .def_static("default_for", &default_codec, "dtype"_a,
+                  "What the library chooses for elements of this dtype.")
+      .def_prop_ro("codec",
+                   [](const CodecParams& self) { return static_cast<int>(self.codec); })
+      .def_ro("level", &CodecParams::level)
+      .def_ro("filters", &CodecParams::filters)
+      .def_ro("filters_meta", &CodecParams::filters_meta)
+      .def_ro("split", &CodecParams::split);
+
+  nb::class_<SaveOptions>(module, "SaveOptions", "How an array is laid out and written.")
+      .def("__init__", &init_save_options, nb::kw_only(), "patch"_a.none() = "default",
+           "chunk"_a = nb::none(), "block"_a = nb::none(),
+           "spatial_axes"_a = std::vector<bool>{}, "patch_is_explicit"_a = false,
+           "codec"_a = nb::none(), "legacy_metadata"_a = false, "store_metadata"_a = true,
+           "threads"_a = 0, "durable"_a = false);
+}
+
+}  // namespace mlarray::bindings
