@@ -1,0 +1,161 @@
+#include "frame/frame.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "codec/encoder.hpp"
+#include "frame/constants.hpp"
+#include "mlarray/error.hpp"
+
+namespace mlarray::frame {
+namespace {
+
+std::vector<std::byte> some_bytes(std::size_t count, unsigned seed) {
+  std::mt19937 random(seed);
+  std::vector<std::byte> out(count);
+  for (std::byte& b : out) b = static_cast<std::byte>(random() & 0xff);
+  return out;
+}
+
+// A file of two stored chunks and a chunk of zeros, with one metalayer of each kind.
+std::vector<std::byte> sample_file() {
+  Header header;
+  header.typesize = 2;
+  header.blocksize = 64;
+  header.chunksize = 128;
+  header.nbytes = 3 * 128;
+  header.compressor = 2;
+  header.level = 5;
+  header.filters[5] = 1;
+  header.metalayers.push_back({"b2nd", some_bytes(20, 1)});
+  std::vector<std::byte> header_bytes = build_header(header);
+  std::vector<std::byte> file = header_bytes;
+  std::vector<IndexEntry> index(3);
+  for (const std::size_t i : {std::size_t{0}, std::size_t{2}}) {
+    index[i] = IndexEntry::at(file.size() - header.header_len);
+    const auto chunk = codec::store_chunk(some_bytes(128, 5), 2, 64);
+    file.insert(file.end(), chunk.begin(), chunk.end());
+  }
+  const auto value = codec::compress_bytes(some_bytes(50, 9), 1);
+  const std::vector<VlMetalayer> vlmeta = {{"mlarray", {value, nullptr}}};
+  const auto tail = build_tail(header, header_bytes, file.size(), index, vlmeta);
+  file.insert(file.end(), tail.begin(), tail.end());
+  std::copy(header_bytes.begin(), header_bytes.end(), file.begin());
+  return file;
+}
+
+State read(std::vector<std::byte> file) {
+  const auto source = io::from_memory(std::move(file), "test");
+  return read_state(*source);
+}
+
+std::string error_of(std::vector<std::byte> file) {
+  try {
+    read(std::move(file));
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Frame, ReadsBackWhatItBuilds) {
+  const std::vector<std::byte> file = sample_file();
+  const State state = read(file);
+  EXPECT_EQ(state.seal, Seal::valid);
+  EXPECT_EQ(state.header.frame_len, file.size());
+  EXPECT_EQ(state.header.compressor, 2);
+  EXPECT_EQ(state.header.level, 5);
+  EXPECT_EQ(state.header.filters[5], 1);
+  ASSERT_NE(state.header.find("b2nd"), nullptr);
+  EXPECT_EQ(state.header.find("b2nd")->content, some_bytes(20, 1));
+  ASSERT_EQ(state.index.size(), 3U);
+  EXPECT_FALSE(state.index[0].is_special());
+  EXPECT_TRUE(state.index[1].is_special());
+  EXPECT_EQ(state.index[1].special(), 1U);
+  ASSERT_EQ(state.vlmeta.size(), 1U);
+  EXPECT_EQ(codec::decompress_bytes(state.vlmeta[0].chunk.data, 1000, {}), some_bytes(50, 9));
+}
+
+TEST(Frame, IgnoresBytesPastItsEnd) {
+  std::vector<std::byte> file = sample_file();
+  const std::size_t size = file.size();
+  file.resize(size + 1000, std::byte{0xff});
+  EXPECT_EQ(read(file).header.frame_len, size);
+}
+
+TEST(Frame, KnowsFilesOfOtherWritersByTheMissingSeal) {
+  std::vector<std::byte> file = sample_file();
+  std::fill(file.end() - 17, file.end(), std::byte{0});
+  EXPECT_EQ(read(file).seal, Seal::absent);
+}
+
+TEST(Frame, ANewStateBecomesVisibleByTheFlipAlone) {
+  std::vector<std::byte> file = sample_file();
+  State state = read(file);
+  std::vector<std::byte> header_bytes = state.header_bytes;
+  std::vector<IndexEntry> index = state.index;
+  index[0] = IndexEntry::of_special(2);
+  const auto tail = build_tail(state.header, header_bytes, file.size(), index, {});
+  file.insert(file.end(), tail.begin(), tail.end());
+  EXPECT_FALSE(read(file).index[0].is_special()) << "before the flip: the old state";
+  std::copy(header_bytes.begin() + kFlipBegin, header_bytes.begin() + kFlipEnd,
+            file.begin() + kFlipBegin);
+  const State flipped = read(file);
+  EXPECT_EQ(flipped.index[0].special(), 2U);
+  EXPECT_FALSE(flipped.header.has_vlmeta);
+  EXPECT_EQ(flipped.seal, Seal::valid);
+}
+
+TEST(Frame, AHalfFlipIsNoticed) {
+  std::vector<std::byte> file = sample_file();
+  State state = read(file);
+  std::vector<std::byte> header_bytes = state.header_bytes;
+  const auto tail = build_tail(state.header, header_bytes, file.size(), state.index, {});
+  file.insert(file.end(), tail.begin(), tail.end());
+  // Only the first of the two lengths.
+  std::copy(header_bytes.begin() + kFlipBegin, header_bytes.begin() + kFlipBegin + 8,
+            file.begin() + kFlipBegin);
+  EXPECT_NE(error_of(file), "");
+}
+
+TEST(Frame, SaysWhatIsWrong) {
+  EXPECT_NE(error_of({}).find("0 bytes"), std::string::npos);
+  EXPECT_NE(error_of(std::vector<std::byte>(500)).find("Blosc2 frame"), std::string::npos);
+  std::vector<std::byte> cut = sample_file();
+  const std::string whole = std::to_string(cut.size());
+  cut.pop_back();
+  EXPECT_NE(error_of(cut).find("truncated"), std::string::npos);
+  EXPECT_NE(error_of(cut).find(whole), std::string::npos);
+}
+
+TEST(Frame, EveryChangedByteOfHeaderIndexAndTrailerIsFound) {
+  const std::vector<std::byte> good = sample_file();
+  const State state = read(good);
+  const std::size_t index_at =
+      state.header.header_len + static_cast<std::size_t>(state.header.cbytes);
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    if (at >= state.header.header_len && at < index_at) continue;  // the chunks
+    std::vector<std::byte> bad = good;
+    bad[at] ^= std::byte{0x10};
+    EXPECT_NE(error_of(bad), "") << "byte " << at;
+  }
+}
+
+// Without the seal nothing vouches for the bytes; still nothing but an Error may come of it.
+TEST(Frame, SurvivesDamageWithoutASeal) {
+  std::vector<std::byte> good = sample_file();
+  std::fill(good.end() - 17, good.end(), std::byte{0});
+  std::mt19937 random(11);
+  for (int i = 0; i < 3000; ++i) {
+    std::vector<std::byte> bad = good;
+    for (int n = 0; n < 1 + static_cast<int>(random() % 4); ++n) {
+      bad[random() % bad.size()] = static_cast<std::byte>(random() & 0xff);
+    }
+    if (random() % 5 == 0) bad.resize(random() % bad.size());
+    error_of(bad);
+  }
+}
+
+}  // namespace
+}  // namespace mlarray::frame
