@@ -1,5 +1,5 @@
-// Affine matrices of images: from voxel index to position, both in the order of the spatial axes.
-// Pure functions on plain values.
+// Affine matrices of images: from voxel index to position, both in the order of the spatial
+// axes. Pure functions on plain values.
 #pragma once
 
 #include <vector>

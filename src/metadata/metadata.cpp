@@ -1,0 +1,235 @@
+#include "mlarray/metadata.hpp"
+
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <utility>
+
+#include "metadata/rules.hpp"
+#include "metadata/schema.hpp"
+#include "metadata/tree.hpp"
+#include "mlarray/error.hpp"
+
+namespace mlarray {
+
+using metadata::Axes;
+using metadata::Leniency;
+using metadata::Section;
+using metadata::Tree;
+
+namespace {
+
+const MetadataField& required_field(std::string_view section_name, std::string_view name) {
+  const Section* section = metadata::find_section(section_name);
+  const MetadataField* field = section ? metadata::find_field(*section, name) : nullptr;
+  if (!field) {
+    throw Error(ErrorKind::invalid_value, std::string(section_name) + "." + std::string(name) +
+                                              ": no such metadata field (docs/metadata.md "
+                                              "lists them)");
+  }
+  return *field;
+}
+
+bool is_field(const Section& section, const Value& key) {
+  const auto* name = key.get_if<std::string>();
+  return name && metadata::find_field(section, *name);
+}
+
+double as_double(const Value& number) {
+  if (const auto* integer = number.get_if<std::int64_t>()) return static_cast<double>(*integer);
+  if (const auto* real = number.get_if<double>()) return *real;
+  return std::strtod(number.get_if<BigInt>()->decimal.c_str(), nullptr);
+}
+
+std::vector<double> as_doubles(const Value& list) {
+  std::vector<double> numbers;
+  for (const Value& item : list.get_if<List>()->items) numbers.push_back(as_double(item));
+  return numbers;
+}
+
+// A field of the section spatial that holds rows of numbers, checked.
+std::optional<Matrix> matrix_field(const Metadata& metadata, std::string_view name) {
+  const Value value =
+      metadata::normalised(required_field("spatial", name), metadata.get("spatial", name));
+  if (value.is_none()) return std::nullopt;
+  Matrix rows;
+  for (const Value& row : value.get_if<List>()->items) rows.push_back(as_doubles(row));
+  return rows;
+}
+
+std::optional<std::vector<double>> numbers_field(const Metadata& metadata,
+                                                 std::string_view name) {
+  const Value value =
+      metadata::normalised(required_field("spatial", name), metadata.get("spatial", name));
+  if (value.is_none()) return std::nullopt;
+  return as_doubles(value);
+}
+
+bool same(const Value& a, const Value& b);
+
+struct SameStorage {
+  template <class A, class B>
+  bool operator()(const A&, const B&) const {
+    return false;
+  }
+  template <class A>
+  bool operator()(const A& a, const A& b) const {
+    return a == b;
+  }
+  // Bit by bit, except that one NaN is like the other.
+  bool operator()(double a, double b) const {
+    return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b) ||
+           (std::isnan(a) && std::isnan(b));
+  }
+  bool operator()(const List& a, const List& b) const {
+    if (a.is_tuple != b.is_tuple || a.items.size() != b.items.size()) return false;
+    for (std::size_t i = 0; i < a.items.size(); ++i) {
+      if (!same(a.items[i], b.items[i])) return false;
+    }
+    return true;
+  }
+  bool operator()(const Map& a, const Map& b) const {
+    if (a.items.size() != b.items.size()) return false;
+    for (std::size_t i = 0; i < a.items.size(); ++i) {
+      if (!same(a.items[i].first, b.items[i].first)) return false;
+      if (!same(a.items[i].second, b.items[i].second)) return false;
+    }
+    return true;
+  }
+  bool operator()(const Opaque& a, const Opaque& b) const {
+    if (a.class_name != b.class_name || a.state.size() != b.state.size()) return false;
+    for (std::size_t i = 0; i < a.state.size(); ++i) {
+      if (!same(a.state[i], b.state[i])) return false;
+    }
+    return true;
+  }
+};
+
+bool same(const Value& a, const Value& b) {
+  return std::visit(SameStorage{}, a.storage(), b.storage());
+}
+
+}  // namespace
+
+std::span<const MetadataField> Metadata::fields() { return metadata::fields(); }
+
+Metadata Metadata::from_value(const Value& tree) { return Tree::read(tree, Leniency::none); }
+
+Value Metadata::to_value(bool include_none) const {
+  if (!include_none) return sections_;
+  Map tree;
+  for (const Section& section : metadata::sections()) {
+    const Value* found = sections_.find(section.name);
+    if (found && !found->get_if<Map>()) continue;  // kept below, as a file held it
+    Map values;
+    for (const MetadataField& field : metadata::fields()) {
+      if (field.section != section.name) continue;
+      const Value* value = found ? found->get_if<Map>()->find(field.name) : nullptr;
+      if (value) {
+        values.set(field.name, *value);
+      } else if (section.single && field.kind == "json_object") {
+        values.set(field.name, Map{});
+      } else if (field.kind == "flag") {
+        values.set(field.name, false);
+      } else {
+        values.set(field.name, Value());
+      }
+    }
+    if (found) {
+      for (const auto& [key, value] : found->get_if<Map>()->items) {
+        if (!is_field(section, key)) values.items.emplace_back(key, value);
+      }
+    }
+    tree.set(section.name, std::move(values));
+  }
+  for (const auto& [key, value] : sections_.items) {
+    const auto* name = key.get_if<std::string>();
+    const Section* section = name ? metadata::find_section(*name) : nullptr;
+    const bool written = section && section->name == *name && value.get_if<Map>();
+    if (!written) tree.items.emplace_back(key, value);
+  }
+  return tree;
+}
+
+const Value& Metadata::get(std::string_view section, std::string_view name) const {
+  static const Value unset;
+  const MetadataField& field = required_field(section, name);
+  const Map* values = Tree::section(*this, field.section);
+  const Value* value = values ? values->find(field.name) : nullptr;
+  return value ? *value : unset;
+}
+
+void Metadata::set(std::string_view section, std::string_view name, Value value) {
+  const MetadataField& field = required_field(section, name);
+  Tree::store(*this, field, metadata::normalised(field, std::move(value)));
+}
+
+void Metadata::check(int ndim) const {
+  for (const MetadataField& field : metadata::fields()) {
+    const Value& value = get(field.section, field.name);
+    if (!value.is_none()) metadata::normalised(field, value);
+  }
+  const Axes axes = metadata::axes_for(ndim, Tree::section(*this, "spatial"));
+  for (const Section& section : metadata::sections()) {
+    const Value* found = sections_.find(section.name);
+    if (!found) continue;
+    const Map* values = found->get_if<Map>();
+    if (!values) {
+      throw Error(ErrorKind::invalid_type, std::string(section.name) + ": the file holds " +
+                                               metadata::described(*found) +
+                                               ", expected a dict; set a field of the " +
+                                               "section to replace it");
+    }
+    metadata::check_section(section, *values, axes);
+  }
+}
+
+std::vector<bool> Metadata::spatial_axes(int ndim) const {
+  const MetadataField& field = required_field("spatial", "axis_labels");
+  const Value labels = metadata::normalised(field, get("spatial", "axis_labels"));
+  if (labels.is_none()) return std::vector<bool>(static_cast<std::size_t>(ndim), true);
+  std::vector<bool> spatial;
+  for (const Value& label : labels.get_if<List>()->items) {
+    spatial.push_back(metadata::is_spatial_label(*label.get_if<std::string>()));
+  }
+  if (spatial.size() != static_cast<std::size_t>(ndim)) {
+    throw Error(ErrorKind::invalid_value, "spatial.axis_labels: length " +
+                                              std::to_string(spatial.size()) + ", expected " +
+                                              std::to_string(ndim) + " (one per axis)");
+  }
+  return spatial;
+}
+
+std::optional<std::vector<double>> Metadata::spacing() const {
+  return numbers_field(*this, "spacing");
+}
+std::optional<std::vector<double>> Metadata::origin() const {
+  return numbers_field(*this, "origin");
+}
+std::optional<Matrix> Metadata::direction() const { return matrix_field(*this, "direction"); }
+
+std::optional<bool> Metadata::is_seg() const {
+  const Value value =
+      metadata::normalised(required_field("is_seg", "is_seg"), get("is_seg", "is_seg"));
+  if (value.is_none()) return std::nullopt;
+  return *value.get_if<bool>();
+}
+
+Matrix Metadata::affine(int spatial_ndim) const {
+  if (auto stored = matrix_field(*this, "affine")) {
+    if (spatial_ndim < 0 || stored->size() != static_cast<std::size_t>(spatial_ndim) + 1) {
+      throw Error(ErrorKind::invalid_value,
+                  "spatial.affine: " + std::to_string(stored->size()) + " rows, expected " +
+                      std::to_string(spatial_ndim + 1) + " (spatial axes + 1)");
+    }
+    return *std::move(stored);
+  }
+  return make_affine(spatial_ndim, spacing().value_or(std::vector<double>{}),
+                     origin().value_or(std::vector<double>{}), direction().value_or(Matrix{}));
+}
+
+bool operator==(const Metadata& a, const Metadata& b) { return same(a.sections_, b.sections_); }
+
+}  // namespace mlarray

@@ -1,0 +1,42 @@
+// What a field accepts, by its kind, and what fields of one section demand of each other.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "metadata/schema.hpp"
+#include "mlarray/value.hpp"
+
+namespace mlarray::metadata {
+
+// Deepest nesting of a field's value; with the levels around it a file stays within the
+// decoders' limit.
+inline constexpr int kMaxFieldDepth = 56;
+
+// The value as the field keeps it: None stays None; lists of numbers and the like become lists
+// (not tuples); user data is kept as it is. Numbers keep their type.
+// Errors: invalid_type, invalid_value with "section.field", the value and what is expected.
+Value normalised(const MetadataField& field, Value value);
+
+// Number of axes, where it is known.
+struct Axes {
+  std::optional<int> all;
+  std::optional<int> spatial;
+};
+
+// Rules between the fields of one section, whose values have each been checked, and lengths
+// where `axes` knows them. Errors: invalid_value.
+void check_section(const Section& section, const Map& values, const Axes& axes);
+
+// `ndim` axes (below 0: not known), of which axis_labels in `spatial` (may be null) tell the
+// spatial ones.
+Axes axes_for(int ndim, const Map* spatial);
+
+// "'abc' (str)", shortened and in ASCII, for messages.
+std::string described(const Value& value);
+// "source.study.date[2]": the path of an item of `path`. Keys that are no strings in brackets.
+std::string item_path(std::string_view path, std::size_t index);
+std::string item_path(std::string_view path, const Value& key);
+
+}  // namespace mlarray::metadata

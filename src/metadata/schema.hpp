@@ -1,0 +1,46 @@
+// The one table of metadata fields, and the sections they belong to.
+//
+// Adding a field is adding one row to kFields (and running tools/generate_meta_stub.py):
+// set, get, validation, both encodings and the Python classes follow from it.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "mlarray/metadata.hpp"
+
+namespace mlarray::metadata {
+
+// Layout version of the metadata; on disk, do not change.
+inline constexpr std::string_view kMlarrayVersion = "v0";
+
+struct Section {
+  std::string_view name;         // key in the tree and in files of today
+  std::string_view legacy_name;  // key in files of <= 0.0.33
+  bool single;                   // one field, which stands for the whole section
+};
+
+std::span<const MetadataField> fields();
+std::span<const Section> sections();
+
+// By the name of either generation; nullptr if there is none.
+const Section* find_section(std::string_view name);
+// The field by its name or, in a section of one value, by the section's. nullptr if none.
+const MetadataField* find_field(const Section& section, std::string_view name);
+// The field of a section of one value.
+const MetadataField& single_field(const Section& section);
+
+// Position in the table, for the order in which sections and fields are kept; unknown: last.
+int section_rank(std::string_view name);
+int field_rank(std::string_view section, std::string_view name);
+
+// Roles of axes. Any other label is allowed and counts as not spatial.
+struct AxisRole {
+  std::string_view name;
+  bool spatial;
+};
+std::span<const AxisRole> axis_roles();
+std::span<const std::string_view> coord_systems();
+bool is_spatial_label(std::string_view label);
+
+}  // namespace mlarray::metadata

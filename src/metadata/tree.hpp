@@ -1,0 +1,43 @@
+// Between a tree of plain data, with the keys of either generation, and Metadata.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "mlarray/metadata.hpp"
+#include "mlarray/value.hpp"
+
+namespace mlarray::metadata {
+
+enum class Leniency {
+  none,          // what a caller gives: unknown keys and wrong values are errors
+  unknown_keys,  // metadata that came from a file and was edited: unknown keys are kept
+  everything,    // a file: what cannot be understood is kept as it lies there
+};
+
+class Tree {
+ public:
+  // `ndim` is the number of axes of the array if known (else below 0), to turn the older
+  // channel_axis into axis_labels. Errors: as Metadata::from_value; with Leniency::everything
+  // only corruption, for a tree that is no map.
+  static Metadata read(const Value& tree, Leniency leniency, int ndim = -1);
+
+  // As kept: section -> map of field -> value; unset fields absent; then unknown keys.
+  static const Map& sections(const Metadata& metadata) { return metadata.sections_; }
+  static Map& sections(Metadata& metadata) { return metadata.sections_; }
+
+  // The fields of one section; nullptr if none is set.
+  static const Map* section(const Metadata& metadata, std::string_view name);
+
+  // Stores a checked value at its place in the table's order; None removes it.
+  static void store(Metadata& metadata, const MetadataField& field, Value value);
+};
+
+// Labels for `ndim` axes of which `channel_axis` (negative: from the end) is the channel and
+// the others are spatial. Errors: invalid_value for an axis outside the array.
+List labels_for_channel_axis(std::int64_t channel_axis, int ndim);
+// The only axis that is not spatial; empty if there is none or more than one.
+std::optional<int> channel_axis_of(const List& labels);
+
+}  // namespace mlarray::metadata
