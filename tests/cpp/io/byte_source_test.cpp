@@ -1,0 +1,180 @@
+#include "io/byte_source.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <atomic>
+#include <filesystem>
+#include <limits>
+#include <string>
+#include <thread>
+
+#include "support/errors.hpp"
+#include "support/temp_dir.hpp"
+
+namespace mlarray::io {
+namespace {
+
+using test::TempDir;
+using test::write_text;
+
+std::string text(const Bytes& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data.data()), bytes.data.size()};
+}
+
+using Open = std::unique_ptr<ByteSource> (*)(const std::filesystem::path&);
+
+class FileSource : public ::testing::TestWithParam<Open> {
+ protected:
+  std::unique_ptr<ByteSource> open(const std::filesystem::path& path) {
+    return GetParam()(path);
+  }
+  TempDir folder_;
+};
+
+std::string source_name(const ::testing::TestParamInfo<Open>& source) {
+  return source.param == &open_mapped ? "Mapped" : "Buffered";
+}
+
+INSTANTIATE_TEST_SUITE_P(Sources, FileSource, ::testing::Values(&open_mapped, &open_buffered),
+                         source_name);
+
+TEST_P(FileSource, ReadsRanges) {
+  write_text(folder_ / "a", "0123456789");
+  const auto source = open(folder_ / "a");
+  EXPECT_EQ(source->size(), 10u);
+  EXPECT_EQ(source->name(), (folder_ / "a").string());
+  EXPECT_EQ(text(source->get({0, 10})), "0123456789");
+  EXPECT_EQ(text(source->get({3, 4})), "3456");
+  EXPECT_EQ(text(source->get({10, 0})), "");
+}
+
+TEST_P(FileSource, RefusesRangesOutsideTheFile) {
+  write_text(folder_ / "a", "0123456789");
+  const auto source = open(folder_ / "a");
+  constexpr std::uint64_t kHuge = std::numeric_limits<std::uint64_t>::max();
+  for (const Range range : {Range{0, 11}, Range{10, 1}, Range{11, 0}, Range{5, kHuge},
+                            Range{kHuge, 2}, Range{kHuge, kHuge}}) {
+    EXPECT_ERROR(source->get(range), ErrorKind::corruption, source->name(), "10 bytes",
+                 std::to_string(range.offset), std::to_string(range.length));
+  }
+}
+
+TEST_P(FileSource, OpensAnEmptyFile) {
+  write_text(folder_ / "empty", "");
+  const auto source = open(folder_ / "empty");
+  EXPECT_EQ(source->size(), 0u);
+  EXPECT_EQ(text(source->get({0, 0})), "");
+  EXPECT_ERROR(source->get({0, 1}), ErrorKind::corruption, "empty");
+  const Range range{0, 100};
+  source->prefetch({&range, 1});
+  write_text(folder_ / "empty", "more");
+  source->refresh();
+  EXPECT_EQ(text(source->get({0, 4})), "more");
+}
+
+TEST_P(FileSource, RefusesWhatIsNoFile) {
+  EXPECT_ERROR(open(folder_ / "missing"), ErrorKind::not_found, "missing", "No such file");
+  EXPECT_ERROR(open(folder_ / "missing" / "a"), ErrorKind::not_found, "missing");
+  EXPECT_ERROR(open(folder_.path()), ErrorKind::io, folder_.path().string(), "is a folder");
+  write_text(folder_ / "a", "");
+  EXPECT_ERROR(open(folder_ / "a" / "b"), ErrorKind::not_found, "Not a directory");
+  // Opening a pipe would wait for somebody to write to it.
+  ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+  EXPECT_ERROR(open(folder_ / "pipe"), ErrorKind::io, "pipe", "not a regular file");
+}
+
+TEST_P(FileSource, SeesGrowthAfterRefreshAndKeepsOldViews) {
+  write_text(folder_ / "a", std::string(5000, 'x'));
+  auto source = open(folder_ / "a");
+  const Bytes before = source->get({4990, 10});
+  write_text(folder_ / "a", std::string(2'000'000, 'y'), true);
+  EXPECT_EQ(source->size(), 5000u);
+  EXPECT_ERROR(source->get({4990, 20}), ErrorKind::corruption, "5000 bytes");
+  source->refresh();
+  EXPECT_EQ(source->size(), 2'005'000u);
+  EXPECT_EQ(text(source->get({4990, 20})), "xxxxxxxxxxyyyyyyyyyy");
+  const Bytes last = source->get({2'004'999, 1});
+  source.reset();
+  EXPECT_EQ(text(before), "xxxxxxxxxx");
+  EXPECT_EQ(text(last), "y");
+}
+
+TEST_P(FileSource, ReadsTheFileThatWasOpenedAfterItIsReplaced) {
+  write_text(folder_ / "a", "old");
+  write_text(folder_ / "b", "newer");
+  const auto source = open(folder_ / "a");
+  std::filesystem::rename(folder_ / "b", folder_ / "a");
+  source->refresh();
+  EXPECT_EQ(text(source->get({0, source->size()})), "old");
+}
+
+TEST_P(FileSource, PrefetchTakesAnyRanges) {
+  write_text(folder_ / "a", std::string(300'000, 'x'));
+  const auto source = open(folder_ / "a");
+  constexpr std::uint64_t kHuge = std::numeric_limits<std::uint64_t>::max();
+  const std::vector<Range> ranges = {{0, 1},         {299'999, 1},  {100'000, 100'000},
+                                     {kHuge, kHuge}, {0, kHuge},    {5, 0},
+                                     {300'000, 1},   {kHuge - 1, 1}};
+  source->prefetch(ranges);
+  source->prefetch({});
+  EXPECT_EQ(text(source->get({299'999, 1})), "x");
+}
+
+TEST_P(FileSource, GivesRightBytesToManyThreadsWhileItGrows) {
+  constexpr std::size_t kRecord = 64;
+  const auto record = [](std::size_t n) {
+    std::string line = std::to_string(n);
+    return line + std::string(kRecord - line.size(), '.');
+  };
+  write_text(folder_ / "a", record(0));
+  const auto source = open(folder_ / "a");
+  std::atomic<bool> done = false;
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 15; ++i) {
+    readers.emplace_back([&] {
+      std::size_t n = 0;
+      while (!done) {
+        const std::size_t count = source->size() / kRecord;
+        n = (n * 7 + 1) % count;
+        if (text(source->get({n * kRecord, kRecord})) != record(n)) ++wrong;
+      }
+    });
+  }
+  for (std::size_t n = 1; n < 400; ++n) {
+    write_text(folder_ / "a", record(n), true);
+    source->refresh();
+  }
+  done = true;
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(source->size(), 400 * kRecord);
+}
+
+TEST(BufferedSource, ReportsAFileThatWasTruncated) {
+  const TempDir folder;
+  write_text(folder / "a", std::string(10'000, 'x'));
+  const auto source = open_buffered(folder / "a");
+  std::filesystem::resize_file(folder / "a", 6000);
+  EXPECT_ERROR(source->get({5000, 2000}), ErrorKind::corruption, source->name(),
+               "2000 bytes at offset 5000", "after 1000");
+}
+
+TEST(MemorySource, ReadsRanges) {
+  std::vector<std::byte> bytes(100, std::byte{7});
+  const std::byte* storage = bytes.data();
+  auto source = from_memory(std::move(bytes), "<memory>");
+  EXPECT_EQ(source->size(), 100u);
+  EXPECT_EQ(source->name(), "<memory>");
+  const Bytes view = source->get({90, 10});
+  EXPECT_EQ(view.data.data(), storage + 90);  // a view, not a copy
+  EXPECT_ERROR(source->get({90, 11}), ErrorKind::corruption, "<memory>", "100 bytes");
+  source->refresh();
+  source->prefetch({});
+  source.reset();
+  EXPECT_EQ(view.data[9], std::byte{7});
+}
+
+}  // namespace
+}  // namespace mlarray::io
