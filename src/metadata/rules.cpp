@@ -18,6 +18,12 @@ constexpr std::size_t kShownCharacters = 80;
   throw Error(kind, path + ": got " + described(value) + ", expected " + expected);
 }
 
+// Messages are ASCII: they reach terminals and Python strings of any encoding.
+void make_printable(std::string& text) {
+  std::ranges::replace_if(
+      text, [](char c) { return c < ' ' || c > '~'; }, '?');
+}
+
 bool is_number(const Value& value) {
   return value.get_if<std::int64_t>() || value.get_if<double>() || value.get_if<BigInt>();
 }
@@ -275,8 +281,7 @@ std::string described(const Value& value) {
     if (const auto* flag = value.get_if<bool>()) text = *flag ? "True" : "False";
   }
   if (text.size() > kShownCharacters) text = text.substr(0, kShownCharacters) + "...";
-  std::ranges::replace_if(
-      text, [](char c) { return c < ' ' || c > '~'; }, '?');
+  make_printable(text);
   return text + " (" + value.type_name() + ")";
 }
 
@@ -288,9 +293,8 @@ std::string item_path(std::string_view path, const Value& key) {
   const auto* text = key.get_if<std::string>();
   if (!text) return std::string(path) + "[" + described(key) + "]";
   std::string shown = text->substr(0, kShownCharacters);
-  std::ranges::replace_if(
-      shown, [](char c) { return c < ' ' || c > '~'; }, '?');
-  return std::string(path) + "." + shown;
+  make_printable(shown);
+  return path.empty() ? shown : std::string(path) + "." + shown;
 }
 
 }  // namespace mlarray::metadata

@@ -35,7 +35,8 @@ Axes axes_for(int ndim, const Map* spatial);
 
 // "'abc' (str)", shortened and in ASCII, for messages.
 std::string described(const Value& value);
-// "source.study.date[2]": the path of an item of `path`. Keys that are no strings in brackets.
+// "source.study.date[2]": the path of an item of `path` (empty: the root). Keys that are no
+// strings are put in brackets.
 std::string item_path(std::string_view path, std::size_t index);
 std::string item_path(std::string_view path, const Value& key);
 

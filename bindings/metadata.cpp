@@ -1,0 +1,165 @@
+#include "metadata.hpp"
+
+#include <nanobind/operators.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "bindings.hpp"
+#include "metadata/rules.hpp"
+#include "metadata/schema.hpp"
+#include "metadata/tree.hpp"
+#include "mlarray/affine.hpp"
+#include "mlarray/error.hpp"
+#include "value.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace mlarray::bindings {
+namespace {
+
+const metadata::Section& section_named(std::string_view name) {
+  const metadata::Section* section = metadata::find_section(name);
+  if (!section) {
+    throw Error(ErrorKind::invalid_value, std::string(name) + ": no such metadata section");
+  }
+  return *section;
+}
+
+nb::object check_field(const std::string& section, const std::string& name, nb::handle value) {
+  const metadata::MetadataField* field = metadata::find_field(section_named(section), name);
+  if (!field) {
+    throw Error(ErrorKind::invalid_value, section + "." + name + ": no such metadata field");
+  }
+  const bool single = section_named(section).single;
+  Value plain = value_from_python(value, single ? section : section + "." + name);
+  return value_to_python(metadata::normalised(*field, std::move(plain)));
+}
+
+void check_section(const std::string& name, const nb::dict& values, int ndim) {
+  const metadata::Section& section = section_named(name);
+  Map tree;
+  tree.set(section.name, value_from_python(values, name));
+  const Metadata metadata = metadata::Tree::read(tree, metadata::Leniency::unknown_keys, ndim);
+  const Map* fields = metadata::Tree::section(metadata, section.name);
+  if (!fields) return;
+  const bool spatial = section.name == "spatial";
+  metadata::Axes axes = metadata::axes_for(ndim, spatial ? fields : nullptr);
+  if (!spatial) axes.spatial.reset();  // only axis_labels tells it
+  metadata::check_section(section, *fields, axes);
+}
+
+Value labels_for_channel_axis(std::int64_t channel_axis, int ndim) {
+  return metadata::labels_for_channel_axis(channel_axis, ndim);
+}
+
+std::optional<int> channel_axis_of(nb::handle labels) {
+  const Value value = value_from_python(labels, "spatial.axis_labels");
+  const List* list = value.get_if<List>();
+  return list ? metadata::channel_axis_of(*list) : std::nullopt;
+}
+
+void register_table(nb::module_& module) {
+  nb::class_<MetadataField>(module, "MetadataField", "One row of the table of fields.")
+      .def_ro("section", &MetadataField::section)
+      .def_ro("name", &MetadataField::name)
+      .def_ro("kind", &MetadataField::kind)
+      .def_ro("extent", &MetadataField::extent)
+      .def_ro("legacy_name", &MetadataField::legacy_name)
+      .def_ro("doc", &MetadataField::doc)
+      .def_ro("read_only", &MetadataField::read_only);
+  nb::class_<metadata::Section>(module, "MetadataSection", "A group of fields.")
+      .def_ro("name", &metadata::Section::name)
+      .def_ro("legacy_name", &metadata::Section::legacy_name)
+      .def_ro("single", &metadata::Section::single, "Whether it stands for its only field.");
+  module.def("metadata_fields", [] {
+    const auto fields = metadata::fields();
+    return std::vector<MetadataField>(fields.begin(), fields.end());
+  });
+  module.def("metadata_sections", [] {
+    const auto sections = metadata::sections();
+    return std::vector<metadata::Section>(sections.begin(), sections.end());
+  });
+  module.def("axis_roles", [] {
+    std::vector<std::string_view> names;
+    for (const auto& role : metadata::axis_roles()) names.push_back(role.name);
+    return names;
+  });
+  module.def("coord_systems", [] {
+    const auto names = metadata::coord_systems();
+    return std::vector<std::string_view>(names.begin(), names.end());
+  });
+}
+
+void register_rules(nb::module_& module) {
+  module.def("metadata_check_field", &check_field, "section"_a, "name"_a, "value"_a.none(),
+             "The value as the field keeps it: a copy of plain Python objects.");
+  module.def("metadata_check_section", &check_section, "section"_a, "values"_a, "ndim"_a = -1,
+             "Checks the fields of one section, each and with each other.");
+  module.def(
+      "metadata_check",
+      [](nb::handle tree, int ndim) { metadata_from_python(tree).check(ndim); }, "tree"_a,
+      "ndim"_a = -1);
+  module.def(
+      "labels_for_channel_axis",
+      [](std::int64_t channel_axis, int ndim) {
+        return value_to_python(labels_for_channel_axis(channel_axis, ndim));
+      },
+      "channel_axis"_a, "ndim"_a,
+      nb::sig("def labels_for_channel_axis(channel_axis: int, "
+              "ndim: int) -> list[str]"));
+  module.def("channel_axis_of", &channel_axis_of, "labels"_a.none());
+}
+
+void register_affine(nb::module_& module) {
+  module.def("affine_translation", &affine_translation, "affine"_a);
+  module.def("affine_scale", &affine_scale, "affine"_a);
+  module.def("affine_rotation", &affine_rotation, "affine"_a);
+  module.def("affine_shear", &affine_shear, "affine"_a);
+}
+
+}  // namespace
+
+Metadata metadata_from_python(nb::handle tree) {
+  return metadata::Tree::read(value_from_python(tree, ""),
+                              metadata::Leniency::unknown_keys);
+}
+
+nb::object metadata_to_python(const Metadata& metadata, bool include_none) {
+  return value_to_python(metadata.to_value(include_none));
+}
+
+void register_metadata(nb::module_& module) {
+  register_value(module);
+  register_table(module);
+  register_rules(module);
+  register_affine(module);
+  nb::class_<Metadata>(module, "Metadata", "The metadata of one image, as a value.")
+      .def(
+          "__init__",
+          [](Metadata* self, nb::handle tree) {
+            new (self) Metadata(metadata_from_python(tree));
+          },
+          "tree"_a.none() = nb::none())
+      .def("to_tree", &metadata_to_python, "include_none"_a = false,
+           nb::sig("def to_tree(self, include_none: bool = False) -> dict[str, typing.Any]"))
+      .def(
+          "to_json",
+          [](const Metadata& self, bool include_none, int indent) {
+            return to_json(self.to_value(include_none), indent);
+          },
+          "include_none"_a = false, "indent"_a = -1)
+      .def("check", &Metadata::check, "ndim"_a)
+      .def("spatial_axes", &Metadata::spatial_axes, "ndim"_a)
+      .def("affine", &Metadata::affine, "spatial_ndim"_a)
+      .def(nb::self == nb::self);
+}
+
+}  // namespace mlarray::bindings
