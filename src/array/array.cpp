@@ -99,14 +99,14 @@ void Array::write(const Box& box, const ConstArrayView& voxels, int threads) {
 
 Metadata Array::metadata() const {
   const parallel::OperationGuard guard;
+  const auto content = impl_->open_content();
   StoredLayers layers;
   {
     const std::lock_guard lock(impl_->write_mutex);
-    impl_->open_content();
     layers = impl_->layers;
   }
   try {
-    return layers.metadata();
+    return layers.metadata(content->geometry.ndim());
   } catch (const Error& error) {
     if (impl_->path.empty()) throw;
     throw Error(error.kind(), "'" + impl_->path + "': " + error.what());

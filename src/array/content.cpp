@@ -47,10 +47,10 @@ void StoredLayers::set(std::string_view name, std::vector<std::byte> chunk) {
   }
 }
 
-Metadata StoredLayers::metadata() const {
+Metadata StoredLayers::metadata(std::size_t ndim) const {
   const frame::VlMetalayer* layer = find(kMetadataLayer);
   if (layer == nullptr) return {};
-  return metadata::decode_stored(layer_value(*layer));
+  return metadata::decode_stored(layer_value(*layer), static_cast<int>(ndim));
 }
 
 MetadataEncoding StoredLayers::encoding() const {

@@ -40,7 +40,8 @@ class StoredLayers {
   const std::vector<frame::VlMetalayer>& all() const { return layers_; }
 
   // The metadata, empty if the file has none. Errors: corruption, unsupported.
-  Metadata metadata() const;
+  // `ndim`: the array's number of axes.
+  Metadata metadata(std::size_t ndim) const;
   // Which generation of readers the stored metadata is for.
   MetadataEncoding encoding() const;
 

@@ -57,7 +57,9 @@ std::vector<std::string> WriterRegistry::take_notice() {
 }
 
 void WriterRegistry::after_fork() {
-  for (const auto& writer : instance().all()) writer->after_fork();
+  WriterRegistry& registry = instance();
+  for (const auto& writer : registry.all()) writer->after_fork();
+  registry.writers_.clear();  // they belong to the parent
 }
 
 }  // namespace mlarray::array

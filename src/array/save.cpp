@@ -125,7 +125,7 @@ void Array::save(const std::filesystem::path& path, const SaveOptions& options,
   bool keep_stored = false;
   if (!readable) {
     try {
-      readable = layers.metadata();
+      readable = layers.metadata(source.ndim());
     } catch (const Error&) {
       keep_stored = true;
     }

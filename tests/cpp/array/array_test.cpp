@@ -13,13 +13,13 @@
 namespace mlarray {
 namespace {
 
-using testing::int16;
-using testing::random_box;
-using testing::read;
-using testing::read_all;
-using testing::TempDir;
-using testing::Voxels;
-using testing::with_layout;
+using test::int16;
+using test::random_box;
+using test::read;
+using test::read_all;
+using test::TempDir;
+using test::Voxels;
+using test::with_layout;
 
 TEST(Array, ReadsBackWhatWasSavedForEveryRank) {
   const TempDir dir;

@@ -8,14 +8,14 @@
 namespace mlarray {
 namespace {
 
-using testing::int16;
-using testing::random_box;
-using testing::read;
-using testing::read_all;
-using testing::TempDir;
-using testing::Voxels;
-using testing::with_layout;
-using testing::write;
+using test::int16;
+using test::random_box;
+using test::read;
+using test::read_all;
+using test::TempDir;
+using test::Voxels;
+using test::with_layout;
+using test::write;
 
 std::vector<std::int16_t> random_values(const Box& box, std::mt19937& random) {
   std::vector<std::int16_t> out(static_cast<std::size_t>(element_count(box.shape())));

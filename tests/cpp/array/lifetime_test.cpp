@@ -9,12 +9,12 @@
 namespace mlarray {
 namespace {
 
-using testing::int16;
-using testing::read_all;
-using testing::TempDir;
-using testing::Voxels;
-using testing::with_layout;
-using testing::write;
+using test::int16;
+using test::read_all;
+using test::TempDir;
+using test::Voxels;
+using test::with_layout;
+using test::write;
 
 // Runs `body` in a forked child; true if it returned true.
 template <class Body>

@@ -11,7 +11,7 @@
 #include "array/geometry.hpp"
 #include "mlarray/array.hpp"
 
-namespace mlarray::testing {
+namespace mlarray::test {
 
 // An int16 array in C order: a ramp with some noise, so that it compresses a little.
 struct Voxels {
@@ -97,4 +97,4 @@ inline SaveOptions with_layout(Shape chunk, Shape block) {
 
 inline DType int16() { return DType::parse("<i2"); }
 
-}  // namespace mlarray::testing
+}  // namespace mlarray::test
