@@ -28,8 +28,8 @@ struct ChunkHeader {
   std::array<std::uint8_t, 6> filters_meta{};
   int compressor = 0;  // format number: 0 BloscLZ, 1 LZ4, 3 zlib, 4 ZSTD
   Special special = Special::none;
-  bool memcpyed = false;   // blocks are stored as they are, one after another
-  bool split = false;      // each block is `typesize` streams
+  bool memcpyed = false;  // blocks are stored as they are, one after another
+  bool split = false;     // each block is `typesize` streams
   bool dictionary = false;
 
   std::int32_t block_count() const;

@@ -25,7 +25,7 @@ class Decoder {
   void decode_block(std::span<const std::byte> chunk, const ChunkHeader& header,
                     std::int32_t block, std::span<std::byte> out, std::string_view what);
 
-  // The whole chunk into `out` (exactly header.nbytes), by c-blosc2. Errors: corruption.
+  // The whole chunk into `out` (exactly header.nbytes). Errors: corruption.
   void decode_chunk(std::span<const std::byte> chunk, const ChunkHeader& header,
                     std::span<std::byte> out, std::string_view what);
 
@@ -34,8 +34,10 @@ class Decoder {
   std::unique_ptr<State> state_;
 };
 
-// Fills `out` as a special chunk says. `item` is the repeated value for Special::value;
-// NaN needs itemsize 4 or 8 (2: float16, ours). uninit is filled with zeros.
+// Fills `out` as a special chunk says. `item` is the repeated value for Special::value.
+// NaN is a float32 in 4 bytes and a float64 in 8, as c-blosc2 fills it (in a complex64 that is
+// the imaginary part), and a float16 in 2, ours. uninit is filled with zeros.
+// Errors: unsupported for NaN of another size; invalid_use without a value to repeat.
 void fill_special(Special special, std::span<const std::byte> item, std::int64_t itemsize,
                   std::span<std::byte> out);
 

@@ -13,7 +13,8 @@
 namespace mlarray::codec {
 
 // Compressor, level and filters for elements of `itemsize` bytes when the caller names none.
-// The reasons and the figures stand in encoder.cpp.
+// floating_point: real or complex.
+// The reasons and the figures stand in encoder_params.cpp.
 CodecParams default_params(std::int64_t itemsize, bool floating_point);
 
 // Errors: invalid_value for a level outside 0..9, an unknown codec or a filter that may not be
@@ -23,14 +24,17 @@ void check_params(const CodecParams& params);
 // Not synchronised.
 class Encoder {
  public:
-  // typesize is the element's size; above 255 it is stored as 1.
+  // typesize is the element's size; above 255 it is stored as 1. Shuffle of 1-byte elements is
+  // left out (it changes nothing), bytedelta without a width gets the element's.
+  // Errors: as check_params(); unsupported for a block size that the format does not hold;
+  // invalid_use naming a BLOSC_* variable.
   Encoder(const CodecParams& params, std::int64_t typesize, std::int32_t blocksize);
   ~Encoder();
   Encoder(Encoder&&) noexcept;
   Encoder& operator=(Encoder&&) noexcept;
 
-  // Compresses `data`, laid out block by block (a multiple of blocksize, at most
-  // kMaxChunkBytes). An all-zero chunk gives Special::zeros as a 32-byte chunk.
+  // Compresses `data`, laid out block by block (at least one whole block, at most
+  // kMaxChunkBytes; the last block may be short). All zeros give a 32-byte Special::zeros.
   // What c-blosc2 made is checked against the parameters, because BLOSC_* environment
   // variables override them. Errors: invalid_use naming the variable; unsupported.
   std::vector<std::byte> encode(std::span<const std::byte> data);
@@ -46,7 +50,7 @@ std::vector<std::byte> store_chunk(std::span<const std::byte> data, std::int32_t
 // A chunk of general bytes (the index: typesize 8; metadata: typesize 1), compressed.
 std::vector<std::byte> compress_bytes(std::span<const std::byte> data, std::int32_t typesize);
 // The bytes of such a chunk; `max_bytes` bounds what it may claim.
-std::vector<std::byte> decompress_bytes(std::span<const std::byte> chunk, std::int64_t max_bytes,
-                                        const Expected& expected);
+std::vector<std::byte> decompress_bytes(std::span<const std::byte> chunk,
+                                        std::int64_t max_bytes, const Expected& expected);
 
 }  // namespace mlarray::codec

@@ -1,0 +1,240 @@
+#include "codec/encoder.hpp"
+
+#include <blosc2.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "codec/blosc.hpp"
+#include "codec/chunk_format.hpp"
+#include "codec/decoder.hpp"
+
+namespace mlarray::codec {
+namespace {
+
+constexpr std::int64_t kMaxTypesize = 255;  // one byte in the header
+
+// Blocks of chunks of general bytes. c-blosc2 looks up single positions of an index in place,
+// so its blocks are small.
+constexpr std::int32_t kIndexBlockBytes = 32 << 10;
+constexpr std::int32_t kBytesBlockBytes = 256 << 10;
+
+// The variables by which c-blosc2 lets the environment override its caller.
+std::string blosc_variables() {
+  std::string found;
+  for (const char* name : {"BLOSC_COMPRESSOR", "BLOSC_SHUFFLE", "BLOSC_DELTA", "BLOSC_TYPESIZE",
+                           "BLOSC_BLOCKSIZE", "BLOSC_SPLITMODE", "BLOSC_CLEVEL"}) {
+    const char* value = std::getenv(name);
+    if (value == nullptr) continue;
+    if (!found.empty()) found += ", ";
+    found += std::string(name) + "=" + value;
+  }
+  return found;
+}
+
+[[noreturn]] void throw_overridden(const std::string& what) {
+  const std::string variables = blosc_variables();
+  if (!variables.empty()) {
+    throw Error(ErrorKind::invalid_use,
+                "compression: " + what + ". The environment overrides it: unset " + variables);
+  }
+  throw Error(ErrorKind::unsupported,
+              "compression: " + what + ". Choose another codec or other filters");
+}
+
+bool all_zero(std::span<const std::byte> data) {
+  return data.empty() || (data[0] == std::byte{0} &&
+                          std::memcmp(data.data(), data.data() + 1, data.size() - 1) == 0);
+}
+
+void check_data(std::span<const std::byte> data) {
+  if (static_cast<std::int64_t>(data.size()) > kMaxChunkBytes) {
+    throw Error(ErrorKind::unsupported, "a chunk of " + std::to_string(data.size()) +
+                                            " bytes; the format holds up to " +
+                                            std::to_string(kMaxChunkBytes) +
+                                            ": choose smaller chunks");
+  }
+}
+
+// A header without compressor and filters, in front of `tail` more bytes.
+std::vector<std::byte> plain_chunk(std::uint8_t flags, std::uint8_t flags2,
+                                   std::int32_t typesize, std::size_t nbytes,
+                                   std::int32_t blocksize, std::size_t tail) {
+  std::vector<std::byte> chunk(kChunkHeaderBytes + tail);
+  chunk[at::kVersion] = std::byte{kFormatVersion};
+  chunk[at::kCodecVersion] = std::byte{1};
+  chunk[at::kFlags] = static_cast<std::byte>(kExtendedHeader | flags);
+  chunk[at::kTypesize] = static_cast<std::byte>(typesize);
+  store_i32(chunk, at::kNbytes, static_cast<std::int32_t>(nbytes));
+  // c-blosc2 refuses a block size of 0, also where there are no blocks.
+  store_i32(chunk, at::kBlocksize, std::max(blocksize, 1));
+  store_i32(chunk, at::kCbytes, static_cast<std::int32_t>(chunk.size()));
+  chunk[at::kFlags2] = static_cast<std::byte>(flags2);
+  return chunk;
+}
+
+std::uint8_t compressor_field(Codec codec) {
+  switch (codec) {
+    case Codec::blosclz:
+      return kFormatBloscLz;
+    case Codec::lz4:
+    case Codec::lz4hc:
+      return kFormatLz4;
+    case Codec::zlib:
+      return kFormatZlib;
+    case Codec::zstd:
+      return kFormatZstd;
+  }
+  return kFormatBloscLz;
+}
+
+}  // namespace
+
+struct Encoder::State {
+  CodecParams params;
+  std::int32_t typesize;
+  std::int32_t blocksize;
+  BloscContext context;
+  std::unique_ptr<std::byte[]> buffer;
+  std::size_t buffer_bytes = 0;
+
+  // The header of what c-blosc2 made, against what it was asked for.
+  void check(std::span<const std::byte> chunk, std::size_t nbytes) const {
+    const ChunkHeader header = parse_chunk(
+        chunk, Expected{static_cast<std::int64_t>(nbytes), -1, -1, "the chunk just written"});
+    const auto codec_id = std::to_integer<std::uint8_t>(chunk[at::kCodecId]);
+    if (codec_id != static_cast<std::uint8_t>(params.codec) ||
+        (!header.memcpyed && header.compressor != compressor_field(params.codec))) {
+      throw_overridden("c-blosc2 used codec " + std::to_string(codec_id) + " instead of " +
+                       std::to_string(static_cast<int>(params.codec)));
+    }
+    if (header.typesize != typesize) {
+      throw_overridden("c-blosc2 used elements of " + std::to_string(header.typesize) +
+                       " bytes instead of " + std::to_string(typesize));
+    }
+    if (header.blocksize != blocksize) {
+      throw_overridden("c-blosc2 made blocks of " + std::to_string(header.blocksize) +
+                       " bytes instead of " + std::to_string(blocksize));
+    }
+    if (header.filters != params.filters || header.filters_meta != params.filters_meta) {
+      throw_overridden("c-blosc2 used other filters than asked for");
+    }
+    if (!header.memcpyed && header.split != params.split) {
+      throw_overridden("c-blosc2 split the blocks in another way than asked for");
+    }
+  }
+};
+
+Encoder::Encoder(const CodecParams& params, std::int64_t typesize, std::int32_t blocksize)
+    : state_(std::make_unique<State>()) {
+  check_params(params);
+  start_blosc();
+  State& state = *state_;
+  state.params = params;
+  state.typesize = static_cast<std::int32_t>(
+      typesize > kMaxTypesize ? 1 : std::max<std::int64_t>(typesize, 1));
+  state.blocksize = blocksize;
+  if (blocksize <= 0 || blocksize > kMaxBlockBytes || blocksize % state.typesize != 0) {
+    throw Error(ErrorKind::unsupported,
+                "blocks of " + std::to_string(blocksize) + " bytes with elements of " +
+                    std::to_string(typesize) +
+                    "; a block is a multiple of its element, up to " +
+                    std::to_string(kMaxBlockBytes) + " bytes: choose another block size");
+  }
+  for (std::size_t i = 0; i < params.filters.size(); ++i) {
+    const auto filter = static_cast<Filter>(params.filters[i]);
+    if (filter == Filter::shuffle && state.typesize == 1 && params.filters_meta[i] == 0) {
+      // Changes nothing, but readers undo it byte by byte.
+      state.params.filters[i] = static_cast<std::uint8_t>(Filter::none);
+    }
+    if (filter == Filter::bytedelta && params.filters_meta[i] == 0) {
+      // Without a width this filter works only inside a super-chunk.
+      state.params.filters_meta[i] = static_cast<std::uint8_t>(state.typesize);
+    }
+  }
+
+  blosc2_cparams wanted = BLOSC2_CPARAMS_DEFAULTS;
+  wanted.compcode = static_cast<std::uint8_t>(state.params.codec);
+  wanted.clevel = static_cast<std::uint8_t>(state.params.level);
+  wanted.typesize = state.typesize;
+  wanted.blocksize = state.blocksize;
+  wanted.nthreads = 1;
+  wanted.splitmode = state.params.split ? BLOSC_ALWAYS_SPLIT : BLOSC_NEVER_SPLIT;
+  std::copy(state.params.filters.begin(), state.params.filters.end(), wanted.filters);
+  std::copy(state.params.filters_meta.begin(), state.params.filters_meta.end(),
+            wanted.filters_meta);
+  state.context.reset(blosc2_create_cctx(wanted));
+  if (!state.context) throw_overridden("c-blosc2 refused the parameters");
+}
+
+Encoder::~Encoder() = default;
+Encoder::Encoder(Encoder&&) noexcept = default;
+Encoder& Encoder::operator=(Encoder&&) noexcept = default;
+
+std::vector<std::byte> Encoder::encode(std::span<const std::byte> data) {
+  State& state = *state_;
+  check_data(data);
+  if (all_zero(data)) {
+    constexpr auto zeros = static_cast<std::uint8_t>(static_cast<int>(Special::zeros) << 4);
+    return plain_chunk(0, data.empty() ? std::uint8_t{0} : zeros, state.typesize, data.size(),
+                       state.blocksize, 0);
+  }
+  // Always enough: data that does not shrink is stored behind the header.
+  const std::size_t bound = data.size() + kChunkHeaderBytes;
+  if (bound > state.buffer_bytes) {
+    state.buffer = std::make_unique_for_overwrite<std::byte[]>(bound);
+    state.buffer_bytes = bound;
+  }
+  const int written = blosc2_compress_ctx(state.context.get(), data.data(),
+                                          static_cast<std::int32_t>(data.size()),
+                                          state.buffer.get(), static_cast<std::int32_t>(bound));
+  if (written <= 0) {
+    throw_overridden("c-blosc2 refused the data (error " + std::to_string(written) + ")");
+  }
+  const std::span<const std::byte> chunk(state.buffer.get(), static_cast<std::size_t>(written));
+  state.check(chunk, data.size());
+  return {chunk.begin(), chunk.end()};
+}
+
+std::vector<std::byte> store_chunk(std::span<const std::byte> data, std::int32_t typesize,
+                                   std::int32_t blocksize) {
+  check_data(data);
+  std::vector<std::byte> chunk =
+      plain_chunk(kMemcpyed, 0, typesize, data.size(), blocksize, data.size());
+  copy_bytes(data, chunk.data() + kChunkHeaderBytes);
+  return chunk;
+}
+
+std::vector<std::byte> compress_bytes(std::span<const std::byte> data, std::int32_t typesize) {
+  check_data(data);
+  const bool index = typesize > 1;
+  const std::int32_t limit = index ? kIndexBlockBytes : kBytesBlockBytes;
+  const auto size = static_cast<std::int32_t>(data.size());
+  // c-blosc2 stores less than 32 bytes as they are, too.
+  if (size < 32 || size % typesize != 0) return store_chunk(data, typesize, size);
+
+  CodecParams params;
+  params.codec = Codec::zstd;
+  params.level = 3;
+  if (index) params.filters[5] = static_cast<std::uint8_t>(Filter::shuffle);
+  const std::int32_t blocksize = std::min(size, limit / typesize * typesize);
+  return Encoder(params, typesize, blocksize).encode(data);
+}
+
+std::vector<std::byte> decompress_bytes(std::span<const std::byte> chunk,
+                                        std::int64_t max_bytes, const Expected& expected) {
+  const ChunkHeader header = parse_chunk(chunk, expected);
+  if (header.nbytes > max_bytes) {
+    throw_corrupt(expected.what, "it claims " + std::to_string(header.nbytes) +
+                                     " bytes; at most " + std::to_string(max_bytes) +
+                                     " are possible here");
+  }
+  std::vector<std::byte> out(static_cast<std::size_t>(header.nbytes));
+  Decoder().decode_chunk(chunk, header, out, expected.what);
+  return out;
+}
+
+}  // namespace mlarray::codec

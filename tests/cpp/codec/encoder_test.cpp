@@ -1,0 +1,300 @@
+#include "codec/encoder.hpp"
+
+#include <blosc2.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <random>
+
+#include "codec/decoder.hpp"
+#include "expect_error.hpp"
+#include "golden_chunks.hpp"
+
+namespace mlarray::codec::test {
+namespace {
+
+using Bytes = std::vector<std::byte>;
+
+// Smooth elements with a little noise.
+Bytes smooth(std::size_t size, std::size_t typesize, unsigned seed = 1) {
+  std::mt19937 random(seed);
+  Bytes data(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    const std::size_t element = i / typesize;
+    const unsigned value = static_cast<unsigned>(element / 16) + random() % 4;
+    data[i] = static_cast<std::byte>(i % typesize == 0 ? value : element / 4096);
+  }
+  return data;
+}
+
+Bytes noise(std::size_t size) {
+  std::mt19937 random(3);
+  Bytes data(size);
+  for (std::byte& byte : data) byte = static_cast<std::byte>(random());
+  return data;
+}
+
+Bytes decode(const Bytes& chunk) {
+  const ChunkHeader header = parse_chunk(chunk, {});
+  Bytes out(static_cast<std::size_t>(header.nbytes));
+  Decoder().decode_chunk(chunk, header, out, "chunk");
+  return out;
+}
+
+Bytes decode_by_blosc(const Bytes& chunk) {
+  std::int32_t nbytes = 0;
+  EXPECT_GE(blosc2_cbuffer_sizes(chunk.data(), &nbytes, nullptr, nullptr), 0);
+  Bytes out(static_cast<std::size_t>(nbytes));
+  blosc2_context* context = blosc2_create_dctx(BLOSC2_DPARAMS_DEFAULTS);
+  EXPECT_EQ(blosc2_decompress_ctx(context, chunk.data(),
+                                  static_cast<std::int32_t>(chunk.size()), out.data(), nbytes),
+            nbytes);
+  blosc2_free_ctx(context);
+  return out;
+}
+
+class EnvironmentVariable {
+ public:
+  EnvironmentVariable(const char* name, const char* value) : name_(name) {
+    setenv(name, value, 1);
+  }
+  ~EnvironmentVariable() { unsetenv(name_); }
+  EnvironmentVariable(const EnvironmentVariable&) = delete;
+  EnvironmentVariable& operator=(const EnvironmentVariable&) = delete;
+
+ private:
+  const char* name_;
+};
+
+TEST(Encoder, RoundTripsEveryParameter) {
+  for (const Codec codec :
+       {Codec::blosclz, Codec::lz4, Codec::lz4hc, Codec::zlib, Codec::zstd}) {
+    for (const int level : {0, 1, 5, 9}) {
+      for (const Filter filter :
+           {Filter::none, Filter::shuffle, Filter::bitshuffle, Filter::bytedelta}) {
+        for (const bool split : {false, true}) {
+          for (const std::int64_t typesize : {1, 2, 4, 8, 12, 255, 300}) {
+            CodecParams params;
+            params.codec = codec;
+            params.level = level;
+            params.split = split;
+            params.filters[5] = static_cast<std::uint8_t>(filter);
+            const auto blocksize = static_cast<std::int32_t>(typesize * 40);
+            const Bytes data = smooth(static_cast<std::size_t>(blocksize) * 3,
+                                      static_cast<std::size_t>(typesize));
+            const Bytes chunk = Encoder(params, typesize, blocksize).encode(data);
+            const ChunkHeader header =
+                parse_chunk(chunk, {static_cast<std::int64_t>(data.size()), blocksize,
+                                    typesize > 255 ? 1 : typesize, "chunk"});
+            EXPECT_EQ(header.memcpyed, level == 0 || header.memcpyed);
+            ASSERT_EQ(decode(chunk), data);
+            ASSERT_EQ(decode_by_blosc(chunk), data);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Encoder, WritesWhatWasAskedFor) {
+  CodecParams params;
+  params.codec = Codec::zstd;
+  params.level = 2;
+  params.filters = {0, 0, 0, 0, 2, 0};
+  params.split = true;
+  const Bytes chunk = Encoder(params, 4, 4000).encode(smooth(8000, 4));
+  const ChunkHeader header = parse_chunk(chunk, {8000, 4000, 4, "chunk"});
+  EXPECT_EQ(header.compressor, 4);
+  EXPECT_EQ(header.filters, params.filters);
+  EXPECT_TRUE(header.split);
+  EXPECT_LT(chunk.size(), 4000U);
+}
+
+TEST(Encoder, IsReusableAndDeterministic) {
+  Encoder encoder(default_params(2, false), 2, 2000);
+  const Bytes first = smooth(6000, 2);
+  const Bytes once = encoder.encode(first);
+  EXPECT_EQ(decode(encoder.encode(noise(20000))), noise(20000));
+  EXPECT_EQ(encoder.encode(first), once);
+  Encoder moved(std::move(encoder));
+  EXPECT_EQ(moved.encode(first), once);
+}
+
+TEST(Encoder, ZerosAreOnlyAHeader) {
+  for (const std::int64_t typesize : {1, 2, 8, 300}) {
+    const auto blocksize = static_cast<std::int32_t>(typesize * 50);
+    const Bytes zeros(static_cast<std::size_t>(blocksize) * 4);
+    const Bytes chunk =
+        Encoder(default_params(typesize, false), typesize, blocksize).encode(zeros);
+    EXPECT_EQ(chunk.size(), 32U);
+    EXPECT_EQ(parse_chunk(chunk, {static_cast<std::int64_t>(zeros.size()), blocksize,
+                                  typesize > 255 ? 1 : typesize, "chunk"})
+                  .special,
+              Special::zeros);
+    EXPECT_EQ(decode(chunk), zeros);
+    EXPECT_EQ(decode_by_blosc(chunk), zeros);
+  }
+  // One byte that differs, at the very end.
+  Bytes almost(4000);
+  almost.back() = std::byte{1};
+  EXPECT_EQ(decode(Encoder(default_params(2, false), 2, 1000).encode(almost)), almost);
+}
+
+TEST(Encoder, DataThatDoesNotShrinkIsStored) {
+  const Bytes data = noise(8000);
+  const Bytes chunk = Encoder(default_params(1, false), 1, 1000).encode(data);
+  EXPECT_EQ(chunk.size(), data.size() + 32);
+  EXPECT_TRUE(parse_chunk(chunk, {}).memcpyed);
+  EXPECT_EQ(decode(chunk), data);
+}
+
+TEST(Encoder, NeverShufflesSingleBytes) {
+  CodecParams params;
+  params.filters[5] = static_cast<std::uint8_t>(Filter::shuffle);
+  for (const std::int64_t typesize : {1, 300}) {
+    const Bytes data = smooth(3000, static_cast<std::size_t>(typesize));
+    const Bytes chunk = Encoder(params, typesize, 1500).encode(data);
+    EXPECT_EQ(parse_chunk(chunk, {}).filters, (std::array<std::uint8_t, 6>{}));
+    EXPECT_EQ(decode(chunk), data);
+  }
+}
+
+TEST(Encoder, RefusesBlocksThatTheFormatDoesNotHold) {
+  const CodecParams params;
+  for (const std::int32_t blocksize : {0, -8, 10, 536866820}) {
+    expect_error([&] { Encoder(params, 4, blocksize); }, ErrorKind::unsupported,
+                 "blocks of " + std::to_string(blocksize));
+  }
+}
+
+TEST(CheckParams, NamesWhatIsAllowed) {
+  CodecParams params;
+  EXPECT_NO_THROW(check_params(params));
+  params.level = 10;
+  expect_error([&] { check_params(params); }, ErrorKind::invalid_value, "level 10");
+  params.level = -1;
+  expect_error([&] { check_params(params); }, ErrorKind::invalid_value, "0 (store) to 9");
+  params.level = 5;
+  params.codec = static_cast<Codec>(3);
+  expect_error([&] { check_params(params); }, ErrorKind::invalid_value, "ZSTD (5)");
+  params.codec = static_cast<Codec>(36);
+  expect_error([&] { check_params(params); }, ErrorKind::invalid_value, "codec number 36");
+  params.codec = Codec::zstd;
+  for (const int filter : {3, 5, 32, 34, 37, 255}) {
+    params.filters[2] = static_cast<std::uint8_t>(filter);
+    expect_error([&] { check_params(params); }, ErrorKind::invalid_value,
+                 "filter number " + std::to_string(filter));
+    expect_error([&] { Encoder(params, 4, 400); }, ErrorKind::invalid_value, "BYTEDELTA (35)");
+  }
+}
+
+TEST(DefaultParams, FitTheElement) {
+  for (const std::int64_t itemsize : {1, 2, 3, 4, 8, 16, 24, 255, 256, 4000}) {
+    for (const bool floating_point : {false, true}) {
+      const CodecParams params = default_params(itemsize, floating_point);
+      EXPECT_NO_THROW(check_params(params));
+      const bool shuffled = params.filters[5] == static_cast<std::uint8_t>(Filter::shuffle);
+      EXPECT_EQ(shuffled, itemsize > 1 && itemsize < 256) << itemsize;
+      const auto blocksize = static_cast<std::int32_t>(itemsize * 30);
+      const Bytes data =
+          smooth(static_cast<std::size_t>(blocksize) * 2, static_cast<std::size_t>(itemsize));
+      EXPECT_EQ(decode(Encoder(params, itemsize, blocksize).encode(data)), data);
+    }
+  }
+}
+
+TEST(Environment, OverridesAreErrorsThatNameTheVariable) {
+  const struct {
+    const char* name;
+    const char* value;
+  } variables[] = {{"BLOSC_COMPRESSOR", "zstd"},
+                   {"BLOSC_SHUFFLE", "BITSHUFFLE"},
+                   {"BLOSC_DELTA", "1"},
+                   {"BLOSC_TYPESIZE", "8"},
+                   {"BLOSC_BLOCKSIZE", "4096"},
+                   {"BLOSC_SPLITMODE", "NEVER"},
+                   {"BLOSC_COMPRESSOR", "blosclz"},
+                   {"BLOSC_COMPRESSOR", "nonsense"}};
+  const Bytes data = smooth(8000, 2);
+  for (const auto& variable : variables) {
+    const EnvironmentVariable set(variable.name, variable.value);
+    expect_error([&] { Encoder(default_params(2, false), 2, 1000).encode(data); },
+                 ErrorKind::invalid_use, std::string(variable.name) + "=" + variable.value);
+  }
+  EXPECT_EQ(decode(Encoder(default_params(2, false), 2, 1000).encode(data)), data);
+}
+
+TEST(Environment, ThatAgreesOrSetsTheLevelIsFine) {
+  const Bytes data = smooth(8000, 2);
+  const EnvironmentVariable codec("BLOSC_COMPRESSOR", "lz4hc");
+  const EnvironmentVariable level("BLOSC_CLEVEL", "1");
+  EXPECT_EQ(decode(Encoder(default_params(2, false), 2, 1000).encode(data)), data);
+}
+
+#ifdef __linux__
+std::ptrdiff_t thread_count() {
+  const std::filesystem::directory_iterator tasks("/proc/self/task");
+  return std::distance(begin(tasks), end(tasks));
+}
+
+TEST(Environment, CannotMakeCBlosc2StartThreads) {
+  const EnvironmentVariable threads("BLOSC_NTHREADS", "4");
+  const auto before = thread_count();
+  const Bytes data = smooth(80000, 2);
+  Encoder encoder(default_params(2, false), 2, 1000);
+  EXPECT_EQ(decode(encoder.encode(data)), data);
+  Decoder decoder;
+  for (const char* name : {"zlib shuffle typesize=4 split", "blosclz delta typesize=4 whole"}) {
+    const GoldenChunk& golden = golden_chunk(name);
+    Bytes out(golden.raw.size());
+    decoder.decode_chunk(golden.chunk, parse_chunk(golden.chunk, {}), out, name);
+    EXPECT_EQ(out, golden.raw);
+  }
+  EXPECT_EQ(thread_count(), before);
+}
+#endif
+
+TEST(StoreChunk, KeepsTheBytes) {
+  for (const std::size_t size : {0U, 1U, 31U, 5000U}) {
+    const Bytes data = noise(size);
+    const Bytes chunk = store_chunk(data, 1, 1024);
+    EXPECT_EQ(chunk.size(), size + 32);
+    EXPECT_EQ(decode(chunk), data);
+    EXPECT_EQ(decode_by_blosc(chunk), data);
+  }
+}
+
+TEST(CompressBytes, RoundTripsAnySize) {
+  for (const std::int32_t typesize : {1, 8}) {
+    for (const std::size_t elements : {0U, 1U, 3U, 4U, 100U, 5000U, 200000U}) {
+      Bytes data(elements * static_cast<std::size_t>(typesize));
+      for (std::size_t i = 0; i < data.size(); ++i) {
+        data[i] = static_cast<std::byte>(i % 8 == 0 ? i / 64 : i / 4096);
+      }
+      const Bytes chunk = compress_bytes(data, typesize);
+      const Expected expected{static_cast<std::int64_t>(data.size()), -1, typesize, "index"};
+      EXPECT_EQ(decompress_bytes(chunk, 1 << 24, expected), data) << elements;
+      EXPECT_EQ(decode_by_blosc(chunk), data) << elements;
+      if (elements > 100) {
+        EXPECT_LT(chunk.size(), data.size() / 2);
+      }
+      if (!data.empty()) {
+        expect_error(
+            [&] {
+              decompress_bytes(chunk, static_cast<std::int64_t>(data.size()) - 1, expected);
+            },
+            ErrorKind::corruption, "it claims");
+      }
+    }
+  }
+}
+
+TEST(CompressBytes, BytesThatAreNoWholeElementsAreStored) {
+  const Bytes data = noise(101);
+  EXPECT_EQ(decode(compress_bytes(data, 8)), data);
+}
+
+}  // namespace
+}  // namespace mlarray::codec::test
