@@ -79,9 +79,14 @@ TEST(Checksum, DoesNotDependOnTheOrderOfBlocksInTheChunk) {
   EXPECT_EQ(sums(swapped, 9), sums(chunk, 9));
 }
 
+// The values of an independent implementation of the definition in checksum.hpp.
 TEST(Checksum, IsFixedOnDisk) {
+  using Sums = std::vector<std::uint32_t>;
   EXPECT_EQ(sums(golden_chunk("incompressible").chunk, 7),
-            (std::vector<std::uint32_t>{0, 0, 0, 0}));
+            (Sums{367705U, 3565350677U, 4133634718U, 2667401421U}));
+  EXPECT_EQ(sums(golden_chunk("dictionary zstd").chunk, 7),
+            (Sums{2818110955U, 319383589U, 2242359500U, 443376484U}));
+  EXPECT_EQ(sums(golden_chunk("special value <c16").chunk, 7)[0], 2107747886U);
 }
 
 std::string hex(const std::array<std::byte, 16>& bytes) {
