@@ -7,19 +7,19 @@
 namespace mlarray::codec {
 
 // Measured on one thread against the reference's default (LZ4HC level 8, shuffle, not split),
-// blocks of 25 KiB as its layout gives them; volumes from the MNI152 T1 of nilearn zoomed to
-// 224x256x224. "decode" is our Decoder, for the reference c-blosc2's getitem, uncompressed
-// MB/s.
+// blocks of 25 KiB as its layout gives them, 12 chunks of each volume; the volumes come from
+// the MNI152 T1 of nilearn zoomed to 224x256x224. Uncompressed MB/s; "decode" is our Decoder,
+// for the reference c-blosc2's getitem.
 //
 //   volume                 reference: ratio, encode, decode   ours: size, encode, decode
-//   int16, CT with noise   2.09    76    8500                 1.000   1.9x   1.2x
-//   uint16, smooth MR      8.91   190   18700                 1.005   1.7x   1.0x
-//   float16, z-score       2.55   111    9900                 1.001   1.6x   1.0x
-//   int32                  3.94    82    7950                 1.008   2.1x   1.4x
-//   float32, z-score       1.69   117    8200                 1.000   1.6x   1.1x
-//   float32, smooth MR     6.79   243   13200                 1.007   1.9x   1.4x
-//   float64, z-score       3.42   118    8450                 1.005   1.6x   1.1x
-//   uint8 labels           43.6   137    1670                 0.695   8.0x   3.6x
+//   int16, CT with noise   2.09    91    8800                 1.000   1.6x   1.17x
+//   uint16, smooth MR      4.94   112   11800                 1.005   1.7x   1.01x
+//   float16, z-score       2.08    80    9200                 1.001   1.7x   0.99x
+//   int32                  3.94    97    9800                 1.008   1.8x   1.10x
+//   float32, z-score       1.69   117    8400                 1.000   1.6x   1.09x
+//   float32, smooth MR     6.79   289   18900                 1.007   1.8x   0.99x
+//   float64, z-score       3.42   118    8800                 1.005   1.6x   1.03x
+//   uint8 labels           43.6   141    1680                 0.695   7.6x   3.5x
 //
 // Level 5 is faster still, but writes up to 1.4 % more; ZSTD 1 saves 6 to 35 % of the bytes and
 // decodes at a fifth of the speed; LZ4 (not HC) writes up to 6.7 % more. Split streams decode
