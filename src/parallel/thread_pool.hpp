@@ -7,7 +7,9 @@
 
 namespace mlarray::parallel {
 
-// Process-wide number of threads for one call (include/mlarray/array.hpp).
+// Process-wide number of threads for one call (include/mlarray/array.hpp). num_threads() starts
+// as MLARRAY_NUM_THREADS, or else as the number of processors this process may run on.
+// Errors: invalid_value for n < 1, and for a variable that is no whole number of 1 or more.
 void set_num_threads(int n);
 int num_threads();
 
@@ -18,15 +20,21 @@ int num_threads();
 // thrown here. Calls from several threads at once share the workers; a call from inside a body
 // runs on that thread alone.
 // No worker is alive while the process forks: they are joined before and started again on use.
+// A body may fork where it runs on the calling thread; where it runs on a worker, its child can
+// only exec or _exit. Errors: invalid_value for negative `threads`; what a body throws.
 void parallel_for(std::size_t count, int threads,
                   const std::function<void(std::size_t index, int worker)>& body);
 
-// Number of worker ids that parallel_for(count, threads, ...) will use at most.
+// Number of worker ids that parallel_for(count, threads, ...) will use at most; at least 1.
+// Who sizes scratch by it passes the result on as `threads`, because set_num_threads() may be
+// called in between. Errors: invalid_value for negative `threads`.
 int worker_count(std::size_t count, int threads);
 
 // Every public operation holds one of these for its duration. A fork waits until no other
 // thread is inside an operation, so that a child never inherits a lock that nobody will
-// release. Nests on one thread; costs one atomic add.
+// release. Nests on one thread; costs one atomic add. While a fork waits, new operations of
+// other threads wait too. Never hold one while waiting for something that a forking thread may
+// hold (in Python: release the GIL before it begins, take it again after it ends).
 class OperationGuard {
  public:
   OperationGuard();

@@ -1,0 +1,273 @@
+#include "parallel/thread_pool.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "parallel/fork_gate.hpp"
+
+#ifndef _WIN32
+#include <csignal>
+#endif
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#endif
+
+namespace mlarray::parallel {
+namespace {
+
+using Body = std::function<void(std::size_t, int)>;
+
+// A reader often asks for one patch right after another, and to wake a sleeping thread costs
+// as much as decoding a few blocks. Longer than this, an idle thread would waste power.
+constexpr auto kSpin = std::chrono::microseconds(20);
+// Waking costs the waker, so each thread wakes few, and those wake others.
+constexpr int kWakeAtOnce = 2;
+constexpr std::size_t kMaxWorkers = 1024;
+
+constinit thread_local bool inside_body = false;
+
+void relax() noexcept {
+#if defined(__x86_64__) || defined(_M_X64)
+  _mm_pause();
+#endif
+}
+
+template <typename Condition>
+void spin_until(Condition condition) noexcept {
+  const auto end = std::chrono::steady_clock::now() + kSpin;
+  do {
+    for (int i = 0; i < 16; ++i) {
+      if (condition()) return;
+      relax();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+}
+
+// One call of parallel_for, on the caller's stack. Counters of the pool's mutex unless atomic.
+struct Job {
+  Job(std::size_t n, const Body& what) : count(n), body(what) {}
+
+  const std::size_t count;
+  const Body& body;
+  int places = 0;  // workers that may still join
+  int joined = 0;
+  std::condition_variable finished;
+  std::atomic_flag failed;
+  std::exception_ptr error;  // of whoever set `failed`
+  alignas(64) std::atomic<std::size_t> next = 0;
+  alignas(64) std::atomic<int> active = 0;  // workers inside; written under the mutex
+
+  template <typename Stop>
+  void take_indices(int worker, Stop stop) noexcept {
+    try {
+      while (!stop()) {
+        const std::size_t index = next.fetch_add(1, std::memory_order_relaxed);
+        if (index >= count) return;
+        body(index, worker);
+      }
+    } catch (...) {
+      next.store(count, std::memory_order_relaxed);
+      if (!failed.test_and_set()) error = std::current_exception();
+    }
+  }
+};
+
+// Signals are for the threads of the application, so workers start with all of them blocked
+// (those that a fault raises in the thread itself cannot be held back).
+class SignalsBlocked {
+ public:
+#ifndef _WIN32
+  SignalsBlocked() {
+    sigset_t all;
+    ::sigfillset(&all);
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP}) {
+      ::sigdelset(&all, fault);
+    }
+    ::pthread_sigmask(SIG_BLOCK, &all, &before_);
+  }
+  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+#else
+  SignalsBlocked() {}
+#endif
+};
+
+class Pool {
+ public:
+  void run(std::size_t count, int threads, const Body& body);
+  void join_workers() noexcept;
+  void close() noexcept;
+
+ private:
+  void work() noexcept;
+  Job* find_job() noexcept;
+  void start_workers(std::size_t wanted);
+  void wake(int threads) noexcept;
+
+  std::mutex mutex_;
+  std::condition_variable work_;
+  std::vector<Job*> jobs_;  // oldest first
+  std::vector<std::thread> workers_;
+  int sleeping_ = 0;
+  bool closed_ = false;
+  std::atomic<int> places_ = 0;    // the sum over jobs_; written under the mutex
+  std::atomic<int> stopping_ = 0;  // joins going on; written under the mutex
+};
+
+// Never destroyed, because other threads may still be running when static objects are.
+Pool& pool() {
+  static Pool& instance = *new Pool;
+  return instance;
+}
+
+// Joins the workers when the process exits.
+struct CloseAtExit {
+  ~CloseAtExit() { pool().close(); }
+};
+
+void Pool::run(std::size_t count, int threads, const Body& body) {
+  Job job(count, body);
+  int to_wake = 0;
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto helpers = static_cast<std::size_t>(threads - 1);
+    start_workers(helpers);
+    jobs_.push_back(&job);
+    job.places = static_cast<int>(std::min(helpers, workers_.size()));
+    places_ += job.places;
+    to_wake = std::min(job.places, sleeping_);
+  }
+  wake(to_wake);
+  job.take_indices(0, [] { return false; });
+
+  std::unique_lock lock(mutex_);
+  jobs_.erase(std::find(jobs_.begin(), jobs_.end(), &job));
+  places_ -= job.places;
+  if (job.active != 0) {
+    lock.unlock();
+    spin_until([&] { return job.active == 0; });
+    lock.lock();  // also: the last worker has let go of the job
+    job.finished.wait(lock, [&] { return job.active == 0; });
+  }
+  lock.unlock();
+  if (job.error) std::rethrow_exception(job.error);
+}
+
+void Pool::start_workers(std::size_t wanted) {
+  wanted = std::min(wanted, kMaxWorkers);
+  if (workers_.size() >= wanted || closed_ || stopping_ != 0) return;
+  static const CloseAtExit close_at_exit;
+  const SignalsBlocked blocked;
+  workers_.reserve(wanted);
+  try {
+    while (workers_.size() < wanted) workers_.emplace_back([this] { work(); });
+  } catch (const std::system_error&) {
+    // The system allows no more threads: those there are do the work.
+  }
+}
+
+void Pool::wake(int threads) noexcept {
+  for (int i = 0; i < std::min(threads, kWakeAtOnce); ++i) work_.notify_one();
+}
+
+Job* Pool::find_job() noexcept {
+  for (Job* job : jobs_) {
+    if (job->places > 0) return job;
+  }
+  return nullptr;
+}
+
+void Pool::work() noexcept {
+  enter_worker_thread();
+  inside_body = true;
+  const auto stop = [&] { return stopping_.load(std::memory_order_relaxed) != 0; };
+  std::unique_lock lock(mutex_);
+  while (!stop()) {
+    Job* job = find_job();
+    if (job == nullptr) {
+      lock.unlock();
+      spin_until([&] { return places_ != 0 || stop(); });
+      lock.lock();
+      ++sleeping_;
+      work_.wait(lock, [&] { return places_ != 0 || stop(); });
+      --sleeping_;
+      continue;
+    }
+    const int worker = ++job->joined;
+    --job->places;
+    --places_;
+    ++job->active;
+    const int to_wake = std::min(places_.load(), sleeping_);
+    lock.unlock();
+    wake(to_wake);
+    job->take_indices(worker, stop);
+    lock.lock();
+    if (--job->active == 0) job->finished.notify_one();
+  }
+}
+
+void Pool::join_workers() noexcept {
+  std::vector<std::thread> workers;
+  {
+    const std::scoped_lock lock(mutex_);
+    ++stopping_;
+    workers.swap(workers_);
+  }
+  work_.notify_all();
+  for (std::thread& worker : workers) {
+    if (worker.get_id() == std::this_thread::get_id()) {
+      worker.detach();  // exit() was called from inside a body
+    } else {
+      worker.join();
+    }
+  }
+  const std::scoped_lock lock(mutex_);
+  --stopping_;
+}
+
+void Pool::close() noexcept {
+  {
+    const std::scoped_lock lock(mutex_);
+    closed_ = true;
+  }
+  join_workers();
+}
+
+class InsideBody {
+ public:
+  InsideBody() noexcept : before_(inside_body) { inside_body = true; }
+  ~InsideBody() { inside_body = before_; }
+  InsideBody(const InsideBody&) = delete;
+  InsideBody& operator=(const InsideBody&) = delete;
+
+ private:
+  bool before_;
+};
+
+}  // namespace
+
+void join_workers() noexcept { pool().join_workers(); }
+
+void parallel_for(std::size_t count, int threads, const Body& body) {
+  const int workers = worker_count(count, threads);
+  if (count == 0) return;
+  const OperationGuard guard;
+  const bool alone = inside_body || workers == 1;
+  const InsideBody inside;
+  if (alone) {
+    for (std::size_t index = 0; index < count; ++index) body(index, 0);
+  } else {
+    pool().run(count, workers, body);
+  }
+}
+
+}  // namespace mlarray::parallel
