@@ -1,0 +1,8 @@
+// ThreadSanitizer refuses threads in a child that was forked from a program with threads,
+// unless told otherwise. Include in one source file of a test program that does so.
+#pragma once
+
+#if defined(__SANITIZE_THREAD__)
+extern "C" __attribute__((visibility("default"))) const char* __tsan_default_options();
+extern "C" const char* __tsan_default_options() { return "die_after_fork=0"; }
+#endif
