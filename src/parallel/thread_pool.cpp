@@ -27,8 +27,10 @@ using Body = std::function<void(std::size_t, int)>;
 // A reader often asks for one patch right after another, and to wake a sleeping thread costs
 // as much as decoding a few blocks. Longer than this, an idle thread would waste power.
 constexpr auto kSpin = std::chrono::microseconds(20);
-// Waking costs the waker, so each thread wakes few, and those wake others.
-constexpr int kWakeAtOnce = 2;
+// To wake a thread takes the waker up to 25 us (virtual machine), so the caller wakes one and
+// gets to work; each worker that joins wakes two more.
+constexpr int kWokenByCaller = 1;
+constexpr int kWokenByWorker = 2;
 constexpr std::size_t kMaxWorkers = 1024;
 
 constinit thread_local bool inside_body = false;
@@ -144,7 +146,7 @@ void Pool::run(std::size_t count, int threads, const Body& body) {
     jobs_.push_back(&job);
     job.places = static_cast<int>(std::min(helpers, workers_.size()));
     places_ += job.places;
-    to_wake = std::min(job.places, sleeping_);
+    to_wake = std::min({job.places, sleeping_, kWokenByCaller});
   }
   wake(to_wake);
   job.take_indices(0, [] { return false; });
@@ -176,7 +178,7 @@ void Pool::start_workers(std::size_t wanted) {
 }
 
 void Pool::wake(int threads) noexcept {
-  for (int i = 0; i < std::min(threads, kWakeAtOnce); ++i) work_.notify_one();
+  for (int i = 0; i < threads; ++i) work_.notify_one();
 }
 
 Job* Pool::find_job() noexcept {
@@ -206,7 +208,7 @@ void Pool::work() noexcept {
     --job->places;
     --places_;
     ++job->active;
-    const int to_wake = std::min(places_.load(), sleeping_);
+    const int to_wake = std::min({places_.load(), sleeping_, kWokenByWorker});
     lock.unlock();
     wake(to_wake);
     job->take_indices(worker, stop);

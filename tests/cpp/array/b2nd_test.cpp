@@ -12,7 +12,7 @@ namespace {
 B2nd sample() { return {{20, 30, 40}, {20, 30, 40}, {20, 24, 26}, DType::parse("<i2")}; }
 
 TEST(B2nd, ReadsWhatItWrites) {
-  for (const std::size_t ndim : {0, 1, 3, 15, 16}) {
+  for (const std::size_t ndim : {0U, 1U, 3U, 15U, 16U}) {
     B2nd value{Shape(ndim, 7), Shape(ndim, 5), Shape(ndim, 2), DType::parse(">f8")};
     const B2nd again = parse_b2nd(build_b2nd(value), 8);
     EXPECT_EQ(again.shape, value.shape);

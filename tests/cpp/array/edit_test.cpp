@@ -183,7 +183,7 @@ TEST(Edit, WhileOthersReadGivesOldOrNewBlocks) {
       }
     });
   }
-  for (int i = 1; i <= 100; ++i) {
+  for (int i = 1; i <= 40; ++i) {
     write(array, {{0, 0, 0}, shape},
           std::vector<std::int16_t>(32 * 32 * 32, static_cast<std::int16_t>(i)));
     if (i % 10 == 0) array.flush();
