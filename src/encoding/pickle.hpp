@@ -13,6 +13,7 @@ namespace mlarray::encoding {
 // Reads protocols 0 to 5. No class is ever looked up, imported or called: GLOBAL, REDUCE,
 // NEWOBJ and BUILD only build nodes. Known harmless classes become plain data:
 //   enum members (blosc2 Codec, Filter, ..., any IntEnum-like REDUCE of one integer) -> int
+//   classes of the package's own older versions, made of one plain value -> that value
 //   numpy scalars and numpy.str_/bytes_, pydicom DSfloat/DSdecimal/IS -> float/int/str
 //   OrderedDict, defaultdict, and subclasses of dict, list, tuple, str, int, float -> the base
 //   set, frozenset -> list; datetime, Decimal and other unknown classes -> Opaque

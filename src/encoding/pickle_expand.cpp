@@ -143,9 +143,9 @@ class PickleExpander {
       if (arguments.size() != 1 || !parts.states.empty() || !no_items) return std::nullopt;
       const Value& only = arguments.front();
       if (only.get_if<std::int64_t>() != nullptr) return only;
-      // Enums of text of the reference (axis labels and the like).
-      if (name.starts_with("mlarray.") && only.get_if<std::string>() != nullptr) return only;
-      return std::nullopt;
+      // The package's own enums of text, frozen lists and frozen dicts, as versions up to 0.0.54
+      // stored them.
+      return name.starts_with("mlarray.") ? std::optional(only) : std::nullopt;
     }
     if (made_by == MadeBy::reconstructor) {
       if (arguments.size() != 1) return std::nullopt;
