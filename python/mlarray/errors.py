@@ -9,6 +9,7 @@ from __future__ import annotations
 
 __all__ = [
     "BusyError",
+    "ClosedError",
     "CorruptionError",
     "FileAccessError",
     "InvalidTypeError",
@@ -37,6 +38,10 @@ class InvalidTypeError(MLArrayError, TypeError):
 
 class InvalidUseError(MLArrayError, RuntimeError):
     """A call that this object, mode or combination of arguments does not allow."""
+
+
+class ClosedError(InvalidUseError, TypeError):
+    """The array was closed."""
 
 
 class ReadOnlyError(InvalidUseError, ValueError):

@@ -1,0 +1,276 @@
+"""From the arguments of saving to the structs of the core."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from . import _core
+from ._aliases import UNSET, param, resolve_threads
+from .errors import (
+    InvalidTypeError,
+    InvalidUseError,
+    InvalidValueError,
+    LayoutError,
+    UnsupportedError,
+)
+
+__all__ = ["check_dparams", "codec_params", "kept_codec", "save_options"]
+
+_CODECS: Final = {"blosclz": 0, "lz4": 1, "lz4hc": 2, "zlib": 4, "zstd": 5}
+_FILTERS: Final = {
+    "nofilter": 0,
+    "shuffle": 1,
+    "bitshuffle": 2,
+    "delta": 3,
+    "trunc_prec": 4,
+    "bytedelta": 35,
+    "int_trunc": 36,
+}
+_SPLIT_MODES: Final = {
+    "always_split": 1,
+    "never_split": 2,
+    "auto_split": 3,
+    "forward_compat_split": 4,
+}
+_SLOTS: Final = 6
+_USED: Final = ("codec", "clevel", "filters", "filters_meta", "splitmode", "nthreads")
+# Chosen by the layout or meaningless here; Blosc2's objects carry them always.
+_IGNORED: Final = ("typesize", "blocksize", "tuner")
+_REFUSED: Final = {"codec_meta": 0, "use_dict": False}
+
+
+def codec_params(cparams: Any, dtype_text: str) -> _core.CodecParams | None:
+    """Compression parameters in Blosc2's words.
+
+    Parameters
+    ----------
+    cparams : dict or object with attributes, optional
+        ``codec`` (name, number or enum), ``clevel`` (0 to 9), ``filters`` and
+        ``filters_meta`` (up to six), ``splitmode``. What is missing is chosen by dtype.
+    dtype_text : str
+        Element type.
+
+    Returns
+    -------
+    CodecParams or None
+        None if nothing is asked for: the library chooses.
+
+    Raises
+    ------
+    InvalidValueError
+        For an unknown key, codec, level or filter.
+    UnsupportedError
+        For dictionaries and plug-in codecs.
+
+    Examples
+    --------
+    >>> codec_params({"codec": "zstd", "clevel": 3}, "<i2").level
+    3
+    """
+    if cparams is None:
+        return None
+    if isinstance(cparams, Mapping):
+        unknown = [key for key in cparams if key not in (*_USED, *_IGNORED, *_REFUSED)]
+        if unknown:
+            raise InvalidValueError(
+                f"cparams has the unknown key {unknown[0]!r}; known are {', '.join(_USED)}"
+            )
+    for key, harmless in _REFUSED.items():
+        value = param(cparams, key, "cparams")
+        if value is not UNSET and value is not None and value != harmless:
+            raise UnsupportedError(f"cparams[{key!r}]={value!r} is not supported; leave it out")
+    asked = {key: param(cparams, key, "cparams") for key in _USED if key != "nthreads"}
+    if all(value is UNSET for value in asked.values()):
+        return None
+    default = _core.CodecParams.default_for(dtype_text)
+    codec = _number("codec", asked["codec"], _CODECS, default.codec)
+    level = _number("clevel", asked["clevel"], {}, default.level)
+    filters, padding = _slots("filters", asked["filters"], default.filters)
+    filters_meta, _ = _slots("filters_meta", asked["filters_meta"], [0] * _SLOTS, padding)
+    split = default.split if codec == default.codec else codec in (0, 1)
+    if asked["splitmode"] is not UNSET:
+        mode = _number("splitmode", asked["splitmode"], _SPLIT_MODES, 3)
+        split = _splits(mode, codec, level, filters)
+    return _core.CodecParams(
+        codec=codec, level=level, filters=filters, filters_meta=filters_meta, split=split
+    )
+
+
+def kept_codec(codec: _core.CodecParams) -> _core.CodecParams | None:
+    """How a file is compressed, if it may be written that way again."""
+    try:
+        return _core.CodecParams(
+            codec=codec.codec,
+            level=codec.level,
+            filters=codec.filters,
+            filters_meta=codec.filters_meta,
+            split=codec.split,
+        )
+    except InvalidValueError:
+        return None
+
+
+def check_dparams(dparams: Any) -> None:
+    """Refuse keys of `dparams` that mean nothing.
+
+    Raises
+    ------
+    InvalidValueError
+        Naming the key.
+    """
+    if isinstance(dparams, Mapping):
+        unknown = [key for key in dparams if key != "nthreads"]
+        if unknown:
+            raise InvalidValueError(
+                f"dparams has the unknown key {unknown[0]!r}; known is 'nthreads'"
+            )
+    elif dparams is not None and not hasattr(dparams, "nthreads"):
+        raise InvalidTypeError(
+            f"dparams is a {type(dparams).__name__}; give a dict such as {{'nthreads': 4}}"
+        )
+
+
+def save_options(
+    *,
+    ndim: int,
+    spatial_axes: list[bool],
+    patch_size: Any,
+    chunk_size: Any,
+    block_size: Any,
+    codec: _core.CodecParams | None,
+    num_threads: Any = None,
+    cparams: Any = None,
+    dparams: Any = None,
+    metadata_format: str = "current",
+    store_metadata: bool = True,
+    durable: bool = False,
+) -> _core.SaveOptions:
+    """Check and unite all that `MLArray.save` and `MLArray.create` are given.
+
+    Parameters
+    ----------
+    ndim : int
+        Number of axes of the array.
+    spatial_axes : list of bool
+        Which of them are axes of space.
+    patch_size : {'default'}, int, sequence of int, None or UNSET
+        In voxels, one per axis of space.
+    chunk_size, block_size : int or sequence of int, optional
+        In voxels, one per axis.
+    codec : CodecParams, optional
+        How voxels are compressed.
+    num_threads, cparams, dparams : optional
+        Where the number of threads may stand.
+    metadata_format : {'current', 'legacy'}
+        Which generation of readers must be able to read the metadata.
+    store_metadata : bool
+        False for ``.b2nd``.
+    durable : bool
+        Whether the result must survive power loss.
+
+    Raises
+    ------
+    LayoutError
+        For lengths that do not fit the array.
+    InvalidUseError
+        For contradictions, and for an unknown `metadata_format`.
+    """
+    if metadata_format not in ("current", "legacy"):
+        raise InvalidUseError(
+            f"metadata_format={metadata_format!r} is not 'current' (readers of 0.0.47 and "
+            f"later) or 'legacy' (readers up to 0.0.46)"
+        )
+    check_dparams(dparams)
+    patch_given = patch_size is not UNSET and patch_size is not None and patch_size != "default"
+    patch = "default" if patch_size is UNSET else patch_size
+    if patch_given and not isinstance(patch, str):
+        patch = _sizes("patch_size", patch, sum(spatial_axes), "axes of space", single=True)
+    chunk = _sizes("chunk_size", chunk_size, ndim, "axes")
+    block = _sizes("block_size", block_size, ndim, "axes")
+    if patch_given and (chunk is not None or block is not None):
+        raise LayoutError(
+            "patch_size cannot be given together with chunk_size and block_size; give either "
+            "the patch or both sizes"
+        )
+    threads = resolve_threads(num_threads, cparams, "cparams") or resolve_threads(
+        num_threads, dparams
+    )
+    return _core.SaveOptions(
+        patch=patch,
+        chunk=chunk,
+        block=block,
+        spatial_axes=spatial_axes,
+        patch_is_explicit=patch_given,
+        codec=codec,
+        legacy_metadata=metadata_format == "legacy",
+        store_metadata=store_metadata,
+        threads=threads,
+        durable=durable,
+    )
+
+
+def _sizes(name: str, value: Any, count: int, what: str, *, single: bool = False) -> Any:
+    """Ints per axis; one int stands for all of them (`single`: it is passed on as one)."""
+    if value is None:
+        return None
+    try:
+        length = operator.index(value)
+    except TypeError:
+        pass
+    else:
+        return length if single else [length] * count
+    try:
+        sizes = [operator.index(item) for item in value]
+    except TypeError:
+        raise InvalidTypeError(f"{name}={value!r} is not an int or a sequence of ints") from None
+    if len(sizes) != count:
+        raise LayoutError(
+            f"{name}={tuple(sizes)} has {len(sizes)} lengths, but the array has {count} {what}; "
+            f"give one length for each, or one int for all"
+        )
+    return sizes
+
+
+def _number(name: str, value: Any, names: Mapping[str, int], default: int) -> int:
+    """A number given as itself, as a name, or as an enum."""
+    if value is UNSET or value is None:
+        return default
+    if isinstance(value, str):
+        number = names.get(value.lower())
+        if number is None:
+            raise InvalidValueError(
+                f"cparams[{name!r}]={value!r} is not one of {', '.join(names) or '0 to 9'}"
+            )
+        return number
+    try:
+        return operator.index(getattr(value, "value", value))
+    except TypeError:
+        raise InvalidTypeError(f"cparams[{name!r}]={value!r} is not a name or a number") from None
+
+
+def _slots(
+    name: str, value: Any, default: Sequence[int], padding: int | None = None
+) -> tuple[list[int], int]:
+    """Six entries, and how many were put before the given ones.
+
+    Blosc2 itself keeps a short list of filters at the end of its pipeline.
+    """
+    if value is UNSET or value is None:
+        return list(default), 0
+    numbers = [_number(name, item, _FILTERS, 0) for item in value]
+    if len(numbers) > _SLOTS:
+        raise InvalidValueError(f"cparams[{name!r}] has {len(numbers)} entries, at most {_SLOTS}")
+    before = _SLOTS - len(numbers) if padding is None else min(padding, _SLOTS - len(numbers))
+    return [0] * before + numbers + [0] * (_SLOTS - before - len(numbers)), before
+
+
+def _splits(mode: int, codec: int, level: int, filters: Sequence[int]) -> bool:
+    """Whether Blosc2 would split the streams of a block in this mode."""
+    if mode in (1, 2):
+        return mode == 1
+    if mode not in (3, 4):
+        raise InvalidValueError(f"cparams['splitmode']={mode} is not in the range 1 to 4")
+    fast = codec in (0, 1) or (codec == 5 and level <= 5 and mode == 3)
+    return fast and (1 in filters or 2 in filters)

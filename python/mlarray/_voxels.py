@@ -1,0 +1,114 @@
+"""Reading and assigning the voxels of a file by NumPy keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._dtypes import as_bytes_view
+from .indexing import contiguous_target, select
+
+if TYPE_CHECKING:
+    from . import _core
+    from .indexing import Selection
+
+__all__ = ["Voxels"]
+
+_Array = np.ndarray[Any, Any]
+_SCALARS = (int, float, complex, bool, np.generic)
+
+
+class Voxels:
+    """The voxels behind an array of the core, as NumPy sees them.
+
+    Safe to use from many threads. Assignments that do not cover a box (steps, arrays) read
+    the voxels around them, change them and write them back: two threads that assign to
+    interleaved voxels need a lock of their own.
+
+    Parameters
+    ----------
+    core : mlarray._core.Array
+        Where the voxels are.
+    dtype : numpy.dtype
+        Their type.
+    threads : int
+        At most so many per call; 0 for the process-wide number.
+    """
+
+    __slots__ = ("blocks", "core", "dtype", "shape", "threads")
+
+    def __init__(self, core: _core.Array, dtype: np.dtype[Any], threads: int) -> None:
+        self.core = core
+        self.dtype = dtype
+        self.threads = threads
+        self.shape: tuple[int, ...] = core.shape
+        self.blocks: tuple[int, ...] = core.blocks
+
+    def read(self, key: Any) -> Any:
+        """What ``array[key]`` would be, in new memory."""
+        if isinstance(key, str) or (isinstance(key, list) and key and isinstance(key[0], str)):
+            return self.read(...)[key]  # a field of a structured type
+        selection = select(key, self.shape, self.blocks)
+        if selection.nothing is not None:
+            return np.empty(selection.nothing, self.dtype)
+        voxels = self._read(selection)
+        if selection.local is None:
+            return voxels
+        answer = voxels[selection.local]
+        if isinstance(answer, np.ndarray) and answer.nbytes * 2 <= voxels.nbytes:
+            return answer.copy()  # do not keep alive what a step skipped
+        return answer
+
+    def write(self, key: Any, value: Any) -> None:
+        """Do what ``array[key] = value`` would do."""
+        if isinstance(key, str) or (isinstance(key, list) and key and isinstance(key[0], str)):
+            voxels = self.read(...)
+            voxels[key] = value
+            self.write(..., voxels)
+            return
+        target = contiguous_target(key, self.shape)
+        if target is not None:
+            start, stop, to_box, answer = target
+            box = self._values(value, answer)[to_box]
+            self.core.write_from(start, stop, as_bytes_view(box), self.threads)
+            return
+        selection = select(key, self.shape, self.blocks)
+        if selection.nothing is not None:
+            self._values(value, selection.nothing)
+            return
+        voxels = self._read(selection)
+        voxels[selection.local] = value
+        for start, stop, part in selection.boxes():
+            self.core.write_from(start, stop, as_bytes_view(voxels[part]), self.threads)
+
+    def _read(self, selection: Selection) -> _Array:
+        voxels: _Array = np.empty(selection.shape, self.dtype)
+        raw = as_bytes_view(voxels)
+        for start, stop, part in selection.boxes():
+            self.core.read_into(start, stop, raw[part], self.threads)
+        return voxels
+
+    def _values(self, value: Any, shape: tuple[int, ...]) -> _Array:
+        """`value` in our dtype and in this shape, copied only if it must be."""
+        values: _Array
+        if isinstance(value, np.ndarray) and value.dtype == self.dtype:
+            values = value
+        elif isinstance(value, _SCALARS):
+            values = np.empty((), self.dtype)
+            values[()] = value
+        elif isinstance(value, np.ndarray) or hasattr(value, "__array__"):
+            given = np.asarray(value)
+            values = np.empty(given.shape, self.dtype)
+            values[...] = given
+        else:
+            values = np.empty(shape, self.dtype)
+            values[...] = value
+        while values.ndim > len(shape) and values.shape[0] == 1:
+            values = values[0]
+        try:
+            return np.broadcast_to(values, shape)
+        except ValueError:
+            raise ValueError(
+                f"could not broadcast input array from shape {values.shape} into shape {shape}"
+            ) from None

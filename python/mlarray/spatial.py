@@ -1,0 +1,200 @@
+"""Where the voxels are in the world: spacing, origin, direction, affine and their parts.
+
+All of it is metadata (``meta.spatial``); units are those of ``meta.spatial.axis_units``,
+commonly mm. Vectors have one entry per axis of space, in the array's axis order.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from . import _core
+from .errors import InvalidUseError, InvalidValueError, LayoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .meta import Meta
+
+__all__ = ["SpatialProperties", "fill_from", "resolve_axis_labels"]
+
+
+class SpatialProperties:
+    """The geometry of an image, as properties.
+
+    What is unset reads as None; a list can be edited in place (``image.spacing[1] = 5.3``).
+    Assigning checks the lengths against the array: ``ValueError``, ``TypeError``.
+    """
+
+    @property
+    def meta(self) -> Meta:
+        """All metadata."""
+        raise NotImplementedError
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        raise NotImplementedError
+
+    @property
+    def spacing(self) -> list[float] | None:
+        """Distance between neighbouring voxels, per axis of space."""
+        return self.meta.spatial.spacing
+
+    @spacing.setter
+    def spacing(self, value: Sequence[float] | None) -> None:
+        self._set_spatial("spacing", value)
+
+    @property
+    def origin(self) -> list[float] | None:
+        """Position of voxel (0, ..., 0), per axis of space."""
+        return self.meta.spatial.origin
+
+    @origin.setter
+    def origin(self, value: Sequence[float] | None) -> None:
+        self._set_spatial("origin", value)
+
+    @property
+    def direction(self) -> list[list[float]] | None:
+        """Direction cosines; column j is the direction of axis j of space."""
+        return self.meta.spatial.direction
+
+    @direction.setter
+    def direction(self, value: Sequence[Sequence[float]] | None) -> None:
+        self._set_spatial("direction", value)
+
+    @property
+    def affine(self) -> list[list[float]]:
+        """Homogeneous matrix from voxel index to position, ``(n + 1, n + 1)``.
+
+        The stored one, or else made of spacing, origin and direction (ones, zeros and the
+        identity where unset).
+        """
+        return _core.Metadata(self.meta.to_mapping(include_none=False)).affine(
+            self.spatial_ndim
+        )
+
+    @affine.setter
+    def affine(self, value: Sequence[Sequence[float]] | None) -> None:
+        self._set_spatial("affine", value)
+
+    @property
+    def translation(self) -> list[float]:
+        """Last column of the affine: the position of voxel (0, ..., 0)."""
+        return _core.affine_translation(self.affine)
+
+    @property
+    def scale(self) -> list[float]:
+        """Lengths of the affine's columns: the spacing."""
+        return _core.affine_scale(self.affine)
+
+    @property
+    def rotation(self) -> list[list[float]]:
+        """The affine's matrix with its columns divided by the scale."""
+        return _core.affine_rotation(self.affine)
+
+    @property
+    def shear(self) -> list[list[float]]:
+        """What remains of the affine without rotation and scale; identity if nothing."""
+        return _core.affine_shear(self.affine)
+
+    @property
+    def spatial_ndim(self) -> int:
+        """Number of axes of space: those that `axis_labels` does not give another role."""
+        if self.meta.spatial.axis_labels is None:
+            return self.ndim
+        return sum(self._spatial_axes())
+
+    @property
+    def _spatial_ndim(self) -> int:
+        return self.spatial_ndim
+
+    def _spatial_axes(self) -> list[bool]:
+        if self.meta.spatial.axis_labels is None:
+            return [True] * self.ndim
+        return _core.Metadata(self.meta.to_mapping(include_none=False)).spatial_axes(self.ndim)
+
+    def _set_spatial(self, name: str, value: Any) -> None:
+        spatial = self.meta.spatial
+        before = getattr(spatial, name)
+        setattr(spatial, name, value)
+        try:
+            _core.metadata_check(self.meta.to_mapping(include_none=False), self.ndim)
+        except Exception:
+            setattr(spatial, name, before)
+            raise
+
+
+def resolve_axis_labels(
+    axis_labels: Sequence[str] | None, channel_axis: int | None, ndim: int
+) -> Sequence[str] | None:
+    """Unite ``axis_labels`` and the older ``channel_axis``.
+
+    Parameters
+    ----------
+    axis_labels : sequence of str, optional
+        Role of each axis.
+    channel_axis : int, optional
+        The axis of channels; negative counts from the end.
+    ndim : int
+        Number of axes.
+
+    Returns
+    -------
+    sequence of str or None
+        Labels, one per axis.
+
+    Raises
+    ------
+    InvalidUseError
+        If both are given and contradict each other.
+    LayoutError
+        If there is not one label per axis.
+    """
+    if axis_labels is not None and len(axis_labels) != ndim:
+        raise LayoutError(
+            f"axis_labels={list(axis_labels)} has {len(axis_labels)} entries, but the array has "
+            f"{ndim} axes; give one for each"
+        )
+    if channel_axis is None:
+        return axis_labels
+    if not -ndim <= channel_axis < ndim:
+        raise InvalidValueError(f"channel_axis={channel_axis} is no axis of {ndim}")
+    if axis_labels is None:
+        return _core.labels_for_channel_axis(channel_axis, ndim)
+    if _core.channel_axis_of(axis_labels) != channel_axis % ndim:
+        raise InvalidUseError(
+            f"axis_labels={list(axis_labels)} and channel_axis={channel_axis} contradict each "
+            f"other; give only one of them"
+        )
+    return axis_labels
+
+
+def fill_from(meta: Meta, base: Meta) -> None:
+    """Take from `base` whatever `meta` does not say itself.
+
+    An affine says the same as spacing, origin and direction together. Where one image has
+    the affine and the other the parts, the missing parts are taken out of the affine, and a
+    given affine leaves nothing to take.
+
+    Parameters
+    ----------
+    meta : Meta
+        Changed in place.
+    base : Meta
+        Left as it is, and shares nothing with `meta` afterwards.
+    """
+    base = copy.deepcopy(base)
+    mine, theirs = meta.spatial, base.spatial
+    parts = ("spacing", "origin", "direction")
+    if mine.affine is not None:
+        for name in parts:
+            setattr(theirs, name, None)
+    elif theirs.affine is not None and any(getattr(mine, name) is not None for name in parts):
+        affine = theirs.affine
+        theirs.affine = None
+        theirs.spacing = _core.affine_scale(affine)
+        theirs.origin = _core.affine_translation(affine)
+        theirs.direction = _core.affine_rotation(affine)
+    meta.copy_from(base)
