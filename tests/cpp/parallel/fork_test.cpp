@@ -210,11 +210,14 @@ int calls_of_second = 0;
 
 TEST(Fork, ChangesTheGenerationAndCallsBack) {
   const Watchdog watchdog(60);
-  at_fork_child([] {
-    const OperationGuard allowed;
-    calls_of_first = calls_of_second + 1;
-  });
-  at_fork_child([] { calls_of_second = calls_of_first + 1; });
+  [[maybe_unused]] static const bool once = [] {
+    at_fork_child([] {
+      const OperationGuard allowed;
+      calls_of_first = calls_of_second + 1;
+    });
+    at_fork_child([] { calls_of_second = calls_of_first + 1; });
+    return true;
+  }();
   const std::uint64_t generation = process_generation();
   EXPECT_EQ(run_in_child([&] {
               if (process_generation() == generation) return 1;
