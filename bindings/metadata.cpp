@@ -34,7 +34,7 @@ const metadata::Section& section_named(std::string_view name) {
 }
 
 nb::object check_field(const std::string& section, const std::string& name, nb::handle value) {
-  const metadata::MetadataField* field = metadata::find_field(section_named(section), name);
+  const MetadataField* field = metadata::find_field(section_named(section), name);
   if (!field) {
     throw Error(ErrorKind::invalid_value, section + "." + name + ": no such metadata field");
   }
