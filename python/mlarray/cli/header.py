@@ -1,0 +1,114 @@
+"""``mlarray header FILE``: what a file says of itself, as JSON.
+
+Only the header, the chunk index and the trailer are read: no voxel is decoded and NumPy is
+not imported, so that it takes as long for 10 GB as for 10 MB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from .. import _core
+from ._run import run
+
+__all__ = [
+    "add_arguments",
+    "cli_print_header",
+    "command",
+    "main",
+    "print_header",
+    "read_header",
+]
+
+DESCRIPTION = "Print the metadata of a .mla or .b2nd file as JSON, without reading voxels."
+
+_CODEC_NAMES = {0: "blosclz", 1: "lz4", 2: "lz4hc", 4: "zlib", 5: "zstd"}
+
+
+def read_header(filepath: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a file says of itself.
+
+    Parameters
+    ----------
+    filepath : path
+        A ``.mla`` or ``.b2nd`` file.
+
+    Returns
+    -------
+    dict
+        The metadata, one entry per section (None where the whole section is unset), and
+        under ``"array"`` what the container says: shape, dtype, chunks, blocks, codec,
+        the length of the file in bytes, and whether the seal was there and right. Values
+        are those of JSON.
+
+    Raises
+    ------
+    NotFoundError, FileAccessError, CorruptionError, UnsupportedError
+        Naming the file.
+    """
+    array = _core.Array.open(os.fspath(filepath))
+    try:
+        # The core's JSON is defined for every value that a file can hold: keys that are no
+        # strings, bytes, integers of any size.
+        tree = json.loads(array.metadata().to_json(include_none=True))
+        facts = _array_facts(array)
+    finally:
+        array.close()
+    single = {section.name for section in _core.metadata_sections() if section.single}
+    header = {name: _section(value, name in single) for name, value in tree.items()}
+    header["array"] = facts
+    return header
+
+
+def print_header(filepath: str | os.PathLike[str]) -> None:
+    """Print what a file says of itself, as indented JSON with sorted keys."""
+    print(json.dumps(read_header(filepath), indent=2, sort_keys=True))
+
+
+def _section(value: Any, single: bool) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if single and len(value) == 1:
+        return next(iter(value.values()))
+    return None if all(item is None for item in value.values()) else value
+
+
+def _array_facts(array: _core.Array) -> dict[str, Any]:
+    codec = array.codec
+    return {
+        "shape": list(array.shape),
+        "dtype": array.dtype,
+        "chunks": list(array.chunks),
+        "blocks": list(array.blocks),
+        "codec": {
+            "name": _CODEC_NAMES.get(codec.codec, str(codec.codec)),
+            "level": codec.level,
+            "filters": [code for code in codec.filters if code != 0],
+        },
+        "file_bytes": array.file_bytes,
+        "sealed": array.sealed,
+    }
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("filepath", metavar="FILE", help="a .mla or .b2nd file")
+
+
+def command(options: argparse.Namespace) -> None:
+    print_header(options.filepath)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The program ``mlarray_header``."""
+    parser = argparse.ArgumentParser(prog="mlarray_header", description=DESCRIPTION)
+    add_arguments(parser)
+    return run(parser, arguments, command)
+
+
+def cli_print_header() -> None:
+    """The program ``mlarray_header`` under its older name: exits instead of returning."""
+    raise SystemExit(main())
