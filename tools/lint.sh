@@ -5,4 +5,4 @@ cd "$(dirname "$0")/.."
 bin=$PWD/build/venv/bin
 "$bin/ruff" check .
 "$bin/ruff" format --check .
-"$bin/mypy"
+"$bin/mypy" --package mlarray

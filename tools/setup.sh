@@ -95,7 +95,7 @@ case $target in
       'pytest-xdist>=3.5' 'mypy>=1.11' 'ruff>=0.9'
     ;;
   demo)
-    pip_install demo 'nibabel>=5.2' 'pillow>=10'
+    pip_install demo 'nibabel>=5.2'
     # Only for the scan that its wheel carries.
     pip_install demo-scan --no-deps 'nilearn>=0.10'
     ;;
