@@ -1,0 +1,77 @@
+"""One compressed file per N-dimensional image: fast patches, standard metadata.
+
+Nothing is imported until it is used: the command line runs without NumPy.
+
+Examples
+--------
+>>> import numpy as np
+>>> from mlarray import MLArray
+>>> image = MLArray(np.zeros((4, 8, 8), "int16"), spacing=(3.0, 0.5, 0.5))
+>>> image.shape
+(4, 8, 8)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._core import __version__, num_threads, set_num_threads
+    from .array import MLArray
+    from .errors import MLArrayError
+    from .meta import (
+        Meta,
+        MetaBbox,
+        MetaBlosc2,
+        MetaExtra,
+        MetaHasArray,
+        MetaImageFormat,
+        MetaIsSeg,
+        MetaOriginal,
+        MetaSource,
+        MetaSpatial,
+        MetaStatistics,
+        MetaVersion,
+    )
+
+__all__ = [
+    "MLArray",
+    "MLArrayError",
+    "Meta",
+    "MetaBbox",
+    "MetaBlosc2",
+    "MetaExtra",
+    "MetaHasArray",
+    "MetaImageFormat",
+    "MetaIsSeg",
+    "MetaOriginal",
+    "MetaSource",
+    "MetaSpatial",
+    "MetaStatistics",
+    "MetaVersion",
+    "__version__",
+    "num_threads",
+    "set_num_threads",
+]
+
+_HOME = {
+    "MLArray": "array",
+    "MLArrayError": "errors",
+    "__version__": "_core",
+    "num_threads": "_core",
+    "set_num_threads": "_core",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f".{_HOME.get(name, 'meta')}", __name__)
+    value = getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
