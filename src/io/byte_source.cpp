@@ -27,12 +27,15 @@ void check_range(Range range, std::uint64_t size, const std::string& name) {
   }
 }
 
+// Calls hint for what is not in memory. To look at the first byte of a piece takes a quarter of
+// the time of a hint that changes nothing.
 template <typename Hint>
-void hint_ranges(std::span<const Range> ranges, std::uint64_t size, Hint hint) noexcept {
+void hint_ranges(int fd, std::span<const Range> ranges, std::uint64_t size,
+                 Hint hint) noexcept {
   try {
     for (const Range& range :
          coalesce(ranges, size, system::page_size(), kPrefetchGap, kPrefetchPiece)) {
-      hint(range);
+      if (!system::is_cached(fd, range.offset)) hint(range);
     }
   } catch (...) {
     // Out of memory for the list: a hint is not worth an error.
@@ -76,7 +79,7 @@ class MappedSource final : public ByteSource {
 
   void prefetch(std::span<const Range> ranges) const override {
     const std::shared_ptr<const system::Map> map = current();
-    hint_ranges(ranges, map->bytes().size(),
+    hint_ranges(file_.get(), ranges, map->bytes().size(),
                 [&](Range range) { system::will_need(*map, range); });
   }
 
@@ -127,7 +130,8 @@ class BufferedSource final : public ByteSource {
   }
 
   void prefetch(std::span<const Range> ranges) const override {
-    hint_ranges(ranges, size(), [&](Range range) { system::will_need(file_.get(), range); });
+    hint_ranges(file_.get(), ranges, size(),
+                [&](Range range) { system::will_need(file_.get(), range); });
   }
 
   void refresh() override {

@@ -105,6 +105,9 @@ class Map {
 
 // Hints that do nothing when they fail. Offsets are multiples of page_size().
 std::uint64_t page_size() noexcept;
+// Whether the byte at `offset` is in memory, so that a hint would be wasted; false where the
+// system does not tell.
+bool is_cached(int fd, std::uint64_t offset) noexcept;
 void will_need(const Map& map, Range range) noexcept;
 void will_need(int fd, Range range) noexcept;
 

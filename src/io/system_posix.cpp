@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -269,6 +270,18 @@ Map::~Map() {
 std::uint64_t page_size() noexcept {
   static const long size = ::sysconf(_SC_PAGESIZE);
   return size > 0 ? static_cast<std::uint64_t>(size) : 4096;
+}
+
+bool is_cached(int fd, std::uint64_t offset) noexcept {
+#ifdef RWF_NOWAIT
+  // mincore() would do, but says yes to everything in a file that belongs to somebody else.
+  std::byte byte;
+  struct iovec buffer = {&byte, 1};
+  return ::preadv2(fd, &buffer, 1, static_cast<off_t>(offset), RWF_NOWAIT) == 1;
+#else
+  static_cast<void>(fd), static_cast<void>(offset);
+  return false;
+#endif
 }
 
 void will_need(const Map& map, Range range) noexcept {

@@ -234,6 +234,8 @@ std::uint64_t page_size() noexcept {
   return info.dwPageSize;
 }
 
+bool is_cached(int, std::uint64_t) noexcept { return false; }
+
 void will_need(const Map& map, Range range) noexcept {
   WIN32_MEMORY_RANGE_ENTRY entry = {const_cast<std::byte*>(map.bytes().data() + range.offset),
                                     static_cast<std::size_t>(range.length)};

@@ -1,8 +1,12 @@
 #include "io/byte_source.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <limits>
@@ -119,6 +123,35 @@ TEST_P(FileSource, PrefetchTakesAnyRanges) {
   source->prefetch(ranges);
   source->prefetch({});
   EXPECT_EQ(text(source->get({299'999, 1})), "x");
+}
+
+// The share of a file's pages that are in memory.
+double resident(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const std::size_t size = std::filesystem::file_size(path);
+  void* map = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+  ::close(fd);
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  std::vector<unsigned char> pages((size + page - 1) / page);
+  EXPECT_EQ(::mincore(map, size, pages.data()), 0);
+  ::munmap(map, size);
+  const auto there =
+      std::count_if(pages.begin(), pages.end(), [](unsigned char flags) { return flags & 1; });
+  return static_cast<double>(there) / static_cast<double>(pages.size());
+}
+
+TEST_P(FileSource, PrefetchReadsAllOfALargeRange) {
+  constexpr std::size_t kSize = 24 << 20;  // beyond what one hint makes Linux read
+  write_text(folder_ / "a", std::string(kSize, 'x'));
+  const int fd = ::open((folder_ / "a").c_str(), O_RDONLY | O_CLOEXEC);
+  ASSERT_EQ(::fsync(fd), 0);
+  ASSERT_EQ(::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);  // a memory file system stays
+  ::close(fd);
+  const auto source = open(folder_ / "a");
+  const Range all{0, kSize};
+  source->prefetch({&all, 1});
+  for (int i = 0; i < 500 && resident(folder_ / "a") < 1; ++i) ::usleep(10'000);
+  EXPECT_EQ(resident(folder_ / "a"), 1.0);
 }
 
 TEST_P(FileSource, GivesRightBytesToManyThreadsWhileItGrows) {
