@@ -70,10 +70,12 @@ def print_header(filepath: str | os.PathLike[str]) -> None:
 
 
 def _section(value: Any, single: bool) -> Any:
+    """The value itself for a section of one value; None for a section that says nothing."""
     if not isinstance(value, dict):
         return value
     if single and len(value) == 1:
-        return next(iter(value.values()))
+        (value,) = value.values()
+        return None if value == {} else value
     return None if all(item is None for item in value.values()) else value
 
 
