@@ -114,8 +114,9 @@ TEST(Fields, AcceptAndRefuse) {
       Metadata expected;
       expected.set(test.section, test.name, test.kept.is_none() ? test.value : test.kept);
       EXPECT_EQ(metadata, expected);
-      const Value& kept = metadata.get(test.section, test.name);
-      if (!test.kept.is_none()) EXPECT_EQ(kept, test.kept);
+
+      if (test.kept.is_none()) continue;
+      EXPECT_EQ(metadata.get(test.section, test.name), test.kept);
     } catch (const Error& error) {
       ASSERT_TRUE(test.error.has_value()) << error.what();
       EXPECT_EQ(error.kind(), *test.error) << error.what();

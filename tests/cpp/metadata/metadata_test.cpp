@@ -58,11 +58,13 @@ TEST(Metadata, ReadsTreesOfBothGenerations) {
   const Metadata today = Metadata::from_value(
       map({{"source", map({{"data", map({{"a", 1}})}})},
            {"is_seg", map({{"is_seg", true}})},
+           {"_has_array", map({{"has_array", true}})},
            {"blosc2", map({{"chunk_size", list({1, 2})}})},
            {"spatial", map({{"axis_labels", list({"spatial", "channel"})}})}}));
   const Metadata older = Metadata::from_value(
       map({{"original", map({{"a", 1}})},
            {"is_seg", true},
+           {"_has_array", true},
            {"_blosc2", map({{"chunk_size", list({1, 2})}})},
            {"spatial", map({{"spacing", Value()}, {"channel_axis", 1}})}}));
   EXPECT_EQ(today, older);
