@@ -6,15 +6,20 @@
 #include "codec/checksum.hpp"
 #include "codec/chunk.hpp"
 #include "codec/encoder.hpp"
+#include "frame/big_endian.hpp"
 #include "mlarray/error.hpp"
 
 namespace mlarray::array {
 namespace {
 
-// version (1 byte), 3 zero bytes, blocks per chunk (uint32), then the sums (uint32 each);
-// little endian. On disk: do not change.
+// A msgpack bin32 (c6, big-endian length), so that generic Blosc2 readers can list the layer.
+// In it, little endian: version (1 byte), 3 zero bytes, blocks per chunk (uint32), then the
+// sums (uint32 each). On disk: do not change.
+constexpr std::byte kBin32{0xc6};
 constexpr std::uint32_t kVersion = 1;
-constexpr std::size_t kHeadBytes = 8;
+constexpr std::size_t kVersionAt = 5;
+constexpr std::size_t kBlocksAt = 9;
+constexpr std::size_t kHeadBytes = 13;
 constexpr std::int64_t kMaxTable = std::int64_t{1} << 28;
 
 std::uint32_t load_little(std::span<const std::byte> data, std::size_t at) {
@@ -58,8 +63,8 @@ std::optional<Checksums> Checksums::parse(std::span<const std::byte> chunk,
   } catch (const Error&) {
     return std::nullopt;  // of another shape: written for another array
   }
-  if (load_little(raw, 0) != kVersion ||
-      load_little(raw, 4) != static_cast<std::uint32_t>(block_count)) {
+  if (raw[0] != kBin32 || load_little(raw, kVersionAt) != kVersion ||
+      load_little(raw, kBlocksAt) != static_cast<std::uint32_t>(block_count)) {
     return std::nullopt;
   }
   for (std::size_t i = 0; i < out.sums_.size(); ++i) {
@@ -71,8 +76,10 @@ std::optional<Checksums> Checksums::parse(std::span<const std::byte> chunk,
 std::vector<std::byte> Checksums::build() const {
   if (sums_.empty()) return {};
   std::vector<std::byte> raw(kHeadBytes + sums_.size() * 4);
-  store_little(raw, 0, kVersion);
-  store_little(raw, 4, static_cast<std::uint32_t>(block_count_));
+  raw[0] = kBin32;
+  frame::store_big(std::span(raw), 1, static_cast<std::uint32_t>(raw.size() - kVersionAt));
+  store_little(raw, kVersionAt, kVersion);
+  store_little(raw, kBlocksAt, static_cast<std::uint32_t>(block_count_));
   for (std::size_t i = 0; i < sums_.size(); ++i) {
     store_little(raw, kHeadBytes + i * 4, sums_[i]);
   }
