@@ -39,11 +39,14 @@ std::string known_fields(const Section& section) {
   return names;
 }
 
-// The value of a section of one value: {"is_seg": True} and True mean the same. A map that
-// holds user data is taken as {"data": ...} only if that holds a map.
+// The value of a section of one value: {"is_seg": True} and True mean the same, and an empty
+// map is an unset value. A map that holds user data is taken as {"data": ...} only if that
+// holds a map.
 const Value& unwrapped(const Section& section, const Value& value) {
+  static const Value kUnset;
   const MetadataField& field = single_field(section);
   const Map* map = value.get_if<Map>();
+  if (map && map->items.empty() && field.kind != "json_object") return kUnset;
   if (!map || map->items.size() != 1) return value;
   const Value* inner = map->find(field.name);
   if (!inner) return value;
