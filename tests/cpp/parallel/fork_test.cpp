@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <filesystem>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -31,14 +30,6 @@ int sum_in_parallel() {
   return sum == 4950 ? 0 : 1;
 }
 
-std::size_t thread_total() {
-  std::size_t threads = 0;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) {
-    if (entry.is_directory()) ++threads;
-  }
-  return threads;
-}
-
 TEST(Fork, ChildAndParentGoOn) {
   const Watchdog watchdog(60);
   for (int round = 0; round < 10; ++round) {
@@ -52,12 +43,12 @@ TEST(Fork, FindsNoWorkerAlive) {
   const Watchdog watchdog(60);
   // In a child of its own: ThreadSanitizer keeps a thread in the background.
   const int status = run_in_child([] {
-    const std::size_t before = thread_total();
-    if (sum_in_parallel() != 0 || thread_total() != before + 3) return 1;
-    static std::atomic<std::size_t> at_fork = 0;
-    ::pthread_atfork([] {}, [] { at_fork = thread_total(); }, [] {});
+    static const std::size_t before = test::thread_total();
+    static bool joined = false;
+    if (sum_in_parallel() != 0 || test::thread_total() != before + 3) return 1;
+    ::pthread_atfork([] {}, [] { joined = test::thread_total_becomes(before); }, [] {});
     const int child = run_in_child([] { return 0; });
-    return child == 0 && at_fork == before ? 0 : 2;
+    return child == 0 && joined ? 0 : 2;
   });
   EXPECT_EQ(status, 0);
 }
@@ -102,6 +93,25 @@ TEST(Fork, LetsNestedOperationsPassAndNewOnesWait) {
   go_on = true;
   for (std::thread* thread : {&other, &forking, &late}) thread->join();
   EXPECT_TRUE(entered);
+}
+
+TEST(Fork, LetsOperationsInsideABodyPass) {
+  const Watchdog watchdog(60);
+  std::atomic<int> inside = 0;
+  std::atomic<bool> go_on = false;
+  std::thread reader([&] {
+    parallel_for(2, 2, [&](std::size_t, int) {
+      ++inside;
+      while (!go_on) std::this_thread::yield();
+      const OperationGuard nested;  // on the worker too
+    });
+  });
+  while (inside < 2) std::this_thread::yield();
+  std::thread forking([] { EXPECT_EQ(run_in_child(&sum_in_parallel), 0); });
+  std::this_thread::sleep_for(20ms);  // the fork is waiting by now
+  go_on = true;
+  reader.join();
+  forking.join();
 }
 
 TEST(Fork, InsideAnOperationOfTheForkingThread) {

@@ -111,13 +111,14 @@ TEST(ParallelFor, ThrowsTheFirstExceptionHere) {
       try {
         parallel_for(10'000, threads, [&](std::size_t index, int) {
           ++calls;
-          if (index >= 5) throw std::runtime_error("index " + std::to_string(index));
+          if (index == 5) throw std::runtime_error("index 5");
+          if (index > 5) std::this_thread::sleep_for(50us);
         });
         FAIL() << "nothing was thrown";
       } catch (const std::runtime_error& error) {
-        EXPECT_TRUE(std::string(error.what()).starts_with("index "));
+        EXPECT_STREQ(error.what(), "index 5");
       }
-      EXPECT_LE(calls, 5 + threads);  // the handing out has stopped
+      EXPECT_LT(calls, 5000);  // the handing out has stopped
     }
     std::atomic<int> calls = 0;
     parallel_for(100, threads, [&](std::size_t, int) { ++calls; });
@@ -234,6 +235,24 @@ TEST(ParallelFor, EndsCleanlyWithTheProcess) {
     });
     EXPECT_EQ(status, 7);
   }
+}
+
+// Static objects made before the pool are destroyed after its workers have gone.
+struct ThreadsAtExit {
+  static inline std::size_t expected = 0;
+  ~ThreadsAtExit() {
+    if (expected != 0) ::_exit(test::thread_total_becomes(expected) ? 7 : 8);
+  }
+} threads_at_exit;
+
+TEST(ParallelFor, JoinsItsWorkersWhenTheProcessEnds) {
+  const int status = test::run_in_child([] {
+    ThreadsAtExit::expected = test::thread_total();
+    parallel_for(100, 4, [](std::size_t, int) {});
+    if (test::thread_total() != ThreadsAtExit::expected + 3) return 1;
+    std::exit(2);
+  });
+  EXPECT_EQ(status, 7);
 }
 
 TEST(ParallelFor, LetsABodyEndTheProcess) {

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <stdexcept>
 #include <utility>
 
@@ -59,6 +60,24 @@ class ChildProcess {
 template <typename Body>
 int run_in_child(Body body, unsigned seconds = 20) {
   return ChildProcess(std::move(body), seconds).wait();
+}
+
+// The number of threads of this process (Linux).
+inline std::size_t thread_total() {
+  std::size_t threads = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) {
+    if (entry.is_directory()) ++threads;
+  }
+  return threads;
+}
+
+// Whether it comes to `expected`: the system counts a thread that was joined a little longer.
+inline bool thread_total_becomes(std::size_t expected) {
+  for (int i = 0; i < 2000; ++i) {
+    if (thread_total() == expected) return true;
+    ::usleep(1000);
+  }
+  return false;
 }
 
 // One-way signals between a parent and its child.
