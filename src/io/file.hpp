@@ -1,5 +1,6 @@
 // Files for writing: positional writes, locks, and replacement by rename.
-// This folder is the only one with operating-system calls and #ifdef for systems.
+// Operating-system calls and #ifdef for systems are in this folder (and, for threads and fork,
+// in src/parallel) and nowhere else.
 #pragma once
 
 #include <cstddef>
