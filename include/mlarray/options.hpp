@@ -64,6 +64,7 @@ struct SaveOptions {
   std::optional<CodecParams> codec;
   MetadataEncoding metadata_encoding = MetadataEncoding::current;
   bool store_metadata = true;  // false: a plain b2nd file without metadata
+  bool has_array = true;       // false: only the metadata counts, the array is a placeholder
   int threads = 0;
   bool durable = false;  // fsync file and folder: survives power loss, not only a kill
 };

@@ -544,6 +544,9 @@ class Meta:
         for name, section in self._sections.items():
             if name not in _MANAGED or name == "_image_meta_format":
                 section.copy_from(other._sections[name], overwrite=overwrite)
+        # The patch is a wish of the user's, not a fact of the array.
+        if overwrite or self.blosc2.patch_size is None:
+            self.blosc2._values["patch_size"] = copy.deepcopy(other.blosc2.patch_size)
 
     @classmethod
     def ensure(cls, value: Any) -> Meta:

@@ -38,6 +38,17 @@ void check_view(const Shape& view_shape, std::size_t strides, const Box& box) {
   }
 }
 
+// Whether the stored metadata says that the array counts; true where it says nothing.
+bool has_array(const StoredLayers& layers, std::size_t ndim) {
+  try {
+    const Metadata metadata = layers.metadata(ndim);
+    const bool* value = metadata.get("_has_array", "has_array").get_if<bool>();
+    return value == nullptr || *value || layers.find(kMetadataLayer) == nullptr;
+  } catch (const Error&) {
+    return true;
+  }
+}
+
 }  // namespace
 
 Shape Array::shape() const { return impl_->content()->geometry.shape(); }
@@ -119,10 +130,10 @@ void Array::set_metadata(const Metadata& metadata) {
   const auto content = impl_->open_content();
   impl_->check_writable();
   const array::Geometry& geometry = content->geometry;
-  const Layout layout{geometry.chunk(), geometry.block(), {}};
-  impl_->layers.set(kMetadataLayer,
-                    array::build_metadata_layer(metadata, geometry, layout, content->codec,
-                                                impl_->layers.encoding()));
+  const array::MetadataLayerOptions options{{}, has_array(impl_->layers, geometry.ndim()),
+                                            impl_->layers.encoding()};
+  impl_->layers.set(kMetadataLayer, array::build_metadata_layer(metadata, geometry,
+                                                                content->codec, options));
   impl_->layers_dirty = true;
 }
 

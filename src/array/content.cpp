@@ -134,14 +134,16 @@ Content content_of(const frame::State& state, std::shared_ptr<io::ByteSource> so
 }
 
 std::vector<std::byte> build_metadata_layer(const Metadata& metadata, const Geometry& geometry,
-                                            const Layout& layout, const CodecParams& codec,
-                                            MetadataEncoding encoding) {
-  metadata.check(static_cast<int>(geometry.ndim()));
+                                            const CodecParams& codec,
+                                            const MetadataLayerOptions& options) {
+  // A placeholder's axes say nothing about the metadata.
+  metadata.check(options.has_array ? static_cast<int>(geometry.ndim()) : -1);
   metadata::ArrayFacts facts;
+  facts.has_array = options.has_array;
   facts.shape = geometry.shape();
-  facts.layout = layout;
+  facts.layout = {geometry.chunk(), geometry.block(), options.patch};
   facts.codec = codec;
-  const std::string value = metadata::encode_stored(metadata, facts, encoding);
+  const std::string value = metadata::encode_stored(metadata, facts, options.encoding);
   return codec::compress_bytes(std::as_bytes(std::span(value)), 1);
 }
 

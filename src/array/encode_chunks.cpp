@@ -44,10 +44,11 @@ void encode_chunks(std::span<const std::int64_t> numbers, const Geometry& geomet
     std::vector<std::byte> chunk;
     std::unique_ptr<codec::Encoder> encoder;
   };
-  std::vector<Worker> workers(
-      static_cast<std::size_t>(parallel::worker_count(numbers.size(), threads)));
+  // Settled once: the process-wide number may change meanwhile.
+  const int used = parallel::worker_count(numbers.size(), threads);
+  std::vector<Worker> workers(static_cast<std::size_t>(used));
   InOrder in_order(take);
-  parallel::parallel_for(numbers.size(), threads, [&](std::size_t i, int id) {
+  parallel::parallel_for(numbers.size(), used, [&](std::size_t i, int id) {
     Worker& worker = workers[static_cast<std::size_t>(id)];
     if (!worker.encoder) {
       worker.chunk.resize(static_cast<std::size_t>(geometry.chunk_bytes()));

@@ -133,9 +133,14 @@ frame::Header new_header(const Geometry& geometry, const DType& dtype,
 Content content_of(const frame::State& state, std::shared_ptr<io::ByteSource> source);
 
 // The layer "mlarray" for an array. Errors: unsupported, naming the field.
+struct MetadataLayerOptions {
+  std::vector<std::int64_t> patch;  // what the layout was made for
+  bool has_array = true;
+  MetadataEncoding encoding = MetadataEncoding::current;
+};
 std::vector<std::byte> build_metadata_layer(const Metadata& metadata, const Geometry& geometry,
-                                            const Layout& layout, const CodecParams& codec,
-                                            MetadataEncoding encoding);
+                                            const CodecParams& codec,
+                                            const MetadataLayerOptions& options);
 
 }  // namespace array
 }  // namespace mlarray

@@ -40,8 +40,9 @@ NewFile::NewFile(const Shape& shape, const DType& dtype, const Metadata& metadat
                          : codec::default_params(dtype.itemsize(), is_float(dtype));
   codec::check_params(codec_);
   if (store_metadata_) {
-    metadata_layer_ = build_metadata_layer(metadata, geometry_, layout, codec_,
-                                           options.metadata_encoding);
+    metadata_layer_ = build_metadata_layer(
+        metadata, geometry_, codec_,
+        {layout.patch, options.has_array, options.metadata_encoding});
   }
   header_ = new_header(geometry_, dtype, codec_, header_bytes_);
   index_.resize(static_cast<std::size_t>(geometry_.chunk_count()));
