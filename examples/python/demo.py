@@ -20,7 +20,7 @@ import nibabel
 import numpy as np
 from orthoslices import montage, write_png
 
-from mlarray import MLArray
+from mlarray import MLArray, num_threads
 from mlarray.cli import read_header
 from mlarray.convert import convert
 
@@ -184,7 +184,8 @@ def main() -> None:
     print("      " + compact_json(header).replace("\n", "\n      "))
     check(header["array"]["shape"] == list(truth.shape), "the header has the shape")
 
-    step(5, f"Comparing with the .nii.gz (fastest of {TIMED_RUNS} runs, warm cache)")
+    threads = f"nibabel 1 thread, mlarray up to {num_threads()}"
+    step(5, f"Comparing with the .nii.gz (fastest of {TIMED_RUNS} runs, warm cache, {threads})")
     table = compare(scan, mla)
     for name, nifti_value, mla_value in table:
         print(f"      {name:<28}{nifti_value:>12}{mla_value:>12}")

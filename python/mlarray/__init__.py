@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._core import __version__, num_threads, set_num_threads
     from .array import MLArray
+    from .cli import cli_convert_to_mlarray, cli_print_header
     from .errors import MLArrayError
     from .meta import (
         Meta,
@@ -51,6 +52,8 @@ __all__ = [
     "MetaStatistics",
     "MetaVersion",
     "__version__",
+    "cli_convert_to_mlarray",
+    "cli_print_header",
     "num_threads",
     "set_num_threads",
 ]
@@ -59,6 +62,8 @@ _HOME = {
     "MLArray": "array",
     "MLArrayError": "errors",
     "__version__": "_core",
+    "cli_convert_to_mlarray": "cli",
+    "cli_print_header": "cli",
     "num_threads": "_core",
     "set_num_threads": "_core",
 }

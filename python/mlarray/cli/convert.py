@@ -79,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def command(options: argparse.Namespace) -> None:
     # Only what was given is passed on: the rest is chosen in one place, MLArray.save.
     given = vars(options)
-    save_options = {
+    save_options: dict[str, Any] = {
         name: given[name]
         for name in ("patch_size", "chunk_size", "block_size")
         if name in given

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from .. import _core
+from .. import __version__
 from . import convert, header
 from ._run import run
 
@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="mlarray", description="Tools for .mla files: N-dimensional images for training."
     )
-    parser.add_argument("--version", action="version", version=f"mlarray {_core.__version__}")
+    parser.add_argument("--version", action="version", version=f"mlarray {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, module in (("header", header), ("convert", convert)):
         command = commands.add_parser(

@@ -1,0 +1,69 @@
+"""The demo runs on any scan and draws what is there."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import nibabel
+import numpy as np
+
+DEMO = Path(__file__).parents[2] / "examples" / "python" / "demo.py"
+
+
+def read_grey_png(path: Path) -> np.ndarray:
+    content = path.read_bytes()
+    assert content[:8] == b"\x89PNG\r\n\x1a\n"
+    position, chunks = 8, {}
+    while position < len(content):
+        (length,) = struct.unpack_from(">I", content, position)
+        kind = content[position + 4 : position + 8]
+        body = content[position + 8 : position + 8 + length]
+        (checksum,) = struct.unpack_from(">I", content, position + 8 + length)
+        assert checksum == zlib.crc32(kind + body)
+        chunks[kind] = body
+        position += 12 + length
+    columns, rows = struct.unpack_from(">II", chunks[b"IHDR"])
+    pixels = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8)
+    return pixels.reshape(rows, columns + 1)[:, 1:]
+
+
+def test_the_demo_proves_what_it_says(tmp_path: Path) -> None:
+    # Bright towards right, front and head, with axes permuted and flipped and unequal spacing:
+    # array axes run down, to the right and to the back.
+    shape = (120, 130, 140)
+    affine = np.array([[0, 1.0, 0, -65], [0, 0, -1.0, 70], [-1.5, 0, 0, 90], [0, 0, 0, 1]])
+    down, right, back = np.indices(shape)
+    voxels = (1000 + 3 * right - 2 * back - 4 * down).astype(np.int16)
+    nibabel.save(nibabel.Nifti1Image(voxels, affine), tmp_path / "scan.nii.gz")
+
+    result = subprocess.run(
+        [
+            sys.executable,
+            DEMO,
+            "--scan",
+            tmp_path / "scan.nii.gz",
+            "--output",
+            tmp_path / "out",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "[7/7] Summary" in result.stdout
+    assert result.stdout.count(" ok: ") == 6
+
+    picture = read_grey_png(tmp_path / "out" / "slices.png").astype(int)
+    margin = 28
+    # Two pixels per mm: sagittal 280 x 360, coronal 260 x 360, axial 260 x 280.
+    assert picture.shape == (360 + 2 * margin, 280 + 260 + 260 + 6 * margin)
+    sagittal = picture[margin:-margin, margin : margin + 280]
+    coronal = picture[margin:-margin, 280 + 3 * margin : 280 + 3 * margin + 260]
+    axial = picture[margin + 40 : -margin - 40, -margin - 260 : -margin]
+    for plane in (sagittal, coronal, axial):
+        assert plane[10, -10] > plane[10, 10]  # brighter on the right of the picture
+        assert plane[10, -10] > plane[-10, -10]  # and at its top
