@@ -183,9 +183,9 @@ def save_options(
             f"later) or 'legacy' (readers up to 0.0.46)"
         )
     check_dparams(dparams)
-    patch_given = patch_size is not UNSET and patch_size is not None and patch_size != "default"
     patch = "default" if patch_size is UNSET else patch_size
-    if patch_given and not isinstance(patch, str):
+    patch_given = patch is not None and not isinstance(patch, str)
+    if patch_given:
         patch = _sizes("patch_size", patch, sum(spatial_axes), "axes of space", single=True)
     chunk = _sizes("chunk_size", chunk_size, ndim, "axes")
     block = _sizes("block_size", block_size, ndim, "axes")

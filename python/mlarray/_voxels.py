@@ -70,7 +70,12 @@ class Voxels:
         target = contiguous_target(key, self.shape)
         if target is not None:
             start, stop, to_box, answer = target
-            box = self._values(value, answer)[to_box]
+            if answer == () and not _has_ellipsis(key):
+                values: _Array = np.empty((), self.dtype)
+                values[()] = value  # one element: NumPy takes no sequence for it
+            else:
+                values = self._values(value, answer)
+            box = values[to_box]
             self.core.write_from(start, stop, as_bytes_view(box), self.threads)
             return
         selection = select(key, self.shape, self.blocks)
@@ -112,3 +117,8 @@ class Voxels:
             raise ValueError(
                 f"could not broadcast input array from shape {values.shape} into shape {shape}"
             ) from None
+
+
+def _has_ellipsis(key: Any) -> bool:
+    items = key if isinstance(key, tuple) else (key,)
+    return any(item is Ellipsis for item in items)

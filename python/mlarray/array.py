@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -113,6 +114,7 @@ class MLArray(SpatialProperties):
     _threads: int = 0
     _pid: int = 0
     _asked: Mapping[str, Any] = {}  # noqa: RUF012 - never changed in place
+    _base_patch: list[int] | None = None  # that of the image given as `copy`
 
     def __init__(
         self,
@@ -160,12 +162,15 @@ class MLArray(SpatialProperties):
             self._load(array, compressed)
             return
         has_array = array is not None
+        base = copy
         if isinstance(array, MLArray):
-            copy = array if copy is None else copy
+            base = array if base is None else base
             array = array.to_numpy()
         self._plain = np.empty((0,)) if array is None else _as_voxels(array)
         self._asked = {**layout, "patch_size": patch_size}
         new = _new_meta(meta)
+        self._base_patch = (new if base is None else base.meta).blosc2.patch_size
+        _state_facts(new, self._plain.shape if has_array else None)
         ndim = self._plain.ndim
         for name, value in geometry.items():
             if value is not None:
@@ -173,11 +178,10 @@ class MLArray(SpatialProperties):
         labels = resolve_axis_labels(axis_labels, channel_axis, ndim) if has_array else axis_labels
         if labels is not None:
             new.spatial.axis_labels = list(labels)
-        if copy is not None:
-            fill_from(new, copy.meta)
-        _state_facts(new, self._plain.shape if has_array else None)
-        self._loaded = (new, None)
+        if base is not None:
+            fill_from(new, base.meta)
         _check(new, ndim if has_array else -1)
+        self._loaded = (new, None)
 
     # --- opening -------------------------------------------------------------------------
 
@@ -254,7 +258,7 @@ cparams
             "meta": meta,
             "axis_labels": axis_labels,
             "channel_axis": channel_axis,
-            "patch_size": None if patch_size is UNSET or patch_size == "default" else patch_size,
+            "patch_size": None if isinstance(patch_size, (Unset, str)) else patch_size,
             "chunk_size": chunk_size,
             "block_size": block_size,
             "cparams": cparams,
@@ -705,7 +709,7 @@ cparams
             from .meta import Meta
 
             core = self._open_core()
-            meta = Meta.from_mapping(core.metadata().to_tree()) if self._has_metadata() else Meta()
+            meta = Meta._from_stored(core.metadata().to_tree()) if self._has_metadata() else Meta()
             # Two threads may come here at once: both get the object that was first.
             self.__dict__.setdefault("_loaded", (meta, _to_core(meta)))
         return cast("tuple[Meta, _core.Metadata | None]", self._loaded)[0]
@@ -751,10 +755,9 @@ cparams
             spacing = "" if self.spacing is None else f", spacing={list(self.spacing)}"
         except MLArrayError:
             spacing = ""
-        place = "in memory"
-        if self._access is not None:
-            closed = self._core is None or self._core.closed
-            place = f"{self._path!r}, {'closed' if closed else f'mode={self._access!r}'}"
+        place = "in memory" if self._access is None else f"{self._path!r}, mode={self._access!r}"
+        if self._core is not None and self._core.closed:
+            place = "closed"
         return f"MLArray(shape={self.shape}, dtype={self.dtype}{spacing}, {place})"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -789,6 +792,7 @@ cparams
         if not compressed:
             meta, voxels = self.meta, self.to_numpy()
             self._core = self._voxels = None
+            _state_facts(meta, voxels.shape)
             self._plain, self._loaded = voxels, (meta, None)
 
     @classmethod
@@ -812,6 +816,7 @@ cparams
         labels = resolve_axis_labels(axis_labels, channel_axis, len(lengths))
         if labels is not None:
             new.spatial.axis_labels = list(labels)
+        _state_facts(new, tuple(lengths))
         _check(new, len(lengths))
         metadata = _to_core(new)
         options = save_options(
@@ -845,7 +850,7 @@ cparams
         if not given and self._core is not None:
             layout.update(chunk_size=self._core.chunks, block_size=self._core.blocks)
         elif not given:
-            patch = self.meta.blosc2.patch_size  # that of the image given as `copy`
+            patch = self._base_patch
             if patch is not None and len(patch) == sum(spatial_axes):
                 layout["patch_size"] = list(patch)
         cparams = asked["cparams"]
@@ -960,10 +965,17 @@ def _new_meta(meta: Any) -> Meta:
     if meta is None:
         return Meta()
     if isinstance(meta, Meta):
-        return meta
+        return copy.deepcopy(meta)
     if isinstance(meta, Mapping):
         return Meta(source=dict(meta))
     raise InvalidValueError(f"meta is a {type(meta).__name__}; give None, a dict or a Meta")
+
+
+def _state_facts(meta: Meta, shape: tuple[int, ...] | None) -> None:
+    """Let the fields that the library manages say what is true of an array in memory."""
+    meta.blosc2.reset()
+    meta.spatial._store("shape", None if shape is None else list(shape))
+    meta._has_array._store("has_array", shape is not None)
 
 
 def _to_core(meta: Meta) -> _core.Metadata:

@@ -50,14 +50,14 @@ class Selection(NamedTuple):
         """Shape of the voxels to read."""
         return tuple(sum(stop - start for start, stop in axis) for axis in self.runs)
 
-    def boxes(self) -> Iterator[tuple[list[int], list[int], tuple[slice, ...]]]:
-        """All boxes to read: start, stop, and the part of the result they fill."""
+    def boxes(self) -> Iterator[tuple[list[int], list[int], tuple[Any, ...]]]:
+        """All boxes to read: start, stop, and the key of the part of the result they fill."""
         placed = [_placed(axis) for axis in self.runs]
         for combination in itertools.product(*placed):
             yield (
                 [run[0] for run, _ in combination],
                 [run[1] for run, _ in combination],
-                tuple(part for _, part in combination),
+                (*(part for _, part in combination), Ellipsis),  # an array even without axes
             )
 
 
@@ -145,7 +145,7 @@ def contiguous_target(
             to_box.append(None)
         start.append(first)
         stop.append(last)
-    return start, stop, tuple(to_box), tuple(answer)
+    return start, stop, (*to_box, Ellipsis), tuple(answer)
 
 
 def _index(item: int, axis: int, length: int) -> int:
@@ -277,12 +277,17 @@ def _select_any(
 
 
 def _as_index(item: Any) -> Any:
+    """`item`, as an array if it is a sequence, a scalar or anything like an array."""
     if item is None or item is Ellipsis or isinstance(item, (slice, np.ndarray)):
         return item
-    array = np.asarray(item)
-    if array.size == 0 and array.dtype == np.float64 and not hasattr(item, "dtype"):
-        return array.astype(np.intp)  # an empty list
-    return array
+    if isinstance(item, (list, tuple)) and len(item) == 0:
+        return np.zeros(0, np.intp)
+    if isinstance(item, (list, tuple, bool)) or hasattr(item, "__array__"):
+        return np.asarray(item)
+    try:
+        return np.asarray(operator.index(item))
+    except TypeError:
+        return item  # NumPy says what is wrong with it
 
 
 def _axes_of(item: Any) -> int:

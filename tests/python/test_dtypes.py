@@ -51,6 +51,13 @@ def sample(dtype: np.dtype[Any], shape: tuple[int, ...] = (7, 9)) -> np.ndarray[
     return rng.integers(info.min, info.max, shape, dtype=dtype.newbyteorder("=")).astype(dtype)
 
 
+def same(found: np.ndarray[Any, Any], expected: np.ndarray[Any, Any]) -> bool:
+    """Bit for bit, but for the padding of structures, which NumPy copies or not."""
+    if expected.dtype.names is not None:
+        return found.dtype == expected.dtype and np.array_equal(found, expected)
+    return found.dtype == expected.dtype and found.tobytes() == expected.tobytes()
+
+
 @pytest.mark.parametrize(
     "dtype", [*map(np.dtype, NUMBERS + OTHERS), *STRUCTURES], ids=lambda dtype: str(dtype)[:40]
 )
@@ -60,9 +67,9 @@ def test_round_trip(tmp_path: Path, dtype: np.dtype[Any]) -> None:
     MLArray(array).save(path, chunk_size=(4, 5), block_size=(2, 3))
     loaded = MLArray(path)
     assert loaded.dtype == array.dtype
-    assert loaded.to_numpy().tobytes() == array.tobytes()
+    assert same(loaded.to_numpy(), array)
     with MLArray.open(path, mmap="r+") as image:
-        assert image[3:, ::2].tobytes() == array[3:, ::2].tobytes()
+        assert same(image[3:, ::2], array[3:, ::2])
         image[1] = array[0]
         image[::2, [1, 5]] = array[1::2, [3, 4]][:1]
         image[6, 8] = array[0, 0]
@@ -70,7 +77,7 @@ def test_round_trip(tmp_path: Path, dtype: np.dtype[Any]) -> None:
     twin[1] = array[0]
     twin[::2, [1, 5]] = array[1::2, [3, 4]][:1]
     twin[6, 8] = array[0, 0]
-    assert MLArray(path).to_numpy().tobytes() == twin.tobytes()
+    assert same(MLArray(path).to_numpy(), twin)
 
 
 @pytest.mark.parametrize("dtype", [">i2", "<f8", "<M8[D]", STRUCTURES[1]], ids=str)
