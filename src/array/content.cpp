@@ -143,9 +143,6 @@ std::vector<std::byte> build_metadata_layer(const Metadata& metadata, const Geom
   facts.shape = geometry.shape();
   facts.layout = {geometry.chunk(), geometry.block(), options.patch};
   facts.codec = codec;
-  // A file for its metadata alone holds one empty axis and says so.
-  facts.has_array = geometry.shape() != Shape{0} ||
-                    metadata.get("_has_array", "has_array") != Value(false);
   const std::string value = metadata::encode_stored(metadata, facts, options.encoding);
   return codec::compress_bytes(std::as_bytes(std::span(value)), 1);
 }
