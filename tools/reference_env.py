@@ -1,0 +1,128 @@
+"""Environments with other people's writers and readers of the format.
+
+The reference implementation has our package's name, so it can never share an environment
+with us. Each environment here is a plain venv that is made once and kept.
+
+    python tools/reference_env.py              # those that the tests need
+    python tools/reference_env.py blosc2-2.7.1
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Exact versions: golden files must come out the same tomorrow. Older releases get the
+# blosc2 of their own time, as far as it has wheels for today's Python versions.
+REQUIREMENTS: dict[str, list[str]] = {
+    "mlarray-0.0.28": ["mlarray==0.0.28", "blosc2==3.12.2", "numpy==2.2.6"],
+    "mlarray-0.0.33": ["mlarray==0.0.33", "blosc2==4.0.0", "numpy==2.2.6"],
+    "mlarray-0.0.40": ["mlarray==0.0.40", "blosc2==4.0.0", "numpy==2.2.6"],
+    "mlarray-0.0.45": ["mlarray==0.0.45", "blosc2==4.1.2", "numpy==2.2.6"],
+    "mlarray-0.0.48": ["mlarray==0.0.48", "blosc2==4.3.3", "numpy==2.2.6"],
+    "mlarray-0.0.49": ["mlarray==0.0.49", "blosc2==4.3.3", "numpy==2.2.6"],
+    "mlarray-0.0.50": ["mlarray==0.0.50", "blosc2==4.3.3", "numpy==2.2.6"],
+    "mlarray-0.0.54": [
+        "mlarray==0.0.54",
+        "blosc2==4.14.1; python_version >= '3.11'",
+        "blosc2==4.3.3; python_version < '3.11'",
+        "numpy==2.2.6",
+        "pydicom==3.0.1",
+    ],
+    "blosc2-2.7.1": ["blosc2==2.7.1", "numpy==2.2.6"],
+    "blosc2-3.3.4": ["blosc2==3.3.4", "numpy==2.2.6"],
+    "blosc2-4.14.1": ["blosc2==4.14.1", "numpy==2.2.6"],
+}
+
+# What tests/python/interop reads and writes our files with.
+FOR_TESTS = ["mlarray-0.0.54", "mlarray-0.0.33", "blosc2-3.3.4"]
+
+
+def python_of(folder: Path) -> Path:
+    """Return the interpreter of a venv."""
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def clean_environment() -> dict[str, str]:
+    """Return this process's environment without what would leak other packages in."""
+    return {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+
+
+def ensure(name: str, parent: Path = ROOT / "build" / "venvs") -> Path:
+    """Make the environment ``name`` unless it is there, and return its interpreter.
+
+    Raises
+    ------
+    KeyError
+        If ``name`` is not in `REQUIREMENTS`.
+    RuntimeError
+        If pip fails; the text ends with pip's own.
+    """
+    requirements = REQUIREMENTS[name]
+    folder = parent / name
+    python = python_of(folder)
+    stamp = folder / "requirements.txt"
+    wanted = "\n".join([*requirements, f"# Python {sys.version_info[0]}.{sys.version_info[1]}"])
+    if python.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return python
+    lock = parent / f"{name}.lock"
+    parent.mkdir(parents=True, exist_ok=True)
+    _acquire(lock)
+    try:
+        if python.exists() and stamp.exists() and stamp.read_text() == wanted:
+            return python
+        shutil.rmtree(folder, ignore_errors=True)
+        venv.create(folder, with_pip=False)
+        pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
+        pip += ["--disable-pip-version-check", "--no-input", "--only-binary=:all:"]
+        result = subprocess.run(
+            [*pip, *requirements],
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if result.returncode != 0:
+            raise RuntimeError(
+                f"cannot make the environment {name} in {folder}: pip could not install "
+                f"{', '.join(requirements)}. It needs a package index; run "
+                f"'python tools/reference_env.py {name}' to try again.\n{result.stderr[-2000:]}"
+            )
+        stamp.write_text(wanted)
+    finally:
+        lock.unlink(missing_ok=True)
+    return python
+
+
+def _acquire(lock: Path, patience: float = 300.0) -> None:
+    """Wait for a lock file of another test process; one left by a dead process expires."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            os.close(os.open(lock, os.O_CREAT | os.O_EXCL))
+            return
+        except FileExistsError:
+            if time.monotonic() > deadline:
+                lock.unlink(missing_ok=True)
+            time.sleep(0.2)
+
+
+def main(names: list[str]) -> int:
+    """Make the environments named on the command line and print where they are."""
+    for name in names or FOR_TESTS:
+        started = time.monotonic()
+        python = ensure(name)
+        print(f"{name}: {python} ({time.monotonic() - started:.0f} s)", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
