@@ -1,0 +1,144 @@
+"""The other side: runs in a venv with somebody else's package, under that Python.
+
+Reads one JSON object per line, {"do": name, ...}, and answers each with one line. Voxels
+travel as .npy files. It must not import anything of ours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import traceback
+from typing import Any
+
+import blosc2
+import numpy as np
+
+
+def _box(start: list[int], stop: list[int]) -> tuple[slice, ...]:
+    return tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
+
+
+def versions() -> dict[str, str]:
+    """Return which packages answer here."""
+    found = {"blosc2": blosc2.__version__}
+    with contextlib.suppress(ImportError):
+        import mlarray
+
+        found["mlarray"] = mlarray.__version__
+    return found
+
+
+# --- python-blosc2 ------------------------------------------------------------------------
+
+
+def read(path: str, out: str, mmap_mode: str | None = None) -> dict[str, Any]:
+    """Read a file as python-blosc2 does."""
+    array = blosc2.open(path, mode="r", mmap_mode=mmap_mode)
+    np.save(out, np.asarray(array[()]))
+    # Releases differ in whether these names are text.
+    everything = {
+        name.decode() if isinstance(name, bytes) else name: value
+        for name, value in array.vlmeta.getall().items()
+    }
+    return {
+        "shape": array.shape,
+        "chunks": array.chunks,
+        "blocks": array.blocks,
+        "names": sorted(array.vlmeta),
+        "all_names": sorted(everything),
+        "other": everything.get("other"),
+    }
+
+
+def edit(path: str, start: list[int], stop: list[int], values: str, other: Any = None) -> None:
+    """Replace a box, and write an entry of metadata that is not ours."""
+    array = blosc2.open(path, mode="a")
+    array[_box(start, stop)] = np.load(values)
+    if other is not None:
+        array.vlmeta["other"] = other
+
+
+def make(path: str, values: str, out: str, cparams: dict[str, Any], **layout: Any) -> None:
+    """Write a file, and say how python-blosc2 itself reads it back."""
+    parsed = dict(cparams)
+    if "codec" in parsed:
+        parsed["codec"] = blosc2.Codec[parsed["codec"]]
+    if "filters" in parsed:
+        parsed["filters"] = [blosc2.Filter[name] for name in parsed["filters"]]
+    blosc2.asarray(np.load(values), urlpath=path, mode="w", cparams=parsed, **layout)
+    np.save(out, np.asarray(blosc2.open(path, mode="r")[()]))
+
+
+def special(path: str, kind: str, shape: list[int], dtype: str, out: str, **more: Any) -> None:
+    """Write a file whose chunks are no data but a word for it."""
+    arguments = {"urlpath": path, "mode": "w", "dtype": np.dtype(dtype), **more}
+    if kind == "full":
+        blosc2.full(shape, 7, **arguments)
+    else:
+        getattr(blosc2, kind)(shape, **arguments)
+    np.save(out, np.asarray(blosc2.open(path, mode="r")[()]))
+
+
+# --- the reference ------------------------------------------------------------------------
+
+
+def _open(path: str, mmap_mode: str | None) -> Any:
+    import mlarray
+
+    if mlarray.__version__ == "0.0.33":
+        return mlarray.MLArray.open(path, mmap=mmap_mode)
+    if mmap_mode is None:
+        return mlarray.MLArray.open(path, mode="a", mmap_mode=None)
+    return mlarray.MLArray.open(path, mmap_mode=mmap_mode)
+
+
+def reference_read(path: str, out: str, mapped: bool) -> dict[str, Any]:
+    """Open a file memory-mapped, or load it whole, as the reference does."""
+    import mlarray
+
+    image = _open(path, "r") if mapped else mlarray.MLArray(path)
+    np.save(out, np.asarray(image.to_numpy()))
+    return image.meta.to_mapping()
+
+
+def reference_edit(
+    path: str,
+    mmap_mode: str | None,
+    start: list[int],
+    stop: list[int],
+    values: str,
+    spacing: list[float],
+    extra: dict[str, Any],
+) -> dict[str, Any]:
+    """Edit voxels and metadata in place."""
+    image = _open(path, mmap_mode)
+    image[_box(start, stop)] = np.load(values)
+    image.meta.spatial.spacing = spacing
+    image.meta.extra["edited"] = extra
+    mapping = image.meta.to_mapping()
+    image.close()
+    return mapping
+
+
+ACTIONS = {
+    action.__name__: action
+    for action in (versions, read, edit, make, special, reference_read, reference_edit)
+}
+
+
+def main() -> None:
+    """Answer until the input ends. Only answers may be on the output."""
+    answers, sys.stdout = sys.stdout, sys.stderr
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            answer = json.dumps({"result": ACTIONS[request.pop("do")](**request)})
+        except Exception:
+            answer = json.dumps({"error": traceback.format_exc()})
+        print(answer, file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
