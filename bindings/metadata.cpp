@@ -1,6 +1,5 @@
 #include "metadata.hpp"
 
-#include <nanobind/operators.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
@@ -43,17 +42,12 @@ nb::object check_field(const std::string& section, const std::string& name, nb::
   return value_to_python(metadata::normalised(*field, std::move(plain)));
 }
 
-void check_section(const std::string& name, const nb::dict& values, int ndim) {
+void check_section(const std::string& name, const nb::dict& values) {
   const metadata::Section& section = section_named(name);
-  Map tree;
-  tree.set(section.name, value_from_python(values, name));
-  const Metadata metadata = metadata::Tree::read(tree, metadata::Leniency::unknown_keys, ndim);
-  const Map* fields = metadata::Tree::section(metadata, section.name);
-  if (!fields) return;
+  const Value tree = value_from_python(values, name);
+  const Map& fields = *tree.get_if<Map>();
   const bool spatial = section.name == "spatial";
-  metadata::Axes axes = metadata::axes_for(ndim, spatial ? fields : nullptr);
-  if (!spatial) axes.spatial.reset();  // only axis_labels tells it
-  metadata::check_section(section, *fields, axes);
+  metadata::check_section(section, fields, metadata::axes_for(-1, spatial ? &fields : nullptr));
 }
 
 Value labels_for_channel_axis(std::int64_t channel_axis, int ndim) {
@@ -101,8 +95,10 @@ void register_table(nb::module_& module) {
 void register_rules(nb::module_& module) {
   module.def("metadata_check_field", &check_field, "section"_a, "name"_a, "value"_a.none(),
              "The value as the field keeps it: a copy of plain Python objects.");
-  module.def("metadata_check_section", &check_section, "section"_a, "values"_a, "ndim"_a = -1,
-             "Checks the fields of one section, each and with each other.");
+  module.def("metadata_check_section", &check_section, "section"_a, "values"_a,
+             nb::sig("def metadata_check_section(section: str, "
+                     "values: dict[str, typing.Any]) -> None"),
+             "Checks what the fields of a section demand of each other.");
   module.def(
       "metadata_check",
       [](nb::handle tree, int ndim) { metadata_from_python(tree).check(ndim); }, "tree"_a,
@@ -128,8 +124,7 @@ void register_affine(nb::module_& module) {
 }  // namespace
 
 Metadata metadata_from_python(nb::handle tree) {
-  return metadata::Tree::read(value_from_python(tree, ""),
-                              metadata::Leniency::unknown_keys);
+  return metadata::Tree::read(value_from_python(tree, ""), metadata::Leniency::everything);
 }
 
 nb::object metadata_to_python(const Metadata& metadata, bool include_none) {
@@ -147,7 +142,11 @@ void register_metadata(nb::module_& module) {
           [](Metadata* self, nb::handle tree) {
             new (self) Metadata(metadata_from_python(tree));
           },
-          "tree"_a.none() = nb::none())
+          "tree"_a.none() = nb::none(), "Takes everything; `check` tells what is wrong.")
+      .def_static(
+          "from_value",
+          [](nb::handle tree) { return Metadata::from_value(value_from_python(tree, "")); },
+          "tree"_a, "Refuses unknown keys and wrong values.")
       .def("to_tree", &metadata_to_python, "include_none"_a = false,
            nb::sig("def to_tree(self, include_none: bool = False) -> dict[str, typing.Any]"))
       .def(
@@ -159,7 +158,9 @@ void register_metadata(nb::module_& module) {
       .def("check", &Metadata::check, "ndim"_a)
       .def("spatial_axes", &Metadata::spatial_axes, "ndim"_a)
       .def("affine", &Metadata::affine, "spatial_ndim"_a)
-      .def(nb::self == nb::self);
+      .def(
+          "__eq__", [](const Metadata& self, const Metadata& other) { return self == other; },
+          nb::is_operator(), nb::sig("def __eq__(self, other: object, /) -> bool"));
 }
 
 }  // namespace mlarray::bindings

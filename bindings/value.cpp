@@ -191,7 +191,7 @@ void register_value(nb::module_& module) {
           [](const Opaque& self, nb::object other) {
             return nb::isinstance<Opaque>(other) && self == nb::cast<const Opaque&>(other);
           },
-          nb::arg("other").none())
+          nb::arg("other").none(), nb::sig("def __eq__(self, other: object, /) -> bool"))
       .def("__hash__",
            [](const Opaque& self) { return std::hash<std::string>{}(self.class_name); })
       .def("__getstate__",

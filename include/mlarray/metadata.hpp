@@ -57,6 +57,7 @@ class Metadata {
   // Checks what involves several fields (affine against spacing, lengths against ndim,
   // boxes against scores) and every field's own rule, for an array of `ndim` axes; below 0,
   // the number of axes is not known and only the fields are compared with each other.
+  // Fields that the library manages are left out: it replaces them.
   // Errors: invalid_type, invalid_value naming the field, what is found and what is expected.
   void check(int ndim) const;
 

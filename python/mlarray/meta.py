@@ -1,23 +1,26 @@
 """The metadata of an image, as Python objects.
 
-Fields, types and rules come from one table in the C++ core (``_core.metadata_fields()``): the
-classes here only hold the values. Lists and dicts are plain ones that can be edited in place;
-such edits are checked when the image is saved.
+Fields, types and rules come from one table in the C++ core; docs/metadata.md shows it. The
+annotations of the classes below are written by ``tools/generate_meta_fields.py`` from that
+table; at run time the classes take their fields from it directly.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Any, ClassVar, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 from . import _core
+from ._meta_base import BaseMeta, Field, SingleKeyBaseMeta, _refuse_managed
 
 __all__ = [
     "AxisLabel",
+    "AxisLabelEnum",
     "BaseMeta",
     "CoordSystem",
+    "CoordSystemEnum",
     "Meta",
     "MetaBbox",
     "MetaBlosc2",
@@ -33,332 +36,213 @@ __all__ = [
     "SingleKeyBaseMeta",
 ]
 
-_FIELDS: dict[str, dict[str, _core.MetadataField]] = {}
-for _field in _core.metadata_fields():
-    _FIELDS.setdefault(_field.section, {})[_field.name] = _field
-_SECTIONS = {section.name: section for section in _core.metadata_sections()}
 
-# "RAS+" is no Python name.
-AxisLabel = Enum("AxisLabel", {name: name for name in _core.axis_roles()}, type=str)
-CoordSystem = Enum(
-    "CoordSystem",
-    {name.replace("+", "_PLUS"): name for name in _core.coord_systems()},
-    type=str,
-)
+class AxisLabel(str, Enum):
+    """Roles of axes. Any other text is allowed as a label and is not an axis of space."""
 
-Self = TypeVar("Self", bound="BaseMeta")
-
-
-def _plain(value: Any) -> Any:
-    """Replace enum members by their values, also inside lists."""
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, list | tuple):
-        return type(value)(_plain(item) for item in value)
-    return value
+    spatial = "spatial"
+    spatial_x = "spatial_x"
+    spatial_y = "spatial_y"
+    spatial_z = "spatial_z"
+    non_spatial = "non_spatial"
+    channel = "channel"
+    temporal = "temporal"
+    continuous = "continuous"
+    components = "components"
 
 
-class BaseMeta:
-    """One section of the metadata: a few fields, None where unset.
+class CoordSystem(str, Enum):
+    """Conventions of world coordinates. Any other text is allowed as well."""
 
-    Assigning validates: ``TypeError`` for a wrong type, ``ValueError`` for a wrong value, both
-    naming the field. Fields that the library manages refuse assignment (``AttributeError``).
-    """
-
-    _section: ClassVar[str] = ""
-    _values: dict[str, Any]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        names = list(self._fields())
-        if len(args) > len(names):
-            raise TypeError(f"{type(self).__name__} has {len(names)} fields, got {len(args)}")
-        given = dict(zip(names, args, strict=False))
-        if twice := sorted(set(given) & set(kwargs)):
-            raise TypeError(f"{type(self).__name__} got {', '.join(twice)} twice")
-        object.__setattr__(self, "_values", dict.fromkeys(names))
-        self.reset()
-        for name, value in {**given, **kwargs}.items():
-            if name not in self._values:
-                raise TypeError(
-                    f"{type(self).__name__} has no field {name!r}; it has {', '.join(names)}"
-                )
-            if value is not None:
-                self._store(name, value)
-
-    @classmethod
-    def _fields(cls) -> dict[str, _core.MetadataField]:
-        return _FIELDS[cls._section]
-
-    def _store(self, name: str, value: Any) -> None:
-        self._values[name] = _core.metadata_check_field(self._section, name, _plain(value))
-
-    def __getattr__(self, name: str) -> Any:
-        values = self.__dict__.get("_values", {})
-        if name in values:
-            return values[name]
-        raise AttributeError(f"{type(self).__name__!r} has no field {name!r}")
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        field = self._fields().get(name)
-        if field is None:
-            raise AttributeError(f"{type(self).__name__!r} has no field {name!r}")
-        if field.read_only:
-            raise AttributeError(f"{self._section}.{name} is managed by MLArray and is read-only")
-        self._store(name, value)
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"{self._section}.{name} cannot be removed; set it to None")
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *self._fields()})
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, BaseMeta):
-            return type(self) is type(other) and self._values == other._values
-        return NotImplemented
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={value!r}" for name, value in self._values.items())
-        return f"{type(self).__name__}({fields})"
-
-    def __copy__(self: Self) -> Self:
-        return copy.deepcopy(self)
-
-    def __deepcopy__(self: Self, memo: dict[int, Any]) -> Self:
-        return self._made_of(copy.deepcopy(self._values, memo))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self)._made_of, (self._values,))
-
-    @classmethod
-    def _made_of(cls: type[Self], values: Mapping[str, Any]) -> Self:
-        """Make an instance of values that are known, without checking them."""
-        new = cls()
-        new._values.update(values)
-        return new
-
-    def to_mapping(self, *, include_none: bool = True) -> dict[str, Any]:
-        """Return the fields as a new dict, unset ones as None or left out."""
-        return {
-            name: copy.deepcopy(value)
-            for name, value in self._values.items()
-            if include_none or value is not None
-        }
-
-    @classmethod
-    def from_mapping(cls: type[Self], mapping: Mapping[str, Any]) -> Self:
-        """Make an instance of a dict such as `to_mapping` returns.
-
-        Raises
-        ------
-        TypeError
-            If it is no mapping.
-        KeyError
-            For a key that is no field.
-        """
-        if isinstance(mapping, cls):
-            return copy.deepcopy(mapping)
-        if not isinstance(mapping, Mapping):
-            raise TypeError(f"{cls.__name__} is made of a dict, not of {mapping!r}")
-        if unknown := [key for key in mapping if key not in cls._fields()]:
-            raise KeyError(f"{cls.__name__} has no field {unknown[0]!r}")
-        new = cls()
-        for name, value in mapping.items():
-            if value is not None:
-                new._store(name, value)
-        return new
-
-    def to_plain(self, *, include_none: bool = False) -> Any:
-        """Return the section as plain data, or None if nothing is set."""
-        plain = self.to_mapping(include_none=include_none)
-        return None if self.is_default() else plain
-
-    def is_default(self) -> bool:
-        """Return whether nothing is set."""
-        return self._values == type(self)()._values
-
-    def reset(self) -> None:
-        """Unset every field."""
-        for name in self._values:
-            self._values[name] = None
-
-    def copy_from(self: Self, other: Self, *, overwrite: bool = False) -> None:
-        """Take from `other` what is unset here; with `overwrite` all that is set there.
-
-        Raises
-        ------
-        TypeError
-            If `other` is of another class.
-        """
-        if type(other) is not type(self):
-            raise TypeError(f"{type(self).__name__} cannot be filled from {other!r}")
-        default = type(self)()._values
-        for name, value in other._values.items():
-            if value != default[name] and (overwrite or self._values[name] == default[name]):
-                self._values[name] = copy.deepcopy(value)
-
-    @classmethod
-    def ensure(cls: type[Self], value: Any) -> Self:
-        """Return `value` if it is an instance, else make one of it; None gives an empty one."""
-        if isinstance(value, cls):
-            return value
-        return cls() if value is None else cls.from_mapping(value)
+    RAS = "RAS"
+    LPS = "LPS"
+    RAS_PLUS = "RAS+"
+    LPS_PLUS = "LPS+"
+    unknown = "unknown"
+    other = "other"
 
 
-class SingleKeyBaseMeta(BaseMeta):
-    """A section of one field, which behaves like the field's value."""
-
-    @classmethod
-    def _key(cls) -> str:
-        return next(iter(cls._fields()))
-
-    @property
-    def value(self) -> Any:
-        """The value itself."""
-        return self._values[self._key()]
-
-    @value.setter
-    def value(self, value: Any) -> None:
-        self.__setattr__(self._key(), value)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(self._key() if name == "value" else name, value)
-
-    def set(self, value: Any) -> None:
-        """Replace the value."""
-        self.__setattr__(self._key(), value)
-
-    def to_plain(self, *, include_none: bool = False) -> Any:
-        """Return the value, or None if nothing is set."""
-        return None if self.is_default() else copy.deepcopy(self.value)
-
-    @classmethod
-    def from_mapping(cls: type[Self], mapping: Any) -> Self:
-        """Make an instance of ``{field: value}`` or of the value itself."""
-        key = next(iter(cls._fields()))
-        is_wrapped = isinstance(mapping, Mapping) and (not mapping or set(mapping) == {key})
-        if is_wrapped or isinstance(mapping, cls):
-            return super().from_mapping(mapping)
-        new = cls()
-        new._store(key, mapping)
-        return new
-
-    def __str__(self) -> str:
-        return str(self.value)
-
-    def __bool__(self) -> bool:
-        return bool(self.value)
-
-    def __len__(self) -> int:
-        return len(self.value)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.value)
-
-    def __contains__(self, item: Any) -> bool:
-        return item in self.value
-
-    def __getitem__(self, key: Any) -> Any:
-        return self.value[key]
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self.value[key] = value
-
-    def __delitem__(self, key: Any) -> None:
-        del self.value[key]
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, SingleKeyBaseMeta):
-            return bool(self.value == other.value)
-        return bool(self.value == other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __getattr__(self, name: str) -> Any:
-        values = self.__dict__.get("_values", {})
-        if name in values:
-            return values[name]
-        # keys(), items(), get(), update() ... of the value.
-        if values and not name.startswith("_"):
-            return getattr(self.value, name)
-        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+AxisLabelEnum = AxisLabel
+CoordSystemEnum = CoordSystem
 
 
-class _DictMeta(SingleKeyBaseMeta):
-    """A section that holds a dict of anything JSON-like; it copies what it is given."""
+class MetaSource(SingleKeyBaseMeta, section="source"):
+    """Metadata of the image's original file, a dict (``meta.original`` in older versions)."""
 
-    def reset(self) -> None:
-        self._values[self._key()] = {}
-
-
-class MetaSource(_DictMeta):
-    """Metadata of the image's original file (``meta.original`` in older versions)."""
-
-    _section = "source"
+    # fields: source
+    data: Field[dict[str, Any]]
+    # end of fields
 
 
-class MetaExtra(_DictMeta):
-    """Anything else."""
+class MetaExtra(SingleKeyBaseMeta, section="extra"):
+    """Anything else, a dict."""
 
-    _section = "extra"
+    # fields: extra
+    data: Field[dict[str, Any]]
+    # end of fields
 
 
-class MetaSpatial(BaseMeta):
+class MetaSpatial(BaseMeta, section="spatial"):
     """Where the voxels are, and what the axes mean."""
 
-    _section = "spatial"
     AxisLabel = AxisLabel
     CoordSystem = CoordSystem
 
+    # fields: spatial
+    spacing: Field[list[float] | None]
+    origin: Field[list[float] | None]
+    direction: Field[list[list[float]] | None]
+    affine: Field[list[list[float]] | None]
+    shape: Field[list[int] | None]
+    axis_labels: Field[list[str] | None]
+    coord_system: Field[str | None]
+    axis_units: Field[list[str] | None]
+    _num_spatial_axes: Field[int | None]
+    _num_non_spatial_axes: Field[int | None]
+    # end of fields
 
-class MetaStatistics(BaseMeta):
-    """Statistics of the voxel values."""
+    def __init__(self, *args: Any, channel_axis: int | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if channel_axis is not None:
+            if self.axis_labels is not None:
+                raise ValueError(
+                    "spatial.channel_axis and spatial.axis_labels say the same; give only one"
+                )
+            self.channel_axis = channel_axis
 
-    _section = "stats"
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> MetaSpatial:
+        """Make an instance of a dict, which may have the older key ``channel_axis``."""
+        if isinstance(mapping, Mapping) and "channel_axis" in mapping:
+            if mapping["channel_axis"] is not None:
+                mapping = _core.Metadata.from_value({"spatial": mapping}).to_tree()["spatial"]
+            mapping = {key: value for key, value in mapping.items() if key != "channel_axis"}
+        return super().from_mapping(mapping)
+
+    @property
+    def channel_axis(self) -> int | None:
+        """The only axis that is not spatial; None if there is none or more than one.
+
+        The older way to say `axis_labels`: setting it labels that axis 'channel' and the
+        others 'spatial'.
+
+        Raises
+        ------
+        ValueError
+            On setting, if the number of axes is not known, or it is not one of them.
+        """
+        return _core.channel_axis_of(self.axis_labels)
+
+    @channel_axis.setter
+    def channel_axis(self, value: int | None) -> None:
+        if value is None:
+            self.axis_labels = None
+            return
+        tree = {name: v for name, v in self._tree().items() if name != "axis_labels"}
+        strict = _core.Metadata.from_value({"spatial": {**tree, "channel_axis": value}})
+        self.axis_labels = strict.to_tree()["spatial"]["axis_labels"]
 
 
-class MetaBbox(BaseMeta):
+class MetaStatistics(BaseMeta, section="stats"):
+    """Statistics of the voxel values; the library does not compute them."""
+
+    # fields: stats
+    min: Field[float | None]
+    max: Field[float | None]
+    mean: Field[float | None]
+    median: Field[float | None]
+    std: Field[float | None]
+    percentile_min: Field[float | None]
+    percentile_max: Field[float | None]
+    percentile_mean: Field[float | None]
+    percentile_median: Field[float | None]
+    percentile_std: Field[float | None]
+    percentile_min_key: Field[float | None]
+    percentile_max_key: Field[float | None]
+    # end of fields
+
+
+class MetaBbox(BaseMeta, section="bbox"):
     """Boxes with scores and labels."""
 
-    _section = "bbox"
+    # fields: bbox
+    bboxes: Field[list[list[list[float]]] | None]
+    scores: Field[list[float] | None]
+    labels: Field[list[str | float] | None]
+    # end of fields
 
 
-class MetaIsSeg(SingleKeyBaseMeta):
-    """Whether the image is a segmentation."""
+class MetaIsSeg(SingleKeyBaseMeta, section="is_seg"):
+    """Whether the image is a segmentation; None: not known."""
 
-    _section = "is_seg"
+    # fields: is_seg
+    is_seg: Field[bool | None]
+    # end of fields
 
 
-class MetaBlosc2(BaseMeta):
+class MetaBlosc2(BaseMeta, section="blosc2"):
     """How the voxels are stored; managed by `MLArray`."""
 
-    _section = "blosc2"
+    # fields: blosc2
+    chunk_size: Field[list[int] | None]
+    block_size: Field[list[int] | None]
+    patch_size: Field[list[int] | None]
+    cparams: Field[dict[str, Any] | None]
+    dparams: Field[dict[str, Any] | None]
+    # end of fields
 
 
-class MetaHasArray(SingleKeyBaseMeta):
+class MetaHasArray(SingleKeyBaseMeta, section="_has_array"):
     """Whether there are voxels; managed by `MLArray`."""
 
-    _section = "_has_array"
+    # fields: _has_array
+    has_array: Field[bool]
+    # end of fields
 
-    def reset(self) -> None:
-        self._values[self._key()] = False
 
-
-class MetaImageFormat(SingleKeyBaseMeta):
+class MetaImageFormat(SingleKeyBaseMeta, section="_image_meta_format"):
     """Name of the format that the source metadata is from; managed by `MLArray`."""
 
-    _section = "_image_meta_format"
+    # fields: _image_meta_format
+    image_meta_format: Field[str | None]
+    # end of fields
 
 
-class MetaVersion(SingleKeyBaseMeta):
+class MetaVersion(SingleKeyBaseMeta, section="_mlarray_version"):
     """Version of the metadata's layout; managed by `MLArray`."""
 
-    _section = "_mlarray_version"
+    # fields: _mlarray_version
+    mlarray_version: Field[str | None]
+    # end of fields
 
 
 MetaOriginal = MetaSource
+
+S = TypeVar("S", bound=BaseMeta)
+
+
+class _Section(Generic[S]):
+    """A section of `Meta`: reads as S, and takes whatever ``S.ensure`` does."""
+
+    def __init__(self, cls: type[S]) -> None:
+        self.cls = cls
+        self.__doc__ = cls.__doc__
+
+    @overload
+    def __get__(self, meta: None, owner: type[Meta]) -> _Section[S]: ...
+    @overload
+    def __get__(self, meta: Meta, owner: type[Meta]) -> S: ...
+    def __get__(self, meta: Meta | None, owner: type[Meta]) -> Any:
+        return self if meta is None else meta._sections[self.cls._section]
+
+    def __set__(self, meta: Meta, value: Any) -> None:
+        if self.cls._section in _MANAGED:
+            _refuse_managed(self.cls._section)
+        meta._replace(self.cls._section, self.cls.ensure(value))
+
+    def __delete__(self, meta: Meta) -> None:
+        raise AttributeError(f"meta.{self.cls._section} cannot be removed; set it to None")
+
 
 _CLASSES: dict[str, type[BaseMeta]] = {
     cls._section: cls
@@ -376,9 +260,9 @@ _CLASSES: dict[str, type[BaseMeta]] = {
     )
 }
 _BY_OLDER_NAME = {
-    section.legacy_name: name
-    for name, section in _SECTIONS.items()
-    if section.legacy_name and section.legacy_name != name
+    section.legacy_name: section.name
+    for section in _core.metadata_sections()
+    if section.legacy_name != section.name
 }
 _MANAGED = ("blosc2", "_has_array", "_image_meta_format", "_mlarray_version")
 
@@ -392,8 +276,8 @@ class Meta:
 
     Parameters
     ----------
-    **sections
-        Instances of the sections' classes, or what they are made of.
+    *args, **sections
+        Instances of the sections' classes, or what they are made of. Dicts are copied.
 
     Examples
     --------
@@ -403,7 +287,19 @@ class Meta:
     True
     """
 
+    source = original = _Section(MetaSource)
+    extra = _Section(MetaExtra)
+    spatial = _Section(MetaSpatial)
+    stats = _Section(MetaStatistics)
+    bbox = _Section(MetaBbox)
+    is_seg = _Section(MetaIsSeg)
+    blosc2 = _blosc2 = _Section(MetaBlosc2)
+    _has_array = _Section(MetaHasArray)
+    _image_meta_format = _Section(MetaImageFormat)
+    _mlarray_version = _Section(MetaVersion)
+
     _sections: dict[str, BaseMeta]
+    # Sections of a file that are unknown or no dicts: kept, and written back.
     _unknown: dict[str, Any]
 
     def __init__(self, *args: Any, **sections: Any) -> None:
@@ -417,29 +313,32 @@ class Meta:
             if name in given:
                 raise TypeError(f"Meta got {name} twice")
             given[name] = value
-        object.__setattr__(self, "_sections", {name: cls() for name, cls in _CLASSES.items()})
-        # Keys of a file that this version does not know: kept, and written back.
+        object.__setattr__(
+            self,
+            "_sections",
+            {name: cls.ensure(given.get(name)) for name, cls in _CLASSES.items()},
+        )
         object.__setattr__(self, "_unknown", {})
-        for name, value in given.items():
-            self._sections[name] = _CLASSES[name].ensure(value)
 
-    def __getattr__(self, name: str) -> Any:
-        sections = self.__dict__.get("_sections", {})
-        name_today = _BY_OLDER_NAME.get(name, name)
-        if name_today in sections:
-            return sections[name_today]
-        raise AttributeError(f"'Meta' has no section {name!r}")
+    def _replace(self, name: str, section: BaseMeta) -> None:
+        self._sections[name] = section
+        self._unknown.pop(name, None)
+
+    @classmethod
+    def _from_stored(cls, tree: Mapping[Any, Any]) -> Meta:
+        """Make metadata of what a file holds, wrong values and unknown keys included."""
+        new = cls()
+        for key, value in tree.items():
+            if key in _CLASSES and isinstance(value, Mapping):
+                new._sections[key] = _CLASSES[key]._from_stored(value)
+            else:
+                new._unknown[key] = value
+        return new
 
     def __setattr__(self, name: str, value: Any) -> None:
-        today = _BY_OLDER_NAME.get(name, name)
-        if today not in _CLASSES:
-            raise AttributeError(f"'Meta' has no section {name!r}")
-        if today in _MANAGED:
-            raise AttributeError(f"meta.{name} is managed by MLArray and is read-only")
-        self._sections[today] = _CLASSES[today].ensure(value)
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *_CLASSES, *_BY_OLDER_NAME})
+        if not isinstance(getattr(type(self), name, None), _Section):
+            raise AttributeError(f"Meta has no section {name!r}; it has {', '.join(_CLASSES)}")
+        super().__setattr__(name, value)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Meta):
@@ -449,29 +348,36 @@ class Meta:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        sections = ", ".join(f"{name}={value!r}" for name, value in self._sections.items())
+        sections = ", ".join(
+            f"{name}={section!r}"
+            for name, section in self._sections.items()
+            if not section.is_default()
+        )
         return f"Meta({sections})"
+
+    def __str__(self) -> str:
+        return str(self.to_plain())
 
     def __copy__(self) -> Meta:
         return copy.deepcopy(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Meta:
-        new = Meta()
-        for name, section in self._sections.items():
-            new._sections[name] = copy.deepcopy(section, memo)
-        new._unknown.update(copy.deepcopy(self._unknown, memo))
-        return new
+        return _unpickled(copy.deepcopy(self._sections), copy.deepcopy(self._unknown))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_unpickled, (self._sections, self._unknown))
 
     def to_mapping(self, *, include_none: bool = True) -> dict[str, Any]:
-        """Return nested dicts, one per section."""
+        """Return nested dicts, one per section, that share nothing with the metadata."""
         mapping: dict[str, Any] = {
             name: section.to_mapping(include_none=include_none)
             for name, section in self._sections.items()
         }
-        return {**mapping, **copy.deepcopy(self._unknown)}
+        for key, value in self._unknown.items():
+            # What a file has in a section's place, until something is set there.
+            if key not in self._sections or self._sections[key].is_default():
+                mapping[key] = copy.deepcopy(value)
+        return mapping
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Meta:
@@ -486,38 +392,22 @@ class Meta:
         ValueError
             For a wrong value.
         """
-        if isinstance(mapping, Meta):
-            return copy.deepcopy(mapping)
         if not isinstance(mapping, Mapping):
-            raise TypeError(f"Meta is made of a dict, not of {mapping!r}")
-        new = cls()
-        for key, value in mapping.items():
-            name = _BY_OLDER_NAME.get(key, key)
-            if name not in _CLASSES:
-                raise KeyError(f"Meta has no section {key!r}; it has {', '.join(_CLASSES)}")
-            if value is not None:
-                new._sections[name] = _CLASSES[name].from_mapping(value)
-        return new
-
-    @classmethod
-    def _from_stored(cls, tree: Mapping[str, Any]) -> Meta:
-        """Make metadata of what a file holds, wrong values and unknown keys included."""
-        new = cls()
-        for key, value in tree.items():
-            section = new._sections.get(key)
-            if section is None or not isinstance(value, Mapping):
-                new._unknown[key] = value
-                continue
-            section._values.update({k: v for k, v in value.items() if v is not None})
-        return new
+            raise TypeError(f"Meta is made of a dict, got {type(mapping).__name__}")
+        sections = {_BY_OLDER_NAME.get(key, key): value for key, value in mapping.items()}
+        if unknown := [key for key in sections if key not in _CLASSES]:
+            raise KeyError(f"Meta has no section {unknown[0]!r}; it has {', '.join(_CLASSES)}")
+        return cls(**sections)
 
     def to_plain(self, *, include_none: bool = False) -> dict[str, Any]:
         """Return plain data: sections of one field as their value, empty ones as None."""
-        plain = {
-            name: section.to_plain(include_none=include_none)
-            for name, section in self._sections.items()
-        }
-        return {name: value for name, value in plain.items() if include_none or value is not None}
+        plain: dict[str, Any] = {}
+        for name, section in self._sections.items():
+            if not section.is_default():
+                plain[name] = section.to_plain(include_none=include_none)
+            elif include_none:
+                plain[name] = None
+        return plain
 
     def is_default(self) -> bool:
         """Return whether nothing is set."""
@@ -530,9 +420,18 @@ class Meta:
                 section.reset()
 
     def copy_from(self, other: Meta, *, overwrite: bool = False) -> None:
-        """Take from `other` what is unset here; with `overwrite` all that is set there.
+        """Take from `other` what is unset here; with `overwrite` everything.
 
-        How the voxels are stored is a matter of the array and is not taken.
+        What `MLArray` manages is a matter of the array and is left as it is, but for the name
+        of the format that the source metadata comes from, and the patch size: a wish of the
+        user's.
+
+        Parameters
+        ----------
+        other : Meta
+            Left as it is; nothing is shared with it afterwards.
+        overwrite : bool
+            Whether what is set here is replaced, also by what is unset there.
 
         Raises
         ------
@@ -540,13 +439,13 @@ class Meta:
             If `other` is no `Meta`.
         """
         if not isinstance(other, Meta):
-            raise TypeError(f"Meta cannot be filled from {other!r}")
+            raise TypeError(f"Meta cannot be filled from a {type(other).__name__}")
         for name, section in self._sections.items():
-            if name not in _MANAGED or name == "_image_meta_format":
-                section.copy_from(other._sections[name], overwrite=overwrite)
-        # The patch is a wish of the user's, not a fact of the array.
+            section.copy_from(other._sections[name], overwrite=overwrite)
+        if overwrite or self._image_meta_format.value is None:
+            self._image_meta_format._take(other._image_meta_format)
         if overwrite or self.blosc2.patch_size is None:
-            self.blosc2._values["patch_size"] = copy.deepcopy(other.blosc2.patch_size)
+            self.blosc2._store("patch_size", other.blosc2.patch_size)
 
     @classmethod
     def ensure(cls, value: Any) -> Meta:
@@ -565,38 +464,42 @@ class Meta:
         self.extra = value
         return self
 
-    def set_spatial(self, value: Any = None, **fields: Any) -> Meta:
-        """Replace ``spatial``, or set fields of it; returns self."""
-        return self._set_section("spatial", value, fields)
+    def set_spatial(self, value: Any) -> Meta:
+        """Replace ``spatial``; returns self."""
+        self.spatial = value
+        return self
 
-    def set_stats(self, value: Any = None, **fields: Any) -> Meta:
-        """Replace ``stats``, or set fields of it; returns self."""
-        return self._set_section("stats", value, fields)
+    def set_stats(self, value: Any) -> Meta:
+        """Replace ``stats``; returns self."""
+        self.stats = value
+        return self
 
-    def set_bbox(self, value: Any = None, **fields: Any) -> Meta:
-        """Replace ``bbox``, or set fields of it; returns self."""
-        return self._set_section("bbox", value, fields)
+    def set_bbox(self, value: Any) -> Meta:
+        """Replace ``bbox`` by a section, a dict or a list of boxes; returns self."""
+        is_section = value is None or isinstance(value, MetaBbox | Mapping)
+        self.bbox = value if is_section else MetaBbox(bboxes=value)
+        return self
 
-    def set_is_seg(self, value: bool | None) -> Meta:
+    def set_is_seg(self, value: Any) -> Meta:
         """Replace ``is_seg``; returns self."""
         self.is_seg = value
         return self
 
     def update_source(self, value: Mapping[str, Any]) -> Meta:
         """Add entries to ``source``; returns self."""
-        self.source = {**self.source.value, **value}
+        self.source.data.update(MetaSource(value).data)
         return self
 
     def update_extra(self, value: Mapping[str, Any]) -> Meta:
         """Add entries to ``extra``; returns self."""
-        self.extra = {**self.extra.value, **value}
+        self.extra.data.update(MetaExtra(value).data)
         return self
 
     def add_bbox(
         self,
         bbox: Sequence[Sequence[float]],
         score: float | None = None,
-        label: str | int | float | None = None,
+        label: str | float | None = None,
     ) -> Meta:
         """Append a box; returns self.
 
@@ -614,26 +517,16 @@ class Meta:
         ValueError
             If boxes with and without score or label would be mixed.
         """
-        values = {name: list(value or ()) for name, value in self.bbox.to_mapping().items()}
-        before = len(values["bboxes"])
+        count = len(self.bbox.bboxes or ())
+        new: dict[str, Any] = {"bboxes": [*(self.bbox.bboxes or ()), bbox]}
         for name, item in (("scores", score), ("labels", label)):
-            if before and (len(values[name]) == before) != (item is not None):
+            before = getattr(self.bbox, name) or []
+            if count and bool(before) != (item is not None):
                 raise ValueError(
-                    f"bbox.{name} has {len(values[name])} entries for {before} boxes; give every "
-                    f"box one or none"
+                    f"bbox.{name}: {len(before)} for {count} boxes; give every box one or none"
                 )
-            if item is not None:
-                values[name].append(item)
-        values["bboxes"].append(bbox)
-        self.bbox = {name: value or None for name, value in values.items()}
-        return self
-
-    def _set_section(self, name: str, value: Any, fields: Mapping[str, Any]) -> Meta:
-        section = copy.deepcopy(self._sections[name]) if value is None else value
-        section = _CLASSES[name].ensure(section)
-        for key, item in fields.items():
-            setattr(section, key, item)
-        self._sections[name] = section
+            new[name] = None if item is None else [*before, item]
+        self.bbox._take(MetaBbox(**new))
         return self
 
 

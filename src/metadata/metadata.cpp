@@ -168,6 +168,7 @@ void Metadata::set(std::string_view section, std::string_view name, Value value)
 
 void Metadata::check(int ndim) const {
   for (const MetadataField& field : metadata::fields()) {
+    if (field.read_only) continue;
     const Value& value = get(field.section, field.name);
     if (!value.is_none()) metadata::normalised(field, value);
   }
@@ -176,6 +177,7 @@ void Metadata::check(int ndim) const {
     const Value* found = sections_.find(section.name);
     if (!found) continue;
     const Map* values = found->get_if<Map>();
+    if (!values && metadata::is_managed(section)) continue;
     if (!values) {
       throw Error(ErrorKind::invalid_type, std::string(section.name) + ": the file holds " +
                                                metadata::described(*found) +

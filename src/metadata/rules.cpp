@@ -254,7 +254,7 @@ void check_section(const Section& section, const Map& values, const Axes& axes) 
   if (section.name == "spatial") check_spatial(values);
   if (section.name == "bbox") check_boxes(values);
   for (const MetadataField& field : fields()) {
-    if (field.section != section.name) continue;
+    if (field.section != section.name || field.read_only) continue;
     const auto expected = expected_length(field.extent, axes);
     const auto found = length_of(values, field.name);
     if (expected && found && *found != static_cast<std::size_t>(*expected)) {

@@ -25,8 +25,9 @@ struct Axes {
   std::optional<int> spatial;
 };
 
-// Rules between the fields of one section, whose values have each been checked, and lengths
-// where `axes` knows them. Errors: invalid_value.
+// Rules between the fields of one section, and lengths where `axes` knows them. Values of a
+// wrong type count as unset, and fields that the library manages are its own affair.
+// Errors: invalid_value.
 void check_section(const Section& section, const Map& values, const Axes& axes);
 
 // `ndim` axes (below 0: not known), of which axis_labels in `spatial` (may be null) tell the

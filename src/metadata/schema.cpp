@@ -134,6 +134,12 @@ const MetadataField& single_field(const Section& section) {
   return *find_field(section, section.name);
 }
 
+bool is_managed(const Section& section) {
+  return std::ranges::all_of(kFields, [&](const MetadataField& field) {
+    return field.section != section.name || field.read_only;
+  });
+}
+
 int section_rank(std::string_view name) {
   const auto* found = std::ranges::find(kSections, name, &Section::name);
   return static_cast<int>(found - kSections.begin());

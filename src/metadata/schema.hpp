@@ -29,6 +29,8 @@ const Section* find_section(std::string_view name);
 const MetadataField* find_field(const Section& section, std::string_view name);
 // The field of a section of one value.
 const MetadataField& single_field(const Section& section);
+// Whether every field of the section is the library's.
+bool is_managed(const Section& section);
 
 // Position in the table, for the order in which sections and fields are kept; unknown: last.
 int section_rank(std::string_view name);

@@ -101,7 +101,7 @@ class Reader {
       }
     }
     append(Tree::sections(metadata_), std::move(unknown));
-    if (leniency_ != Leniency::everything) metadata_.check(-1);
+    if (leniency_ == Leniency::none) metadata_.check(-1);
     return std::move(metadata_);
   }
 
@@ -117,7 +117,7 @@ class Reader {
     } else if (const Map* map = value.get_if<Map>()) {
       read_fields(section, *map);
     } else if (!value.is_none()) {
-      if (leniency_ == Leniency::everything) return false;
+      if (leniency_ != Leniency::none) return false;  // Metadata::check reports it
       throw Error(ErrorKind::invalid_type, std::string(section.name) + ": got " +
                                                described(value) + ", expected a dict");
     }
@@ -170,7 +170,7 @@ class Reader {
             labels_for_channel_axis(*axis, ndim));
       return true;
     } catch (const Error&) {
-      if (leniency_ != Leniency::everything) throw;
+      if (leniency_ == Leniency::none) throw;
       return false;
     }
   }
@@ -179,7 +179,7 @@ class Reader {
     try {
       Tree::store(metadata_, field, normalised(field, value));
     } catch (const Error&) {
-      if (leniency_ != Leniency::everything) throw;
+      if (leniency_ == Leniency::none) throw;
       Tree::store(metadata_, field, value);
     }
   }

@@ -11,9 +11,8 @@
 namespace mlarray::metadata {
 
 enum class Leniency {
-  none,          // what a caller gives: unknown keys and wrong values are errors
-  unknown_keys,  // metadata that came from a file and was edited: unknown keys are kept
-  everything,    // a file: what cannot be understood is kept as it lies there
+  none,        // unknown keys and wrong values are errors
+  everything,  // what cannot be understood is kept as it lies there: Metadata::check reports it
 };
 
 class Tree {

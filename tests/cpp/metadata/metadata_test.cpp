@@ -133,6 +133,18 @@ TEST(Metadata, KeepsWrongValuesOfAFileUntilTheyAreTouched) {
   metadata.check(3);
 }
 
+TEST(Metadata, TakesAnEmptySectionForAnUnsetValue) {
+  EXPECT_EQ(Metadata::from_value(map({{"is_seg", map({})}, {"source", map({})}})), Metadata());
+}
+
+TEST(Check, LeavesTheLibrarysFieldsToTheLibrary) {
+  Metadata metadata = with("spatial", "shape", list({1, 2, 3}));
+  metadata.set("blosc2", "chunk_size", list({1, 2, 3}));
+  metadata.set("blosc2", "patch_size", list({1, 2, 3}));
+  metadata.check(2);
+  Tree::read(map({{"blosc2", 5}, {"_has_array", "yes"}}), Leniency::everything).check(2);
+}
+
 TEST(Check, ComparesLengthsWithTheArray) {
   message(ErrorKind::invalid_value, [] { with("spatial", "spacing", list({1, 2})).check(3); });
   message(ErrorKind::invalid_value,
@@ -151,8 +163,6 @@ TEST(Check, CountsOnlySpatialAxes) {
   Metadata metadata =
       with("spatial", "axis_labels", list({"channel", "spatial_y", "spatial_x"}));
   metadata.set("spatial", "spacing", list({1, 2}));
-  metadata.set("blosc2", "patch_size", list({64, 64}));
-  metadata.set("blosc2", "chunk_size", list({1, 64, 64}));
   metadata.check(3);
   EXPECT_EQ(metadata.spatial_axes(3), (std::vector<bool>{false, true, true}));
   EXPECT_THROW(metadata.spatial_axes(4), Error);
