@@ -39,12 +39,14 @@ Mode mode_from_text(const std::string& mode) {
   throw Error(ErrorKind::invalid_value, "mode '" + mode + "' is not one of 'r', 'r+' and 'c'");
 }
 
-nb::tuple to_tuple(const Shape& shape) {
+using Lengths = nb::typed<nb::tuple, int, nb::ellipsis>;
+
+Lengths to_tuple(const Shape& shape) {
   nb::list items;
   for (const std::int64_t length : shape) {
     items.append(length);
   }
-  return nb::tuple(items);
+  return nb::borrow<Lengths>(nb::tuple(items));
 }
 
 Array open(const Path& path, const std::string& mode, bool mapped, int threads) {
@@ -114,17 +116,31 @@ void set_metadata(Array& self, const Metadata& metadata) {
   self.set_metadata(copy);
 }
 
+// Spelled out, because nanobind's own text for a path is not generic.
+#define MLARRAY_PATH "path: str | os.PathLike[str]"
+
 void register_opening(nb::class_<Array>& type) {
-  type.def_static("open", &open, "path"_a, "mode"_a = "r", "mapped"_a = true, "threads"_a = 0)
+  type.def_static("open", &open, "path"_a, "mode"_a = "r", "mapped"_a = true, "threads"_a = 0,
+                  nb::sig("def open(" MLARRAY_PATH ", mode: str = 'r', mapped: bool = True, "
+                          "threads: int = 0) -> Array"))
       .def_static("load", &load, "path"_a, "threads"_a = 0,
+                  nb::sig("def load(" MLARRAY_PATH ", threads: int = 0) -> Array"),
                   "The whole file into memory, still compressed and detached from the path.")
-      .def_static("create", &create, "path"_a, "shape"_a, "dtype"_a, "metadata"_a, "options"_a)
+      .def_static("create", &create, "path"_a, "shape"_a, "dtype"_a, "metadata"_a, "options"_a,
+                  nb::sig("def create(" MLARRAY_PATH ", shape: collections.abc.Sequence[int], "
+                          "dtype: str, metadata: Metadata, options: SaveOptions) -> Array"))
       .def_static("in_memory", &in_memory, "voxels"_a.none(), "shape"_a, "dtype"_a,
                   "metadata"_a, "options"_a)
       .def_static("save_voxels", &save_voxels, "path"_a, "voxels"_a, "dtype"_a, "metadata"_a,
-                  "options"_a)
-      .def("save", &save, "path"_a, "options"_a, "metadata"_a = nb::none());
+                  "options"_a,
+                  nb::sig("def save_voxels(" MLARRAY_PATH ", voxels: object, dtype: str, "
+                          "metadata: Metadata, options: SaveOptions) -> None"))
+      .def("save", &save, "path"_a, "options"_a, "metadata"_a = nb::none(),
+           nb::sig("def save(self, " MLARRAY_PATH ", options: SaveOptions, "
+                   "metadata: Metadata | None = None) -> None"));
 }
+
+#undef MLARRAY_PATH
 
 void register_properties(nb::class_<Array>& type) {
   type.def_prop_ro("shape", [](const Array& self) { return to_tuple(self.shape()); })

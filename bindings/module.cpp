@@ -6,7 +6,7 @@
 
 NB_MODULE(_core, module) {
   module.doc() = "The C++ core of mlarray. Use the classes of the package `mlarray` instead.";
-  module.attr("__version__") = MLARRAY_VERSION;
+  module.attr("version") = MLARRAY_VERSION;
 
   mlarray::bindings::register_errors(module);
   mlarray::bindings::register_metadata(module);

@@ -17,7 +17,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._core import __version__, num_threads, set_num_threads
+    from ._core import num_threads, set_num_threads
+    from ._core import version as __version__
     from .array import MLArray
     from .cli import cli_convert_to_mlarray, cli_print_header
     from .errors import MLArrayError
@@ -61,7 +62,6 @@ __all__ = [
 _HOME = {
     "MLArray": "array",
     "MLArrayError": "errors",
-    "__version__": "_core",
     "cli_convert_to_mlarray": "cli",
     "cli_print_header": "cli",
     "num_threads": "_core",
@@ -72,6 +72,10 @@ _HOME = {
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "__version__":
+        from ._core import version
+
+        return version
     module = importlib.import_module(f".{_HOME.get(name, 'meta')}", __name__)
     value = getattr(module, name)
     globals()[name] = value

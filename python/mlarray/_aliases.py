@@ -45,7 +45,9 @@ class Alias(NamedTuple):
 
 ALIASES: Final = (
     Alias("MLArray.open", "mmap=", "mmap_mode=", "'r', 'r+', 'c', 'w+'; None: no memory map"),
-    Alias("MLArray.open", "open(shape=, dtype=)", "create(shape, dtype)", "creates or replaces"),
+    Alias(
+        "MLArray.open", "open(shape=, dtype=)", "create(shape, dtype)", "creates or replaces"
+    ),
     Alias("MLArray", ".mmap", ".mmap_mode", "None for an array in memory"),
     Alias("MLArray", "._spatial_ndim", ".spatial_ndim", "number of axes of space"),
     Alias(

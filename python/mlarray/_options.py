@@ -145,6 +145,7 @@ def save_options(
     dparams: Any = None,
     metadata_format: str = "current",
     store_metadata: bool = True,
+    has_array: bool = True,
     durable: bool = False,
 ) -> _core.SaveOptions:
     """Check and unite all that `MLArray.save` and `MLArray.create` are given.
@@ -167,6 +168,8 @@ def save_options(
         Which generation of readers must be able to read the metadata.
     store_metadata : bool
         False for ``.b2nd``.
+    has_array : bool
+        False if the image is only its metadata.
     durable : bool
         Whether the result must survive power loss.
 
@@ -206,6 +209,7 @@ def save_options(
         codec=codec,
         legacy_metadata=metadata_format == "legacy",
         store_metadata=store_metadata,
+        has_array=has_array,
         threads=threads,
         durable=durable,
     )
@@ -224,11 +228,13 @@ def _sizes(name: str, value: Any, count: int, what: str, *, single: bool = False
     try:
         sizes = [operator.index(item) for item in value]
     except TypeError:
-        raise InvalidTypeError(f"{name}={value!r} is not an int or a sequence of ints") from None
+        raise InvalidTypeError(
+            f"{name}={value!r} is not an int or a sequence of ints"
+        ) from None
     if len(sizes) != count:
         raise LayoutError(
-            f"{name}={tuple(sizes)} has {len(sizes)} lengths, but the array has {count} {what}; "
-            f"give one length for each, or one int for all"
+            f"{name}={tuple(sizes)} has {len(sizes)} lengths, but the array has {count} "
+            f"{what}; give one length for each, or one int for all"
         )
     return sizes
 
@@ -247,7 +253,9 @@ def _number(name: str, value: Any, names: Mapping[str, int], default: int) -> in
     try:
         return operator.index(getattr(value, "value", value))
     except TypeError:
-        raise InvalidTypeError(f"cparams[{name!r}]={value!r} is not a name or a number") from None
+        raise InvalidTypeError(
+            f"cparams[{name!r}]={value!r} is not a name or a number"
+        ) from None
 
 
 def _slots(
@@ -261,7 +269,9 @@ def _slots(
         return list(default), 0
     numbers = [_number(name, item, _FILTERS, 0) for item in value]
     if len(numbers) > _SLOTS:
-        raise InvalidValueError(f"cparams[{name!r}] has {len(numbers)} entries, at most {_SLOTS}")
+        raise InvalidValueError(
+            f"cparams[{name!r}] has {len(numbers)} entries, at most {_SLOTS}"
+        )
     before = _SLOTS - len(numbers) if padding is None else min(padding, _SLOTS - len(numbers))
     return [0] * before + numbers + [0] * (_SLOTS - before - len(numbers)), before
 

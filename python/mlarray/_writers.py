@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING
 from . import _core
 
 if TYPE_CHECKING:
-    from .array import MLArray
+    from ._handle import Handle
 
 __all__ = ["add", "before_use_of", "discard", "warn_of_detached"]
 
-_live: weakref.WeakSet[MLArray] = weakref.WeakSet()
+_live: weakref.WeakSet[Handle] = weakref.WeakSet()
 
 
-def add(image: MLArray) -> None:
+def add(image: Handle) -> None:
     """Remember a writer until it is closed or gone."""
     _live.add(image)
 
 
-def discard(image: MLArray) -> None:
+def discard(image: Handle) -> None:
     """Forget a writer."""
     _live.discard(image)
 

@@ -200,6 +200,7 @@ def _select_basic(
     runs: list[list[Run]] = []
     local: list[Any] = []
     plain = True
+    axis_local: Any
     for item in expanded:
         if item is None:
             local.append(None)

@@ -154,8 +154,8 @@ def resolve_axis_labels(
     """
     if axis_labels is not None and len(axis_labels) != ndim:
         raise LayoutError(
-            f"axis_labels={list(axis_labels)} has {len(axis_labels)} entries, but the array has "
-            f"{ndim} axes; give one for each"
+            f"axis_labels={list(axis_labels)} has {len(axis_labels)} entries, but the array "
+            f"has {ndim} axes; give one for each"
         )
     if channel_axis is None:
         return axis_labels

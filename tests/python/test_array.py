@@ -83,7 +83,9 @@ def test_a_loaded_file_is_detached(saved: Path, volume: Any, compressed: bool) -
 
 
 def test_geometry(volume: Any) -> None:
-    image = MLArray(volume, spacing=np.array([1, 1, 1.5]), origin=(10, 10, 30), direction=np.eye(3))
+    image = MLArray(
+        volume, spacing=np.array([1, 1, 1.5]), origin=(10, 10, 30), direction=np.eye(3)
+    )
     assert image.spacing == [1.0, 1.0, 1.5]
     assert image.origin == [10.0, 10.0, 30.0]
     assert image.direction == np.eye(3).tolist()
@@ -140,7 +142,8 @@ def test_wrong_metadata(volume: Any, arguments: Any, error: Any, named: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("spacing", (1, 2)), ("origin", 5), ("direction", [[1]]), ("affine", "x")]
+    ("name", "value"),
+    [("spacing", (1, 2)), ("origin", 5), ("direction", [[1]]), ("affine", "x")],
 )
 def test_wrong_assignments_change_nothing(saved: Path, name: str, value: Any) -> None:
     with MLArray.open(saved) as image:
@@ -256,11 +259,11 @@ def test_saving_again_keeps_layout_and_codec(
         image.save(second)
         again = MLArray(second)
         assert (again.chunks, again.blocks) == ((16, 20, 24), (8, 8, 12))
-        assert (again._core.codec.codec, again._core.codec.level) == (5, 2)
+        assert (again._array.codec.codec, again._array.codec.level) == (5, 2)
         image.save(second, patch_size="default", cparams={"codec": "lz4"})
         again = MLArray(second)
         assert again.meta.blosc2.patch_size == [192] * 3
-        assert again._core.codec.codec == 1
+        assert again._array.codec.codec == 1
 
 
 @pytest.mark.parametrize(
@@ -296,7 +299,9 @@ def test_wrong_options_write_nothing(
 
 @pytest.mark.parametrize("codec", ["blosclz", "lz4", "lz4hc", "zlib", "zstd"])
 @pytest.mark.parametrize("filters", [[], ["shuffle"], ["bitshuffle"], ["shuffle", "bytedelta"]])
-def test_codecs_and_filters(tmp_path: Path, volume: Any, codec: str, filters: list[str]) -> None:
+def test_codecs_and_filters(
+    tmp_path: Path, volume: Any, codec: str, filters: list[str]
+) -> None:
     path = tmp_path / "a.mla"
     MLArray(volume).save(path, cparams={"codec": codec, "clevel": 3, "filters": filters})
     np.testing.assert_array_equal(MLArray(path).to_numpy(), volume)
@@ -307,12 +312,17 @@ def test_parameters_of_python_blosc2(tmp_path: Path, volume: Any) -> None:
     path = tmp_path / "a.mla"
     shuffle = blosc2.Filter.BITSHUFFLE
     for cparams in (
-        {"codec": blosc2.Codec.ZSTD, "clevel": 1, "filters": [shuffle], "splitmode":
-            blosc2.SplitMode.NEVER_SPLIT, "nthreads": 1},
+        {
+            "codec": blosc2.Codec.ZSTD,
+            "clevel": 1,
+            "filters": [shuffle],
+            "splitmode": blosc2.SplitMode.NEVER_SPLIT,
+            "nthreads": 1,
+        },
         blosc2.CParams(codec=blosc2.Codec.ZSTD, clevel=1, filters=[shuffle]),
     ):
         MLArray(volume).save(path, cparams=cparams, dparams=blosc2.DParams(nthreads=1))
-        codec = MLArray(path)._core.codec
+        codec = MLArray(path)._array.codec
         assert (codec.codec, codec.level, list(codec.filters)) == (5, 1, [0, 0, 0, 0, 0, 2])
         stored = blosc2.open(str(path))
         np.testing.assert_array_equal(stored[...], volume)

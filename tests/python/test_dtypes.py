@@ -12,8 +12,28 @@ from mlarray import MLArray, MLArrayError
 if TYPE_CHECKING:
     from pathlib import Path
 
-NUMBERS = ["?", "i1", "u1", "<i2", ">i2", "<u2", "<i4", ">u4", "<i8", "<u8", "<f2", "<f4", ">f4",
-           "<f8", ">f8", "<c8", "<c16", ">c16", "<f16", "<c32"]
+NUMBERS = [
+    "?",
+    "i1",
+    "u1",
+    "<i2",
+    ">i2",
+    "<u2",
+    "<i4",
+    ">u4",
+    "<i8",
+    "<u8",
+    "<f2",
+    "<f4",
+    ">f4",
+    "<f8",
+    ">f8",
+    "<c8",
+    "<c16",
+    ">c16",
+    "<f16",
+    "<c32",
+]
 OTHERS = ["S1", "S7", "<U3", ">U3", "<M8[ns]", ">M8[D]", "<m8[us]", "V5"]
 STRUCTURES = [
     np.dtype([("a", "<i4"), ("b", "<f8")]),
@@ -21,7 +41,9 @@ STRUCTURES = [
     np.dtype([("when", "<M8[s]"), ("name", "<U5")]),
     np.dtype([("a", "i1"), ("b", "<f8")], align=True),
     np.dtype([("outer", [("x", "<f4"), ("y", "<f4")]), ("n", "u1")]),
-    np.dtype({"names": ["a", "b"], "formats": ["<i2", "<i2"], "offsets": [4, 0], "itemsize": 9}),
+    np.dtype(
+        {"names": ["a", "b"], "formats": ["<i2", "<i2"], "offsets": [4, 0], "itemsize": 9}
+    ),
     np.dtype([("name with 'quotes'", "<i2"), ("wide", "S300")]),
 ]
 
@@ -44,9 +66,13 @@ def sample(dtype: np.dtype[Any], shape: tuple[int, ...] = (7, 9)) -> np.ndarray[
     if dtype.kind in "SU":
         return rng.integers(0, 10**6, shape).astype("U9").astype(dtype)
     if dtype.kind in "mM":
-        return rng.integers(-(10**6), 10**6, shape).astype(dtype.newbyteorder("=")).astype(dtype)
+        return (
+            rng.integers(-(10**6), 10**6, shape).astype(dtype.newbyteorder("=")).astype(dtype)
+        )
     if dtype.kind == "V":
-        return np.frombuffer(rng.bytes(dtype.itemsize * int(np.prod(shape))), dtype).reshape(shape)
+        return np.frombuffer(rng.bytes(dtype.itemsize * int(np.prod(shape))), dtype).reshape(
+            shape
+        )
     info = np.iinfo(dtype)
     return rng.integers(info.min, info.max, shape, dtype=dtype.newbyteorder("=")).astype(dtype)
 
@@ -127,7 +153,11 @@ def test_shapes(tmp_path: Path, shape: tuple[int, ...]) -> None:
     MLArray(array).save(path, patch_size=None)
     image = MLArray(path)
     assert (image.shape, image.ndim, image.size, image.nbytes) == (
-        array.shape, array.ndim, array.size, array.nbytes)
+        array.shape,
+        array.ndim,
+        array.size,
+        array.nbytes,
+    )
     np.testing.assert_array_equal(image[...], array, strict=True)
 
 

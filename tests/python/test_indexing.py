@@ -24,8 +24,10 @@ FOLDER = tempfile.TemporaryDirectory()
 @st.composite
 def layouts(draw: st.DrawFn, shape: tuple[int, ...]) -> dict[str, Any]:
     blocks = [draw(st.integers(1, max(1, length))) for length in shape]
-    chunks = [draw(st.integers(block, max(block, length)))
-              for block, length in zip(blocks, shape, strict=True)]
+    chunks = [
+        draw(st.integers(block, max(block, length)))
+        for block, length in zip(blocks, shape, strict=True)
+    ]
     return {"chunk_size": chunks, "block_size": blocks}
 
 
@@ -37,7 +39,22 @@ def mixed_keys(draw: st.DrawFn, shape: tuple[int, ...]) -> Any:
     length_of_lists = draw(st.integers(1, 3))
     while axis < len(shape):
         length = shape[axis]
-        kind = draw(st.sampled_from("slice int list array zero mask masks new dots stop".split()))
+        kind = draw(
+            st.sampled_from(
+                [
+                    "slice",
+                    "int",
+                    "list",
+                    "array",
+                    "zero",
+                    "mask",
+                    "masks",
+                    "new",
+                    "dots",
+                    "stop",
+                ]
+            )
+        )
         inside = st.integers(-length, length - 1) if length else st.nothing()
         if kind == "new":
             items.append(None)
@@ -52,8 +69,9 @@ def mixed_keys(draw: st.DrawFn, shape: tuple[int, ...]) -> Any:
         elif kind == "int":
             items.append(draw(inside.flatmap(lambda i: st.sampled_from([i, np.int32(i)]))))
         elif kind == "list":
-            items.append(draw(st.lists(inside, min_size=length_of_lists,
-                                       max_size=length_of_lists)))
+            items.append(
+                draw(st.lists(inside, min_size=length_of_lists, max_size=length_of_lists))
+            )
         elif kind == "array":
             items.append(draw(hnp.arrays(np.int16, (2, 1), elements=inside)))
         elif kind == "zero":
@@ -98,7 +116,11 @@ def images(array: np.ndarray[Any, Any], layout: dict[str, Any]) -> Iterator[MLAr
         yield MLArray.open(path, mmap=mode)
     yield MLArray.open(path, mmap_mode=None)
     created = MLArray.open(
-        Path(FOLDER.name) / "created.mla", shape=array.shape, dtype=array.dtype, mmap="w+", **layout
+        Path(FOLDER.name) / "created.mla",
+        shape=array.shape,
+        dtype=array.dtype,
+        mmap="w+",
+        **layout,
     )
     created[...] = array
     yield created
@@ -129,7 +151,9 @@ def test_reads_as_numpy_does(case: Any) -> None:
     for image in images(array, layout):
         with image:
             for key in asked:
-                assert_same(outcome(lambda k=key, i=image: i[k]), outcome(lambda k=key: array[k]))
+                assert_same(
+                    outcome(lambda k=key, i=image: i[k]), outcome(lambda k=key: array[k])
+                )
 
 
 @st.composite
@@ -141,8 +165,11 @@ def assignments(draw: st.DrawFn) -> Any:
             shape = np.shape(array[key])
         except (IndexError, ValueError):
             continue
-        kind = draw(st.sampled_from(["int", "float", "full", "broadcast", "fortran", "list",
-                                     "steps", "wide"]))
+        kind = draw(
+            st.sampled_from(
+                ["int", "float", "full", "broadcast", "fortran", "list", "steps", "wide"]
+            )
+        )
         size = int(np.prod(shape))
         full = np.arange(size).reshape(shape) * 3 - 7
         value: Any = {
@@ -190,8 +217,21 @@ def test_assigns_as_numpy_does(case: Any) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    [5, -6, (0, 9), (slice(None), -10), (0, 0, 0), (..., ...), 1.5, "a", ([0, 9],),
-     (np.array([True] * 4),), ([0, 1], [0, 1, 2]), (slice(1.5),), (None, 0, 1, 2)],
+    [
+        5,
+        -6,
+        (0, 9),
+        (slice(None), -10),
+        (0, 0, 0),
+        (..., ...),
+        1.5,
+        "a",
+        ([0, 9],),
+        (np.array([True] * 4),),
+        ([0, 1], [0, 1, 2]),
+        (slice(1.5),),
+        (None, 0, 1, 2),
+    ],
 )
 def test_wrong_keys_fail_as_in_numpy(tmp_path: Path, key: Any) -> None:
     array = np.arange(45).reshape(5, 9)

@@ -138,8 +138,11 @@ def test_is_seg_is_true_then_false(folder: Path) -> None:
 def test_the_sizes_asked_for_are_those_in_the_file(folder: Path) -> None:
     MLArray(np.random.default_rng(4).random((64, 256, 256))).save("sample.mla")
     image = MLArray("sample.mla")
-    for patch, stored in ((512, [512] * 3), ((128, 192, 256), [128, 192, 256]),
-                          ("default", [192] * 3)):
+    for patch, stored in (
+        (512, [512] * 3),
+        ((128, 192, 256), [128, 192, 256]),
+        ("default", [192] * 3),
+    ):
         image.save("patch.mla", patch_size=patch)
         assert MLArray("patch.mla").meta.blosc2.patch_size == stored
     image.save("manual.mla", chunk_size=(1, 128, 128), block_size=(1, 32, 32))

@@ -25,14 +25,18 @@ def boxes(shape: tuple[int, ...], count: int, seed: int) -> list[tuple[slice, ..
     starts = [rng.integers(0, length, count) for length in shape]
     lengths = [rng.integers(1, length, count) for length in shape]
     return [
-        tuple(slice(start[i], start[i] + length[i])
-              for start, length in zip(starts, lengths, strict=True))
+        tuple(
+            slice(start[i], start[i] + length[i])
+            for start, length in zip(starts, lengths, strict=True)
+        )
         for i in range(count)
     ]
 
 
 def right(image: MLArray, volume: np.ndarray[Any, Any], seed: int, count: int = 30) -> bool:
-    return all(np.array_equal(image[box], volume[box]) for box in boxes(volume.shape, count, seed))
+    return all(
+        np.array_equal(image[box], volume[box]) for box in boxes(volume.shape, count, seed)
+    )
 
 
 @pytest.mark.parametrize("mode", ["r", "c", "r+", None])

@@ -1,0 +1,83 @@
+"""The arguments of MLArray, checked, and metadata on its way to the core."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import _core
+from ._dtypes import dtype_to_text
+from .errors import InvalidTypeError, InvalidUseError, InvalidValueError
+
+if TYPE_CHECKING:
+    from .meta import Meta
+
+__all__ = [
+    "PathLike",
+    "as_shape",
+    "as_voxels",
+    "check",
+    "checked_path",
+    "new_meta",
+    "state_facts",
+    "to_core",
+]
+
+PathLike = str | os.PathLike[str]
+
+_SUFFIXES = (".mla", ".b2nd")
+
+
+def as_voxels(array: Any) -> np.ndarray[Any, Any]:
+    if not isinstance(array, np.ndarray) and not hasattr(array, "__array__"):
+        raise InvalidTypeError(
+            f"array is a {type(array).__name__}; give a NumPy array, a path or an MLArray"
+        )
+    voxels = np.asarray(array)
+    dtype_to_text(voxels.dtype)
+    return voxels
+
+
+def as_shape(shape: int | Sequence[int]) -> list[int]:
+    lengths = np.atleast_1d(np.asarray(shape, dtype=object)).tolist()
+    if not all(isinstance(length, (int, np.integer)) for length in lengths):
+        raise InvalidTypeError(f"shape={shape!r} is not an int or a sequence of ints")
+    return [int(length) for length in lengths]
+
+
+def checked_path(filepath: PathLike) -> str:
+    path = os.fspath(filepath)
+    if not isinstance(path, str) or not path.endswith(_SUFFIXES):
+        raise InvalidUseError(f"{path!r} does not end in .mla or .b2nd; rename it")
+    return path
+
+
+def new_meta(meta: Any) -> Meta:
+    from .meta import Meta
+
+    if meta is None:
+        return Meta()
+    if isinstance(meta, Meta):
+        return copy.deepcopy(meta)
+    if isinstance(meta, Mapping):
+        return Meta(source=dict(meta))
+    raise InvalidValueError(f"meta is a {type(meta).__name__}; give None, a dict or a Meta")
+
+
+def state_facts(meta: Meta, shape: tuple[int, ...] | None) -> None:
+    """Let the fields that the library manages say what is true of an array in memory."""
+    meta.blosc2.reset()
+    meta.spatial._store("shape", None if shape is None else list(shape))
+    meta._has_array._store("has_array", shape is not None)
+
+
+def to_core(meta: Meta) -> _core.Metadata:
+    return _core.Metadata(meta.to_mapping(include_none=False))
+
+
+def check(meta: Meta, ndim: int) -> None:
+    _core.metadata_check(meta.to_mapping(include_none=False), ndim)

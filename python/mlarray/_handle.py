@@ -1,0 +1,273 @@
+"""The state behind an MLArray: where its voxels and its metadata are, and what is unsaved."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from . import _core, _writers
+from ._checks import PathLike, check, checked_path, new_meta, state_facts, to_core
+from ._dtypes import dtype_from_text
+from ._voxels import Voxels
+from .errors import ClosedError, MLArrayError
+from .spatial import SpatialProperties
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+
+    from .meta import Meta
+
+__all__ = ["Handle"]
+
+HandleType = TypeVar("HandleType", bound="Handle")
+
+
+class Handle(SpatialProperties):
+    """An open file, compressed voxels in memory, or a NumPy array; and metadata."""
+
+    # Defaults on the class, for objects whose making failed.
+    _array: _core.Array | None = None  # a file, or compressed voxels in memory
+    _plain: np.ndarray[Any, Any] | None = None  # voxels in memory
+    _voxels: Voxels | None = None
+    # The metadata, and what is stored of it: (Meta, None) for an array in memory.
+    _loaded: tuple[Meta, _core.Metadata | None] | None = None
+    _path: str | None = None
+    _absolute: str = ""
+    _access: str | None = None  # 'r', 'r+', 'c', 'w+'; None in memory
+    _mapped: bool = False
+    _threads: int = 0
+    _pid: int = 0
+
+    def flush(self, durable: bool = False) -> None:
+        """Make all edits so far part of the file; nothing to do for other images.
+
+        Parameters
+        ----------
+        durable : bool
+            Survive power loss too, not only a killed process.
+
+        Raises
+        ------
+        FileAccessError
+            If the file cannot be written.
+        """
+        if self._access in ("r+", "w+") and self._array is not None:
+            self._push_metadata()
+            self._array.flush(durable)
+
+    def close(self) -> None:
+        """Save edits of voxels and metadata, and release the file. Closing twice is fine.
+
+        Raises
+        ------
+        FileAccessError
+            If the file cannot be written.
+
+        Warns
+        -----
+        UserWarning
+            If metadata was edited that has nowhere to go: in mode 'r', in a ``.b2nd``, or in
+            a writer whose file was opened again meanwhile.
+        """
+        core = self._array
+        if core is None or core.closed:
+            self._plain = None
+            return
+        if self._pid != os.getpid():
+            core.close()  # a child process gives up what belongs to its parent
+            return
+        self._warn_of_lost_metadata()
+        self._push_metadata()
+        _writers.discard(self)
+        core.close()
+
+    def __enter__(self: HandleType) -> HandleType:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if self._array is not None:
+            self.close()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes, in voxels."""
+        if self._voxels is not None:
+            return self._voxels.shape
+        shape: tuple[int, ...] = self._plain_voxels().shape
+        return shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the voxels."""
+        if self._voxels is not None:
+            return self._voxels.dtype
+        dtype: np.dtype[Any] = self._plain_voxels().dtype
+        return dtype
+
+    @property
+    def meta(self) -> Meta:
+        """All metadata, read from the file when it is first asked for.
+
+        Raises
+        ------
+        CorruptionError, UnsupportedError
+            If it cannot be read; the voxels still can.
+        """
+        if self._loaded is None:
+            from .meta import Meta
+
+            core = self._open_core()
+            meta = (
+                Meta._from_stored(core.metadata().to_tree()) if self._has_metadata() else Meta()
+            )
+            # Two threads may come here at once: both get the object that was first.
+            self.__dict__.setdefault("_loaded", (meta, to_core(meta)))
+        return cast("tuple[Meta, _core.Metadata | None]", self._loaded)[0]
+
+    @meta.setter
+    def meta(self, value: Mapping[str, Any] | Meta | None) -> None:
+        new = new_meta(value)
+        state_facts(new, self.shape)
+        check(new, self.ndim)
+        _ = self.meta
+        assert self._loaded is not None
+        self._loaded = (new, self._loaded[1])
+
+    @property
+    def filepath(self) -> str | None:
+        """The path as it was given to `open`; None in memory and after `close`."""
+        is_open = (
+            self._access is not None and self._array is not None and not self._array.closed
+        )
+        return self._path if is_open else None
+
+    @property
+    def mode(self) -> str | None:
+        """'r', 'a' (edits the file) or 'w' (created it); None in memory."""
+        names = {None: None, "r": "r", "c": "r", "r+": "a", "w+": "w"}
+        return names[self._access]
+
+    @property
+    def mmap_mode(self) -> str | None:
+        """'r', 'r+', 'c' or 'w+'; None in memory and without a memory map."""
+        return self._access if self._mapped else None
+
+    @property
+    def mmap(self) -> str | None:
+        """The older name of `mmap_mode`."""
+        return self.mmap_mode
+
+    @property
+    def support_metadata(self) -> bool | None:
+        """Whether the file holds metadata: True for .mla, False for .b2nd, None in memory."""
+        return None if self._path is None else self._path.endswith(".mla")
+
+    def __repr__(self) -> str:
+        if self._array is None and self._plain is None:
+            return "MLArray(closed)"
+        try:
+            spacing = "" if self.spacing is None else f", spacing={list(self.spacing)}"
+        except MLArrayError:
+            spacing = ""
+        place = (
+            "in memory" if self._access is None else f"{self._path!r}, mode={self._access!r}"
+        )
+        if self._array is not None and self._array.closed:
+            place = "closed"
+        return f"MLArray(shape={self.shape}, dtype={self.dtype}{spacing}, {place})"
+
+    def _attach(
+        self, core: _core.Array, path: str, access: str | None, mapped: bool, threads: int
+    ) -> None:
+        self._array = core
+        self._path = path
+        self._access = access
+        self._mapped = mapped
+        self._threads = threads
+        self._absolute = os.path.abspath(path)
+        self._pid = os.getpid()
+        self._voxels = Voxels(core, dtype_from_text(core.dtype), threads)
+
+    def _load(self, filepath: PathLike) -> None:
+        path = checked_path(filepath)
+        _writers.before_use_of(path)
+        self._attach(_core.Array.load(path, self._threads), path, None, False, self._threads)
+
+    def _hold_plain(self, voxels: np.ndarray[Any, Any]) -> None:
+        """Let go of the core's array for voxels in memory."""
+        meta = self.meta
+        has_array = meta._has_array.value or not self._has_metadata()
+        state_facts(meta, voxels.shape if has_array else None)
+        self._array = self._voxels = None
+        self._plain, self._loaded = voxels, (meta, None)
+
+    def _has_metadata(self) -> bool:
+        return self._path is not None and self._path.endswith(".mla")
+
+    def _changed_metadata(self) -> _core.Metadata | None:
+        """The metadata for the core, if it is not what was loaded."""
+        if self._loaded is None:
+            return None
+        meta, before = self._loaded
+        now = to_core(meta)
+        return None if now == before else now
+
+    def _push_metadata(self) -> None:
+        if self._access not in ("r+", "w+") or not self._has_metadata() or self._is_detached():
+            return
+        changed = self._changed_metadata()
+        if changed is not None and self._array is not None:
+            self._array.set_metadata(changed)
+            self._loaded = (self.meta, changed)
+
+    def _warn_of_lost_metadata(self) -> None:
+        if self._access is None or self._access == "c" or self._loaded is None:
+            return
+        if self._access == "r":
+            reason = "it is open for reading: open it with 'r+'"
+        elif not self._has_metadata():
+            reason = "a .b2nd file holds no metadata: save the image as .mla"
+        elif self._is_detached():
+            reason = "its file was opened again or replaced meanwhile: use the newer MLArray"
+        else:
+            return
+        if self._changed_metadata() is not None:
+            warnings.warn(
+                f"the metadata of {self._path!r} was edited, but the edits are not saved, "
+                f"because {reason}",
+                UserWarning,
+                stacklevel=3,
+            )
+
+    def _is_detached(self) -> bool:
+        core = self._array
+        return core is None or (not core.writable and not core.closed)
+
+    def _is_file(self, path: str) -> bool:
+        try:
+            return os.path.samefile(path, self._absolute)
+        except OSError:
+            return False
+
+    def _open_core(self) -> _core.Array:
+        if self._array is None:
+            raise ClosedError("the MLArray is closed: make it again")
+        if self._array.closed:
+            raise ClosedError(f"{self._path!r} is closed: open it again")
+        return self._array
+
+    def _open_voxels(self) -> Voxels:
+        self._open_core()
+        assert self._voxels is not None
+        return self._voxels
+
+    def _plain_voxels(self) -> np.ndarray[Any, Any]:
+        if self._plain is None:
+            raise ClosedError("the MLArray is closed: make it again")
+        return self._plain

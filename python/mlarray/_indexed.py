@@ -1,0 +1,131 @@
+"""The voxels of an MLArray, as NumPy's users expect them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from ._handle import Handle
+from .errors import ReadOnlyError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import DTypeLike
+
+__all__ = ["Indexed"]
+
+
+class Indexed(Handle):
+    """Indexing, assignment, shape and dtype."""
+
+    def __getitem__(self, key: Any) -> Any:
+        """Voxels by any NumPy key, in new memory.
+
+        Raises
+        ------
+        IndexError
+            As NumPy.
+        CorruptionError
+            If the file is damaged where it is read.
+        """
+        if self._plain is not None:
+            answer = self._plain[key]
+            return answer.copy() if isinstance(answer, np.ndarray) else answer
+        return self._open_voxels().read(key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Assign by any NumPy key, with NumPy's broadcasting and casting.
+
+        Raises
+        ------
+        ReadOnlyError
+            In mode 'r' (``ValueError``).
+        IndexError, ValueError, TypeError
+            As NumPy.
+        """
+        if self._plain is not None:
+            self._plain[key] = value
+            return
+        voxels = self._open_voxels()
+        if self._access == "r":
+            raise ReadOnlyError(
+                f"{self._path!r} is open for reading (mode 'r'): open it with 'r+' to edit the "
+                f"file, or with 'c' to edit a copy in memory"
+            )
+        voxels.write(key, value)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Iterate over the first axis."""
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d array")
+        return (self[index] for index in range(len(self)))
+
+    def __len__(self) -> int:
+        """Length of the first axis."""
+        if self.ndim == 0:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __array__(
+        self, dtype: DTypeLike | None = None, copy: bool | None = None
+    ) -> np.ndarray[Any, Any]:
+        """The voxels for NumPy; ``copy=False`` is an error where they must be decoded."""
+        if self._plain is not None:
+            if copy:
+                return np.array(self._plain, dtype=dtype)
+            if copy is False and dtype is not None and np.dtype(dtype) != self.dtype:
+                raise ValueError(f"dtype {self.dtype} cannot become {dtype} without a copy")
+            return np.asarray(self._plain, dtype=dtype)
+        if copy is False:
+            raise ValueError("the voxels are compressed: they cannot be had without a copy")
+        voxels = self.to_numpy()
+        return voxels if dtype is None else voxels.astype(dtype, copy=False)
+
+    def to_numpy(self) -> np.ndarray[Any, Any]:
+        """All voxels as a NumPy array.
+
+        Returns
+        -------
+        numpy.ndarray
+            Of an image in memory the very array that it holds, else new memory.
+
+        Raises
+        ------
+        ClosedError
+            After `close` (``TypeError``, ``RuntimeError``).
+        CorruptionError
+            If the file is damaged.
+        """
+        if self._plain is not None:
+            return self._plain
+        return cast("np.ndarray[Any, Any]", self._open_voxels().read(...))
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of voxels."""
+        count = 1
+        for length in self.shape:
+            count *= length
+        return count
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the voxels when decoded."""
+        return self.size * self.dtype.itemsize
+
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """Lengths of a chunk, in voxels; None for a NumPy array in memory."""
+        return None if self._array is None else self._array.chunks
+
+    @property
+    def blocks(self) -> tuple[int, ...] | None:
+        """Lengths of a block, in voxels; None for a NumPy array in memory."""
+        return None if self._array is None else self._array.blocks
