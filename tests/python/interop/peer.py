@@ -94,13 +94,22 @@ def _open(path: str, mmap_mode: str | None) -> Any:
     return mlarray.MLArray.open(path, mmap_mode=mmap_mode)
 
 
-def reference_read(path: str, out: str, mapped: bool) -> dict[str, Any]:
-    """Open a file memory-mapped, or load it whole, as the reference does."""
+def _image(path: str, mapped: bool) -> Any:
     import mlarray
 
-    image = _open(path, "r") if mapped else mlarray.MLArray(path)
+    return _open(path, "r") if mapped else mlarray.MLArray(path)
+
+
+def reference_read(path: str, out: str, mapped: bool) -> dict[str, Any]:
+    """Open a file memory-mapped, or load it whole, as the reference does."""
+    image = _image(path, mapped)
     np.save(out, np.asarray(image.to_numpy()))
     return image.meta.to_mapping()
+
+
+def reference_metadata(path: str, mapped: bool) -> dict[str, Any]:
+    """Read metadata only: asking the reference for voxels that are not there is an error."""
+    return _image(path, mapped).meta.to_mapping()
 
 
 def reference_edit(
@@ -124,7 +133,16 @@ def reference_edit(
 
 ACTIONS = {
     action.__name__: action
-    for action in (versions, read, edit, make, special, reference_read, reference_edit)
+    for action in (
+        versions,
+        read,
+        edit,
+        make,
+        special,
+        reference_read,
+        reference_metadata,
+        reference_edit,
+    )
 }
 
 

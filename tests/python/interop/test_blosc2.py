@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from mlarray import MLArray
+from mlarray import MLArray, _core
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +68,14 @@ def assert_same(found: np.ndarray[Any, Any], expected: np.ndarray[Any, Any]) -> 
     assert found.dtype == expected.dtype
     assert found.shape == expected.shape
     assert found.tobytes() == expected.tobytes()
+
+
+def is_sealed(path: Path) -> bool:
+    """Return whether the last writer of a file was ours."""
+    core = _core.Array.open(path)
+    sealed = core.sealed
+    core.close()
+    return sealed
 
 
 def test_newest_is_the_one_meant(peer: Any) -> None:
@@ -144,8 +152,8 @@ def test_edits_in_turns(peer: Any, tmp_path: Path, who: str, name: str) -> None:
     values = np.ascontiguousarray(np.flip(twin)[box])
     peer(who).with_voxels("edit", values, path=path, start=start, stop=stop, other=1)
     twin[box] = values
+    assert not is_sealed(path)
     with MLArray.open(path) as image:
-        assert not image._core.sealed
         assert_same(image[:], twin)
         assert image.meta.source["patient_id"] == "123"
 
@@ -158,6 +166,7 @@ def test_edits_in_turns(peer: Any, tmp_path: Path, who: str, name: str) -> None:
         assert_same(found, twin)
         assert about["names"] == about["all_names"] == [*NAMES, "other"]
         assert about["other"] == 1
+    assert is_sealed(path)
     image = MLArray(path)
     assert_same(image.to_numpy(), twin)
     assert image.meta.source["patient_id"] == "456"
