@@ -49,8 +49,8 @@ struct CodecParams {
 
 // Which generation of readers must be able to read the metadata that is written.
 enum class MetadataEncoding {
-  current,  // readers of 0.0.47 and later
-  legacy,   // msgpack, for readers up to 0.0.46
+  current,  // readers of 0.0.49 and later
+  legacy,   // msgpack, for readers up to 0.0.48
 };
 
 struct OpenOptions {

@@ -126,6 +126,9 @@ class Handle(SpatialProperties):
             meta = (
                 Meta._from_stored(core.metadata().to_tree()) if self._has_metadata() else Meta()
             )
+            # Files of up to 0.0.33 leave it out, and so do those whose metadata was never set.
+            if meta._has_array.value and meta.spatial.shape is None:
+                meta.spatial._store("shape", list(self.shape))
             # Two threads may come here at once: both get the object that was first.
             self.__dict__.setdefault("_loaded", (meta, to_core(meta)))
         return cast("tuple[Meta, _core.Metadata | None]", self._loaded)[0]

@@ -182,8 +182,8 @@ def save_options(
     """
     if metadata_format not in ("current", "legacy"):
         raise InvalidUseError(
-            f"metadata_format={metadata_format!r} is not 'current' (readers of 0.0.47 and "
-            f"later) or 'legacy' (readers up to 0.0.46)"
+            f"metadata_format={metadata_format!r} is not 'current' (readers of 0.0.49 and "
+            f"later) or 'legacy' (readers up to 0.0.48)"
         )
     check_dparams(dparams)
     patch = "default" if patch_size is UNSET else patch_size

@@ -171,7 +171,7 @@ void Array::Impl::adopt(io::WritableFile file, std::shared_ptr<io::ByteSource> s
   layers = StoredLayers(std::move(state.vlmeta));
   layers_dirty = false;
   committed_bytes = state.header.frame_len;
-  write_codec = content->codec;
+  write_codec = array::codec_for_edits(content->codec);
   writer = std::make_unique<array::Writer>(std::move(file), std::move(state.header),
                                            std::move(state.header_bytes), *std::move(sums));
   generation = parallel::process_generation();

@@ -31,7 +31,7 @@ void read_from(Array::Impl& impl, std::shared_ptr<io::ByteSource> source) {
   frame::State state = frame::read_state(*source);
   auto content = std::make_shared<Content>(array::content_of(state, std::move(source)));
   impl.committed_bytes = state.header.frame_len;
-  impl.write_codec = content->codec;
+  impl.write_codec = array::codec_for_edits(content->codec);
   impl.layers = StoredLayers(std::move(state.vlmeta));
   impl.set_content(std::move(content));
 }

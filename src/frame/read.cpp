@@ -56,10 +56,6 @@ Header parse_header(const io::ByteSource& source, std::span<const std::byte> byt
                                             "; this library reads up to version " +
                                             std::to_string(kNewestVersion));
   }
-  if ((flags & (kVariableChunks | kVariableBlocks)) != 0) {
-    throw Error(ErrorKind::unsupported,
-                "'" + source.name() + "': chunks of variable length hold no N-d array");
-  }
   if (const auto type = load_big<std::uint8_t>(bytes, kTypeAt); type != 0) {
     throw Error(ErrorKind::unsupported, "'" + source.name() + "': frame type " +
                                             std::to_string(type) +
@@ -70,6 +66,11 @@ Header parse_header(const io::ByteSource& source, std::span<const std::byte> byt
   header.level = codecs >> 4;
   header.split_mode = load_big<std::uint8_t>(bytes, kSplitModeAt);
   header.nbytes = load_big<std::int64_t>(bytes, kNbytesAt);
+  // c-blosc2 marks an array without voxels too.
+  if ((flags & (kVariableChunks | kVariableBlocks)) != 0 && header.nbytes != 0) {
+    throw Error(ErrorKind::unsupported,
+                "'" + source.name() + "': chunks of variable length hold no N-d array");
+  }
   header.cbytes = load_big<std::int64_t>(bytes, kCbytesAt);
   header.typesize = load_big<std::int32_t>(bytes, kTypesizeAt);
   header.blocksize = load_big<std::int32_t>(bytes, kBlocksizeAt);

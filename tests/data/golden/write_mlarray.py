@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import blosc2
-import mlarray
 import numpy as np
-from mlarray import MLArray, Meta
+
+import mlarray
+from mlarray import Meta, MLArray
 
 sys.path.insert(0, str(Path(__file__).parent))
 import voxels
@@ -314,7 +315,7 @@ def write_files(folder: Path) -> None:
         wild |= {None: "none key", 1.5: "float key", "text": np.str_("np")}
     out.add("wild-values", shape=(5, 6, 7), meta=wild)
     if VERSION >= (0, 0, 54):
-        from pydicom.valuerep import DSfloat, IS
+        from pydicom.valuerep import IS, DSfloat
 
         dicom = {"SliceThickness": DSfloat("2.50"), "InstanceNumber": IS("12")}
         out.add("wild-pydicom", shape=(5, 6, 7), meta=dicom)
