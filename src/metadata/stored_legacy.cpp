@@ -146,7 +146,8 @@ Value to_legacy_tree(const Metadata& metadata) {
 Value with_tuples_marked(Value value) {
   if (auto* list = value.get_if<List>()) {
     for (Value& item : list->items) item = with_tuples_marked(std::move(item));
-    if (list->is_tuple) {
+    // Without the mark, an empty list is an IndexError in its reader; with it, an empty tuple.
+    if (list->is_tuple || list->items.empty()) {
       list->items.insert(list->items.begin(), Value(kTupleMark));
       list->is_tuple = false;
     }

@@ -29,7 +29,8 @@ class Tree {
   // The fields of one section; nullptr if none is set.
   static const Map* section(const Metadata& metadata, std::string_view name);
 
-  // Stores a checked value at its place in the table's order; None removes it.
+  // Stores a checked value at its place in the table's order; the value of an unset field
+  // (None, an empty source, a False flag) removes it.
   static void store(Metadata& metadata, const MetadataField& field, Value value);
 };
 

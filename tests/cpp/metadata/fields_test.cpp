@@ -96,7 +96,7 @@ const std::vector<Case>& cases() {
       {"source", "data", map({{"a", nested(kMaxFieldDepth)}}), kValue},
       {"blosc2", "cparams", map({{"codec", 5}})},
       {"blosc2", "cparams", 5, kType},
-      {"_has_array", "has_array", false},
+      {"_has_array", "has_array", true},
       {"_has_array", "has_array", "no", kType},
       {"_mlarray_version", "mlarray_version", "v0"},
   };
