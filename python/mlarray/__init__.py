@@ -17,12 +17,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._core import DEFAULT_PATCH_SIZE as MLARRAY_DEFAULT_PATCH_SIZE
     from ._core import num_threads, set_num_threads
     from ._core import version as __version__
     from .array import MLArray
     from .cli import cli_convert_to_mlarray, cli_print_header
     from .errors import MLArrayError
     from .meta import (
+        AxisLabel,
+        CoordSystem,
         Meta,
         MetaBbox,
         MetaBlosc2,
@@ -38,6 +41,9 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "MLARRAY_DEFAULT_PATCH_SIZE",
+    "AxisLabel",
+    "CoordSystem",
     "MLArray",
     "MLArrayError",
     "Meta",
@@ -59,25 +65,24 @@ __all__ = [
     "set_num_threads",
 ]
 
+# Where a name is, and what it is called there; all others are in `meta`.
 _HOME = {
-    "MLArray": "array",
-    "MLArrayError": "errors",
-    "cli_convert_to_mlarray": "cli",
-    "cli_print_header": "cli",
-    "num_threads": "_core",
-    "set_num_threads": "_core",
+    "MLARRAY_DEFAULT_PATCH_SIZE": ("_core", "DEFAULT_PATCH_SIZE"),
+    "MLArray": ("array", "MLArray"),
+    "MLArrayError": ("errors", "MLArrayError"),
+    "__version__": ("_core", "version"),
+    "cli_convert_to_mlarray": ("cli", "cli_convert_to_mlarray"),
+    "cli_print_header": ("cli", "cli_print_header"),
+    "num_threads": ("_core", "num_threads"),
+    "set_num_threads": ("_core", "set_num_threads"),
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name == "__version__":
-        from ._core import version
-
-        return version
-    module = importlib.import_module(f".{_HOME.get(name, 'meta')}", __name__)
-    value = getattr(module, name)
+    module, original = _HOME.get(name, ("meta", name))
+    value = getattr(importlib.import_module(f".{module}", __name__), original)
     globals()[name] = value
     return value
 

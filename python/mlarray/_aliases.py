@@ -1,7 +1,7 @@
 """Names of both generations of the interface, in one place (docs/compatibility.md).
 
-The generation up to 0.0.46 and the newer one call some things differently. Both spellings
-work everywhere; two spellings of one thing may be given together only if they agree.
+The generation of 0.0.33 and that of 0.0.54 call some things differently. Both spellings work
+everywhere; two spellings of one thing may be given together only if they agree.
 """
 
 from __future__ import annotations

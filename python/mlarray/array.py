@@ -238,7 +238,7 @@ cparams
 
         Examples
         --------
-        >>> with MLArray.open("image.mla", mmap="r+") as image:  # doctest: +SKIP
+        >>> with MLArray.open("image.mla", mmap="r+") as image:
         ...     image[10:20, 50:60] *= 5
         """
         access = resolve_access(mode, mmap_mode, mmap)
@@ -351,7 +351,7 @@ cparams
 
         Examples
         --------
-        >>> with MLArray.create("new.mla", (64, 64), "uint8") as image:  # doctest: +SKIP
+        >>> with MLArray.create("new.mla", (64, 64), "uint8") as image:
         ...     image[:32] = 1
         """
         access = resolve_access(mode, mmap_mode, UNSET)
@@ -408,7 +408,7 @@ cparams
 
         Examples
         --------
-        >>> image = MLArray.load("image.mla")  # doctest: +SKIP
+        >>> image = MLArray.load("image.mla")
         """
         return cls(filepath, dparams=dparams, compressed=compressed, num_threads=num_threads)
 
@@ -448,7 +448,7 @@ cparams
         dparams : dict, optional
             ``{'nthreads': n}``.
         metadata_format : {'current', 'legacy'}
-            'legacy' is for readers up to 0.0.46.
+            'legacy' is for readers up to 0.0.48.
         durable : bool
             Survive power loss too, not only a killed process.
 
@@ -471,7 +471,7 @@ cparams
         Examples
         --------
         >>> import numpy as np
-        >>> MLArray(np.eye(3)).save("eye.mla", patch_size=64)  # doctest: +SKIP
+        >>> MLArray(np.eye(3)).save("eye.mla", patch_size=64)
         """
         path = checked_path(filepath)
         asked = {
