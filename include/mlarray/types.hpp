@@ -39,13 +39,14 @@ class DType {
 
   // Parses NumPy's notation, including the long names that some writers store ("int16",
   // "bool") and the {'names': ..., 'offsets': ...} form of structured types.
-  // Errors: invalid_value for text that is no dtype; unsupported for object ('O') fields.
+  // Errors: invalid_value for text that is no dtype; unsupported for object ('O') fields, and
+  // for elements of 0 bytes or of more than 2^31 - 1.
   static DType parse(std::string_view text);
 
   const std::string& text() const noexcept { return text_; }  // as given
   char kind() const noexcept { return kind_; }  // NumPy's kind letter; 'V' if structured
   std::int64_t itemsize() const noexcept { return itemsize_; }  // bytes per element
-  bool big_endian() const noexcept { return big_endian_; }
+  bool big_endian() const noexcept { return big_endian_; }  // false if structured
   bool structured() const noexcept { return structured_; }
 
   friend bool operator==(const DType&, const DType&) = default;

@@ -12,7 +12,9 @@ namespace mlarray::encoding {
 class Budget {
  public:
   Budget(const DecodeLimits& limits, const char* format)
-      : limits_(limits), items_left_(limits.max_items), bytes_left_(limits.max_bytes),
+      : limits_(limits),
+        items_left_(limits.max_items),
+        bytes_left_(limits.max_bytes),
         format_(format) {}
 
   // Errors of all: unsupported, naming the limit.
@@ -35,8 +37,8 @@ class Budget {
 
  private:
   [[noreturn]] void fail(const std::string& what) const {
-    throw Error(ErrorKind::unsupported, std::string(format_) + ": " + what +
-                                            ", which is the limit for metadata");
+    throw Error(ErrorKind::unsupported,
+                std::string(format_) + ": " + what + ", which is the limit for metadata");
   }
 
   DecodeLimits limits_;

@@ -22,7 +22,7 @@ class ByteReader {
   std::uint64_t big_endian(std::size_t size);     // size <= 8
   std::uint64_t little_endian(std::size_t size);  // size <= 8
   std::string_view bytes(std::uint64_t size);     // valid as long as the data
-  std::string_view line();                        // up to '\n', which is consumed but not returned
+  std::string_view line();  // up to '\n', which is consumed but not returned
 
   // Errors: corruption, "<format>: <what> at byte <position>".
   [[noreturn]] void fail(const std::string& what) const;

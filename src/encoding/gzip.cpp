@@ -89,8 +89,9 @@ std::string gunzip(std::span<const std::byte> data, std::size_t max_bytes) {
 std::string gzip(std::string_view data, int level) {
   z_stream stream{};
   constexpr int kMemory = 8;
-  if (level < 0 || level > 9 || deflateInit2(&stream, level, Z_DEFLATED, kGzipWindow, kMemory,
-                                             Z_DEFAULT_STRATEGY) != Z_OK) {
+  if (level < 0 || level > 9 ||
+      deflateInit2(&stream, level, Z_DEFLATED, kGzipWindow, kMemory, Z_DEFAULT_STRATEGY) !=
+          Z_OK) {
     throw Error(ErrorKind::invalid_value, "gzip: level " + std::to_string(level) +
                                               " is outside 0 to 9, or zlib could not start");
   }

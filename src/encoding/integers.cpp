@@ -56,8 +56,7 @@ Value integer_from_decimal(std::string_view text) {
   std::string decimal(negative ? 1 : 0, '-');
   decimal.append(digits);
   std::int64_t small = 0;
-  const auto parsed =
-      std::from_chars(decimal.data(), decimal.data() + decimal.size(), small);
+  const auto parsed = std::from_chars(decimal.data(), decimal.data() + decimal.size(), small);
   if (parsed.ec == std::errc{}) return small;
   return BigInt{std::move(decimal)};
 }

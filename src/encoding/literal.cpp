@@ -60,12 +60,17 @@ class Parser {
     budget_.take_item();
     const char letter = peek();
     switch (letter) {
-      case '[': return list(depth);
-      case '(': return tuple(depth);
-      case '{': return dict(depth);
+      case '[':
+        return list(depth);
+      case '(':
+        return tuple(depth);
+      case '{':
+        return dict(depth);
       case '\'':
-      case '"': return strings();
-      default: break;
+      case '"':
+        return strings();
+      default:
+        break;
     }
     if (is_digit(letter) || letter == '.' || letter == '-' || letter == '+') return number();
     return word();
@@ -171,8 +176,9 @@ class Parser {
     }
     const std::string_view body = text_.substr(start, position_ - start);
     budget_.take_bytes(body.size());
-    auto held = raw ? std::optional<std::string>(body)
-                    : bytes ? unescape_bytes(body) : unescape_text(body);
+    auto held = raw     ? std::optional<std::string>(body)
+                : bytes ? unescape_bytes(body)
+                        : unescape_text(body);
     if (!held) fail("a bad escape before the end of the string");
     if (!bytes && !base::is_text(*held)) fail("text that is no UTF-8");
     ++position_;
@@ -229,7 +235,8 @@ class Parser {
     const char* end = text_.data() + text_.size();
     const auto parsed = std::from_chars(text_.data() + position_, end, value, base);
     const bool signed_twice = here() == '-';
-    if (parsed.ec != std::errc{} || signed_twice || (parsed.ptr != end && is_word(*parsed.ptr))) {
+    if (parsed.ec != std::errc{} || signed_twice ||
+        (parsed.ptr != end && is_word(*parsed.ptr))) {
       fail("no number of at most 63 bits");
     }
     position_ = static_cast<std::size_t>(parsed.ptr - text_.data());

@@ -8,8 +8,9 @@
 
 namespace mlarray::encoding {
 
-// Strings (with escapes), bytes, integers, floats, True, False, None, lists, tuples, dicts.
-// Errors: corruption naming the position; unsupported (limits).
+// Strings (with escapes, but neither triple-quoted nor \N{name}), bytes, integers, floats,
+// True, False, None, lists, tuples, dicts. Errors: corruption naming the position; unsupported
+// (limits).
 Value decode_literal(std::string_view text, const DecodeLimits& limits = {});
 
 }  // namespace mlarray::encoding

@@ -20,16 +20,41 @@ constexpr int kTimestamp = -1;
 
 // Type codes; on disk: do not change.
 enum Code : std::uint8_t {
-  kFixMap = 0x80, kFixArray = 0x90, kFixStr = 0xa0,
-  kNil = 0xc0, kNeverUsed = 0xc1, kFalse = 0xc2, kTrue = 0xc3,
-  kBin8 = 0xc4, kBin16 = 0xc5, kBin32 = 0xc6,
-  kExt8 = 0xc7, kExt16 = 0xc8, kExt32 = 0xc9,
-  kFloat32 = 0xca, kFloat64 = 0xcb,
-  kUint8 = 0xcc, kUint16 = 0xcd, kUint32 = 0xce, kUint64 = 0xcf,
-  kInt8 = 0xd0, kInt16 = 0xd1, kInt32 = 0xd2, kInt64 = 0xd3,
-  kFixExt1 = 0xd4, kFixExt2 = 0xd5, kFixExt4 = 0xd6, kFixExt8 = 0xd7, kFixExt16 = 0xd8,
-  kStr8 = 0xd9, kStr16 = 0xda, kStr32 = 0xdb,
-  kArray16 = 0xdc, kArray32 = 0xdd, kMap16 = 0xde, kMap32 = 0xdf,
+  kFixMap = 0x80,
+  kFixArray = 0x90,
+  kFixStr = 0xa0,
+  kNil = 0xc0,
+  kNeverUsed = 0xc1,
+  kFalse = 0xc2,
+  kTrue = 0xc3,
+  kBin8 = 0xc4,
+  kBin16 = 0xc5,
+  kBin32 = 0xc6,
+  kExt8 = 0xc7,
+  kExt16 = 0xc8,
+  kExt32 = 0xc9,
+  kFloat32 = 0xca,
+  kFloat64 = 0xcb,
+  kUint8 = 0xcc,
+  kUint16 = 0xcd,
+  kUint32 = 0xce,
+  kUint64 = 0xcf,
+  kInt8 = 0xd0,
+  kInt16 = 0xd1,
+  kInt32 = 0xd2,
+  kInt64 = 0xd3,
+  kFixExt1 = 0xd4,
+  kFixExt2 = 0xd5,
+  kFixExt4 = 0xd6,
+  kFixExt8 = 0xd7,
+  kFixExt16 = 0xd8,
+  kStr8 = 0xd9,
+  kStr16 = 0xda,
+  kStr32 = 0xdb,
+  kArray16 = 0xdc,
+  kArray32 = 0xdd,
+  kMap16 = 0xde,
+  kMap32 = 0xdf,
   kNegativeFixInt = 0xe0,
 };
 
@@ -56,39 +81,70 @@ class Decoder {
     if (code < kNil) return text(code & 0x1Fu);
     if (code >= kNegativeFixInt) return std::int64_t{static_cast<std::int8_t>(code)};
     switch (code) {
-      case kNil: return {};
-      case kFalse: return false;
-      case kTrue: return true;
-      case kBin8: return bytes(reader_.big_endian(1));
-      case kBin16: return bytes(reader_.big_endian(2));
-      case kBin32: return bytes(reader_.big_endian(4));
-      case kExt8: return extension(reader_.big_endian(1));
-      case kExt16: return extension(reader_.big_endian(2));
-      case kExt32: return extension(reader_.big_endian(4));
+      case kNil:
+        return {};
+      case kFalse:
+        return false;
+      case kTrue:
+        return true;
+      case kBin8:
+        return bytes(reader_.big_endian(1));
+      case kBin16:
+        return bytes(reader_.big_endian(2));
+      case kBin32:
+        return bytes(reader_.big_endian(4));
+      case kExt8:
+        return extension(reader_.big_endian(1));
+      case kExt16:
+        return extension(reader_.big_endian(2));
+      case kExt32:
+        return extension(reader_.big_endian(4));
       case kFloat32:
         return double{std::bit_cast<float>(static_cast<std::uint32_t>(reader_.big_endian(4)))};
-      case kFloat64: return std::bit_cast<double>(reader_.big_endian(8));
-      case kUint8: return unsigned_integer(reader_.big_endian(1));
-      case kUint16: return unsigned_integer(reader_.big_endian(2));
-      case kUint32: return unsigned_integer(reader_.big_endian(4));
-      case kUint64: return unsigned_integer(reader_.big_endian(8));
-      case kInt8: return std::int64_t{static_cast<std::int8_t>(reader_.big_endian(1))};
-      case kInt16: return std::int64_t{static_cast<std::int16_t>(reader_.big_endian(2))};
-      case kInt32: return std::int64_t{static_cast<std::int32_t>(reader_.big_endian(4))};
-      case kInt64: return static_cast<std::int64_t>(reader_.big_endian(8));
-      case kFixExt1: return extension(1);
-      case kFixExt2: return extension(2);
-      case kFixExt4: return extension(4);
-      case kFixExt8: return extension(8);
-      case kFixExt16: return extension(16);
-      case kStr8: return text(reader_.big_endian(1));
-      case kStr16: return text(reader_.big_endian(2));
-      case kStr32: return text(reader_.big_endian(4));
-      case kArray16: return array(reader_.big_endian(2), depth);
-      case kArray32: return array(reader_.big_endian(4), depth);
-      case kMap16: return map(reader_.big_endian(2), depth);
-      case kMap32: return map(reader_.big_endian(4), depth);
-      default: reader_.fail("the reserved code 0xc1");
+      case kFloat64:
+        return std::bit_cast<double>(reader_.big_endian(8));
+      case kUint8:
+        return unsigned_integer(reader_.big_endian(1));
+      case kUint16:
+        return unsigned_integer(reader_.big_endian(2));
+      case kUint32:
+        return unsigned_integer(reader_.big_endian(4));
+      case kUint64:
+        return unsigned_integer(reader_.big_endian(8));
+      case kInt8:
+        return std::int64_t{static_cast<std::int8_t>(reader_.big_endian(1))};
+      case kInt16:
+        return std::int64_t{static_cast<std::int16_t>(reader_.big_endian(2))};
+      case kInt32:
+        return std::int64_t{static_cast<std::int32_t>(reader_.big_endian(4))};
+      case kInt64:
+        return static_cast<std::int64_t>(reader_.big_endian(8));
+      case kFixExt1:
+        return extension(1);
+      case kFixExt2:
+        return extension(2);
+      case kFixExt4:
+        return extension(4);
+      case kFixExt8:
+        return extension(8);
+      case kFixExt16:
+        return extension(16);
+      case kStr8:
+        return text(reader_.big_endian(1));
+      case kStr16:
+        return text(reader_.big_endian(2));
+      case kStr32:
+        return text(reader_.big_endian(4));
+      case kArray16:
+        return array(reader_.big_endian(2), depth);
+      case kArray32:
+        return array(reader_.big_endian(4), depth);
+      case kMap16:
+        return map(reader_.big_endian(2), depth);
+      case kMap32:
+        return map(reader_.big_endian(4), depth);
+      default:
+        reader_.fail("the reserved code 0xc1");
     }
   }
 
@@ -100,8 +156,9 @@ class Decoder {
   }
 
   std::string payload(std::uint64_t size) {
+    const std::string_view held = reader_.bytes(size);  // what is there, before what it costs
     budget_.take_bytes(size);
-    return std::string(reader_.bytes(size));
+    return std::string(held);
   }
 
   Value bytes(std::uint64_t size) { return Bytes{payload(size)}; }
@@ -115,9 +172,9 @@ class Decoder {
   Value extension(std::uint64_t size) {
     const int type = static_cast<std::int8_t>(reader_.u8());
     if (type != kTimestamp) {
-      throw Error(ErrorKind::unsupported,
-                  "msgpack: extension type " + std::to_string(type) + " at byte " +
-                      std::to_string(reader_.position()) + ": only timestamps (-1) are read");
+      throw Error(ErrorKind::unsupported, "msgpack: extension type " + std::to_string(type) +
+                                              " at byte " + std::to_string(reader_.position()) +
+                                              ": only timestamps (-1) are read");
     }
     return Opaque{"msgpack.ext", {Value(type), bytes(size)}};
   }
@@ -246,9 +303,8 @@ class Encoder {
   }
 
   void write_held(const Opaque& object, const ValuePath& path) {
-    path.fail(ErrorKind::unsupported,
-              "an object of class " + base::quote(object.class_name) +
-                  " cannot be stored; replace it by plain data");
+    path.fail(ErrorKind::unsupported, "an object of class " + base::quote(object.class_name) +
+                                          " cannot be stored; replace it by plain data");
   }
 
   void container(std::size_t count, std::uint8_t small, Code code16, Code code32,

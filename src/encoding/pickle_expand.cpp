@@ -1,229 +1,325 @@
-// From the nodes of a pickle to a Value: what each class becomes.
+#include "encoding/pickle_expand.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstdlib>
-#include <optional>
-#include <string>
-#include <utility>
 
 #include "base/text.hpp"
 #include "encoding/map_builder.hpp"
 #include "encoding/pickle.hpp"
-#include "encoding/pickle_machine.hpp"
-#include "encoding/pickle_numpy.hpp"
 #include "mlarray/error.hpp"
 
 namespace mlarray::encoding {
 namespace {
 
-bool is_scalar(const Value& value) {
-  return value.get_if<List>() == nullptr && value.get_if<Map>() == nullptr &&
-         value.get_if<Opaque>() == nullptr;
+constexpr std::array<std::string_view, 3> kMappings = {
+    "collections.OrderedDict", "collections.defaultdict", "collections.Counter"};
+constexpr std::array<std::string_view, 2> kNumpyScalars = {"numpy._core.multiarray.scalar",
+                                                           "numpy.core.multiarray.scalar"};
+
+template <std::size_t n>
+bool is_one_of(const std::array<std::string_view, n>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// A mention costs its whole content each time, so that references that double at every level
-// meet the budget before they fill the memory.
-class PickleExpander {
- public:
-  PickleExpander(PickleMachine& machine, const DecodeLimits& limits)
-      : machine_(machine), budget_(limits, "pickle") {}
+bool is_integer(NodeKind kind) {
+  return kind == NodeKind::integer || kind == NodeKind::big_integer;
+}
 
-  Value expand(NodeId id, std::size_t depth) {
-    budget_.take_item();
-    Node& node = machine_.node(id);
-    switch (node.kind) {
-      case NodeKind::none: return {};
-      case NodeKind::boolean: return node.integer != 0;
-      case NodeKind::integer: return node.integer;
-      case NodeKind::real: return node.real;
-      case NodeKind::big_integer: budget_.take_bytes(node.text.size()); return BigInt{node.text};
-      case NodeKind::text: budget_.take_bytes(node.text.size()); return node.text;
-      case NodeKind::bytes: budget_.take_bytes(node.text.size()); return Bytes{node.text};
-      case NodeKind::global: budget_.take_bytes(node.text.size()); return Opaque{node.text, {}};
-      default: break;
-    }
-    budget_.check_depth(depth + 1);
-    if (node.is_open) {
-      throw Error(ErrorKind::unsupported,
-                  "pickle: a container that holds itself; metadata is a tree");
-    }
-    node.is_open = true;
-    Value value = expand_container(id, depth + 1);
-    machine_.node(id).is_open = false;
-    return value;
+// What a subclass of a plain type is made from.
+bool is_plain(NodeKind kind) {
+  return is_integer(kind) || kind == NodeKind::real || kind == NodeKind::text ||
+         kind == NodeKind::bytes || kind == NodeKind::tuple;
+}
+
+bool is_sequence(NodeKind kind) {
+  return kind == NodeKind::list || kind == NodeKind::tuple || kind == NodeKind::set ||
+         kind == NodeKind::frozenset;
+}
+
+bool is_container(NodeKind kind) {
+  return is_sequence(kind) || kind == NodeKind::dict || kind == NodeKind::object;
+}
+
+// Latin-1, as `codecs.encode(text, 'latin1')` would.
+std::optional<std::string> latin1(std::string_view text) {
+  std::string bytes;
+  for (std::size_t position = 0; position < text.size();) {
+    const auto code = base::next_code_point(text, position);
+    if (!code || *code > 0xFF) return std::nullopt;
+    bytes += static_cast<char>(*code);
   }
+  return bytes;
+}
 
- private:
-  Value expand_container(NodeId id, std::size_t depth) {
-    const Node& node = machine_.node(id);
-    switch (node.kind) {
-      case NodeKind::tuple: return List{expand_all(node.items, depth), true};
-      case NodeKind::dict: return expand_entries({}, node.items, depth);
-      case NodeKind::object: return expand_object(id, depth);
-      default: return List{expand_all(node.items, depth), false};  // list, set, frozenset
-    }
-  }
+// Functions are named in lower case: `os._exit` is no enum.
+bool looks_like_class(std::string_view full_name) {
+  std::string_view name = full_name.substr(full_name.rfind('.') + 1);
+  name.remove_prefix(std::min(name.find_first_not_of('_'), name.size()));
+  return !name.empty() && name.front() >= 'A' && name.front() <= 'Z';
+}
 
-  std::vector<Value> expand_all(const std::vector<NodeId>& ids, std::size_t depth) {
-    std::vector<Value> out;
-    for (const NodeId id : ids) out.push_back(expand(id, depth));
-    return out;
-  }
+bool is_call(const Node& node) {
+  return node.kind == NodeKind::object && node.made_by == MadeBy::call;
+}
 
-  Value expand_entries(const Map& before, const std::vector<NodeId>& ids, std::size_t depth) {
-    MapBuilder map;
-    for (const auto& [key, value] : before.items) map.add(key, value);
-    for (std::size_t i = 0; i + 1 < ids.size(); i += 2) {
-      Value key = expand(ids[i], depth);
-      map.add(std::move(key), expand(ids[i + 1], depth));
-    }
-    return map.take();
-  }
-
-  Value expand_object(NodeId id, std::size_t depth) {
-    const Node& node = machine_.node(id);
-    const std::string name = machine_.class_name(node);
-    const ObjectParts parts = machine_.object(node);
-    std::vector<Value> arguments = expand_all(node.items, depth);
-    std::vector<Value> states = expand_all(parts.states, depth);
-    if (parts.keywords.empty()) {
-      if (auto plain = known_class(name, arguments, states, parts, depth)) return *plain;
-      if (auto plain = base_of(name, node.made_by, arguments, parts, depth)) return *plain;
-    }
-    return opaque(name, std::move(arguments), std::move(states), parts, depth);
-  }
-
-  // Functions and classes whose result is known by name.
-  std::optional<Value> known_class(const std::string& name, const std::vector<Value>& arguments,
-                                   const std::vector<Value>& states, const ObjectParts& parts,
-                                   std::size_t depth) {
-    const auto only = [&]() -> const Value* {
-      return arguments.size() == 1 ? &arguments.front() : nullptr;
-    };
-    if (name == "_codecs.encode" && arguments.size() == 2) return latin1_bytes(arguments[0]);
-    if (name == "builtins.set" || name == "builtins.frozenset" || name == "builtins.list") {
-      List out;
-      if (const auto* given = only() != nullptr ? only()->get_if<List>() : nullptr) out = *given;
-      out.is_tuple = false;
-      for (Value& item : expand_all(parts.list_items, depth)) out.items.push_back(std::move(item));
-      return out;
-    }
-    if (name == "builtins.bytes" || name == "builtins.bytearray") {
-      if (arguments.empty()) return Bytes{};
-      if (arguments[0].get_if<Bytes>() != nullptr) return arguments[0];
-      if (arguments[0].get_if<std::string>() != nullptr) return latin1_bytes(arguments[0]);
-      return std::nullopt;
-    }
-    if (name == "collections.OrderedDict" || name == "collections.defaultdict" ||
-        name == "collections.Counter" || name == "builtins.dict") {
-      return expand_entries(pairs(arguments), parts.dict_items, depth);
-    }
-    if (name == "numpy.dtype") return numpy_dtype(arguments, states);
-    if (name == "numpy.core.multiarray.scalar" || name == "numpy._core.multiarray.scalar") {
-      return numpy_scalar(arguments);
-    }
-    if (name == "pydicom.valuerep.DSdecimal" && only() != nullptr) {
-      if (const auto* text = only()->get_if<std::string>()) {
-        double value = 0;
-        const auto end = text->data() + text->size();
-        const auto parsed = std::from_chars(text->data(), end, value);
-        if (parsed.ec == std::errc{} && parsed.ptr == end) return value;
-      }
-    }
+// The arguments (text, 'latin1') of a call.
+std::optional<std::string> encoded_text(PickleMachine& machine, const Node& call) {
+  if (call.items.size() != 2) return std::nullopt;
+  const Node& text = machine.node(call.items[0]);
+  const Node& encoding = machine.node(call.items[1]);
+  if (text.kind != NodeKind::text || encoding.kind != NodeKind::text ||
+      (encoding.text != "latin1" && encoding.text != "latin-1")) {
     return std::nullopt;
   }
+  return latin1(text.text);
+}
 
-  // Enum members, and subclasses of plain types.
-  std::optional<Value> base_of(const std::string& name, MadeBy made_by,
-                               const std::vector<Value>& arguments, const ObjectParts& parts,
-                               std::size_t depth) {
-    const bool no_items = parts.list_items.empty() && parts.dict_items.empty();
-    if (made_by == MadeBy::call) {
-      if (arguments.size() != 1 || !parts.states.empty() || !no_items) return std::nullopt;
-      const Value& only = arguments.front();
-      if (only.get_if<std::int64_t>() != nullptr) return only;
-      // The package's own enums of text, frozen lists and frozen dicts, as versions up to 0.0.54
-      // stored them.
-      return name.starts_with("mlarray.") ? std::optional(only) : std::nullopt;
-    }
-    if (made_by == MadeBy::reconstructor) {
-      if (arguments.size() != 1) return std::nullopt;
-      const Value& only = arguments.front();
-      if (const auto* map = only.get_if<Map>()) {
-        return expand_entries(*map, parts.dict_items, depth);
-      }
-      return is_scalar(only) || only.get_if<List>() != nullptr ? std::optional(only)
-                                                               : std::nullopt;
-    }
-    if (arguments.size() == 1 && no_items) {
-      const Value& only = arguments.front();
-      if (!only.is_none() && (is_scalar(only) || only.get_if<List>() != nullptr)) return only;
-    }
-    if (arguments.empty() && !parts.dict_items.empty() && parts.list_items.empty()) {
-      return expand_entries({}, parts.dict_items, depth);
-    }
-    if (arguments.empty() && !parts.list_items.empty() && parts.dict_items.empty()) {
-      return List{expand_all(parts.list_items, depth), false};
-    }
-    return std::nullopt;
-  }
-
-  Value opaque(const std::string& name, std::vector<Value> arguments, std::vector<Value> states,
-               const ObjectParts& parts, std::size_t depth) {
-    budget_.take_bytes(name.size());
-    Opaque out{name, std::move(arguments)};
-    const auto add = [&](std::vector<Value> values) {
-      std::move(values.begin(), values.end(), std::back_inserter(out.state));
-    };
-    add(expand_all(parts.keywords, depth));
-    add(std::move(states));
-    if (!parts.list_items.empty()) out.state.push_back(List{expand_all(parts.list_items, depth)});
-    if (!parts.dict_items.empty()) {
-      out.state.push_back(expand_entries({}, parts.dict_items, depth));
-    }
-    return out;
-  }
-
-  // What OrderedDict was given: nothing, or a list of pairs.
-  static Map pairs(const std::vector<Value>& arguments) {
-    MapBuilder map;
-    for (const Value& argument : arguments) {
-      if (const auto* given = argument.get_if<Map>()) {
-        for (const auto& [key, value] : given->items) map.add(key, value);
-      } else if (const auto* list = argument.get_if<List>()) {
-        for (const Value& item : list->items) {
-          const auto* pair = item.get_if<List>();
-          if (pair != nullptr && pair->items.size() == 2) map.add(pair->items[0], pair->items[1]);
-        }
-      }
-    }
-    return map.take();
-  }
-
-  // Protocols 0 to 2 have no bytes: text of code points below 256 stands for them.
-  static std::optional<Value> latin1_bytes(const Value& value) {
-    const auto* text = value.get_if<std::string>();
-    if (text == nullptr) return std::nullopt;
-    std::string out;
-    for (std::size_t position = 0; position < text->size();) {
-      const auto code = base::next_code_point(*text, position);
-      if (!code || *code > 0xff) return std::nullopt;
-      out.push_back(static_cast<char>(static_cast<unsigned char>(*code)));
-    }
-    return Bytes{std::move(out)};
-  }
-
-  PickleMachine& machine_;
-  Budget budget_;
-};
+std::optional<double> parse_double(std::string_view text) {
+  double value = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size()) return std::nullopt;
+  return value;
+}
 
 }  // namespace
+
+std::optional<std::string> bytes_of(PickleMachine& machine, const Node& node) {
+  // Text: a string of Python 2.
+  if (node.kind == NodeKind::bytes || node.kind == NodeKind::text) return node.text;
+  if (!is_call(node)) return std::nullopt;
+  const std::string& name = machine.class_name(node);
+  if (name == "_codecs.encode") return encoded_text(machine, node);
+  if (name != "builtins.bytes" && name != "builtins.bytearray") return std::nullopt;
+  if (node.items.empty()) return std::string();
+  if (node.items.size() == 2) return encoded_text(machine, node);
+  const Node& only = machine.node(node.items[0]);
+  if (only.kind == NodeKind::bytes) return only.text;
+  if (is_call(only) && machine.class_name(only) == "_codecs.encode") {
+    return encoded_text(machine, only);
+  }
+  return std::nullopt;
+}
+
+Value PickleExpander::expand(NodeId id, std::size_t depth) {
+  Node& node = machine_.node(id);
+  budget_.take_item();
+  if (!is_container(node.kind)) return expand_node(node, depth);
+  if (node.is_open) {
+    throw Error(ErrorKind::corruption, "pickle: a container inside itself is no plain data");
+  }
+  budget_.check_depth(depth + 1);
+  node.is_open = true;  // an error ends all, so nothing closes it again then
+  Value value = expand_node(node, depth);
+  node.is_open = false;
+  return value;
+}
+
+Value PickleExpander::expand_node(const Node& node, std::size_t depth) {
+  budget_.take_bytes(node.text.size());
+  switch (node.kind) {
+    case NodeKind::none:
+      return {};
+    case NodeKind::boolean:
+      return node.integer != 0;
+    case NodeKind::integer:
+      return node.integer;
+    case NodeKind::big_integer:
+      return BigInt{node.text};
+    case NodeKind::real:
+      return node.real;
+    case NodeKind::text:
+      return node.text;
+    case NodeKind::bytes:
+      return Bytes{node.text};
+    case NodeKind::list:
+    case NodeKind::set:
+    case NodeKind::frozenset:
+      return sequence(node.items, false, depth);
+    case NodeKind::tuple:
+      return sequence(node.items, true, depth);
+    case NodeKind::dict:
+      return dict({&node.items}, depth);
+    case NodeKind::global:
+      return Opaque{node.text, {}};
+    case NodeKind::object:
+      break;
+  }
+  return expand_object(node, depth);
+}
+
+Value PickleExpander::sequence(const std::vector<NodeId>& items, bool is_tuple,
+                               std::size_t depth) {
+  List list{{}, is_tuple};
+  for (const NodeId item : items) list.items.push_back(expand(item, depth + 1));
+  return list;
+}
+
+Value PickleExpander::dict(std::initializer_list<const std::vector<NodeId>*> parts,
+                           std::size_t depth) {
+  MapBuilder map;
+  for (const std::vector<NodeId>* items : parts) {
+    for (std::size_t i = 0; i + 1 < items->size(); i += 2) {
+      Value key = expand((*items)[i], depth + 1);
+      map.add(std::move(key), expand((*items)[i + 1], depth + 1));
+    }
+  }
+  return map.take();
+}
+
+Value PickleExpander::expand_object(const Node& node, std::size_t depth) {
+  const ObjectParts& parts = machine_.object(node);
+  std::optional<Value> value;
+  if (parts.keywords.empty()) {
+    value = node.made_by == MadeBy::call ? from_call(node, depth) : from_bare(node, depth);
+  }
+  return value ? std::move(*value) : opaque(node, depth);
+}
+
+std::optional<Value> PickleExpander::from_call(const Node& node, std::size_t depth) {
+  const ObjectParts& parts = machine_.object(node);
+  const std::string& name = machine_.class_name(node);
+  if (auto bytes = bytes_of(machine_, node)) return charged(Bytes{std::move(*bytes)});
+  if (is_one_of(kNumpyScalars, name)) {
+    auto scalar = numpy_scalar(machine_, node);
+    return scalar ? std::optional<Value>(charged(std::move(*scalar))) : std::nullopt;
+  }
+  if (name == "numpy.dtype") {
+    auto text = numpy_type_text(machine_, node);
+    if (!text) return std::nullopt;
+    return Opaque{name, {charged(std::move(*text))}};
+  }
+  if (is_one_of(kMappings, name)) return mapping(node, depth);
+  if (!parts.dict_items.empty()) return dict({&parts.dict_items}, depth);
+  if (!parts.list_items.empty()) return sequence(parts.list_items, false, depth);
+  if (name.starts_with("builtins.")) return from_builtin(node, name.substr(9), depth);
+  if (node.items.size() != 1) return std::nullopt;
+
+  const Node& argument = machine_.node(node.items[0]);
+  if (name == "pydicom.valuerep.DSdecimal" && argument.kind == NodeKind::text) {
+    budget_.take_bytes(argument.text.size());
+    if (const auto number = parse_double(argument.text)) return *number;
+    return expand(node.items[0], depth + 1);
+  }
+  if (name == "collections.deque" && is_sequence(argument.kind)) {
+    return sequence(argument.items, false, depth);
+  }
+  // The reference's own frozen lists and dicts, and its enums of text.
+  if (name.starts_with("mlarray.") && parts.states.empty()) {
+    if (argument.kind == NodeKind::dict) return dict({&argument.items}, depth);
+    if (is_sequence(argument.kind)) {
+      return sequence(argument.items, argument.kind == NodeKind::tuple, depth);
+    }
+    if (is_plain(argument.kind)) return expand(node.items[0], depth + 1);
+  }
+  // An enum member: its class called with its number.
+  if (is_integer(argument.kind) && parts.states.empty() && looks_like_class(name)) {
+    return expand(node.items[0], depth + 1);
+  }
+  return std::nullopt;
+}
+
+std::optional<Value> PickleExpander::from_builtin(const Node& node, std::string_view name,
+                                                  std::size_t depth) {
+  const bool is_sequence_type =
+      name == "list" || name == "tuple" || name == "set" || name == "frozenset";
+  if (node.items.empty()) {
+    if (is_sequence_type) return List{{}, name == "tuple"};
+    if (name == "dict") return Map{};
+    return std::nullopt;
+  }
+  if (node.items.size() != 1) return std::nullopt;
+  const Node& argument = machine_.node(node.items[0]);
+  if (is_sequence_type && is_sequence(argument.kind)) {
+    return sequence(argument.items, name == "tuple", depth);
+  }
+  const bool same_type = (name == "dict" && argument.kind == NodeKind::dict) ||
+                         (name == "str" && argument.kind == NodeKind::text) ||
+                         (name == "int" && is_integer(argument.kind)) ||
+                         (name == "float" && argument.kind == NodeKind::real) ||
+                         (name == "bool" && argument.kind == NodeKind::boolean);
+  if (same_type) return expand(node.items[0], depth + 1);
+  return std::nullopt;
+}
+
+// NEWOBJ and _reconstructor: an object of a class that may have a plain type as its base.
+std::optional<Value> PickleExpander::from_bare(const Node& node, std::size_t depth) {
+  const ObjectParts& parts = machine_.object(node);
+  const bool has_base = node.made_by == MadeBy::reconstructor;
+  const NodeKind first =
+      node.items.empty() ? NodeKind::none : machine_.node(node.items[0]).kind;
+  if (is_one_of(kMappings, machine_.class_name(node)) || !parts.dict_items.empty()) {
+    return mapping(node, depth);
+  }
+  if (!parts.list_items.empty()) return sequence(parts.list_items, false, depth);
+  if (has_base && (is_sequence(first) || first == NodeKind::dict)) {
+    const Node& held = machine_.node(node.items[0]);
+    if (first == NodeKind::dict) return dict({&held.items}, depth);
+    return sequence(held.items, first == NodeKind::tuple, depth);
+  }
+  if (node.items.size() == 1) {
+    if (first == NodeKind::tuple) {
+      return sequence(machine_.node(node.items[0]).items, true, depth);
+    }
+    if (is_plain(first)) return expand(node.items[0], depth + 1);
+    if (auto bytes = bytes_of(machine_, machine_.node(node.items[0]))) {
+      return charged(Bytes{std::move(*bytes)});
+    }
+  }
+  // A named tuple.
+  if (node.items.size() >= 2 && parts.states.empty()) return sequence(node.items, true, depth);
+  return std::nullopt;
+}
+
+// A dict by another name: entries given one by one, and those of the constructor before them
+// (a dict, or Python 2's list of pairs).
+Value PickleExpander::mapping(const Node& node, std::size_t depth) {
+  std::vector<NodeId> first;
+  if (!node.items.empty()) {
+    const Node& argument = machine_.node(node.items.back());
+    if (argument.kind == NodeKind::dict) {
+      first = argument.items;
+    } else if (argument.kind == NodeKind::list) {
+      for (const NodeId id : argument.items) {
+        const Node& pair = machine_.node(id);
+        budget_.take_item();
+        if (!is_sequence(pair.kind) || pair.items.size() != 2) {
+          throw Error(ErrorKind::corruption, "pickle: an entry of " +
+                                                 base::quote(machine_.class_name(node)) +
+                                                 " that is no pair");
+        }
+        first.insert(first.end(), pair.items.begin(), pair.items.end());
+      }
+    }
+  }
+  return dict({&first, &machine_.object(node).dict_items}, depth);
+}
+
+// Takes what was made outside of expand() from the budget.
+Value PickleExpander::charged(Value value) {
+  if (const auto* text = value.get_if<std::string>()) budget_.take_bytes(text->size());
+  if (const auto* bytes = value.get_if<Bytes>()) budget_.take_bytes(bytes->data.size());
+  return value;
+}
+
+Value PickleExpander::opaque(const Node& node, std::size_t depth) {
+  const ObjectParts& parts = machine_.object(node);
+  Opaque object{machine_.class_name(node), {}};
+  budget_.take_bytes(object.class_name.size());
+  for (const std::vector<NodeId>* items : {&node.items, &parts.keywords, &parts.states}) {
+    for (const NodeId item : *items) object.state.push_back(expand(item, depth + 1));
+  }
+  if (!parts.list_items.empty()) {
+    object.state.push_back(sequence(parts.list_items, false, depth + 1));
+  }
+  if (!parts.dict_items.empty()) object.state.push_back(dict({&parts.dict_items}, depth + 1));
+  return object;
+}
 
 Value decode_pickle(std::span<const std::byte> data, const DecodeLimits& limits) {
   PickleMachine machine(data, limits);
   const NodeId root = machine.run();
-  return PickleExpander(machine, limits).expand(root, 0);
+  return PickleExpander(machine, limits).expand(root);
 }
 
 }  // namespace mlarray::encoding

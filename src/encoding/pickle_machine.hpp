@@ -19,12 +19,23 @@
 namespace mlarray::encoding {
 
 using NodeId = std::uint32_t;
+inline constexpr NodeId kNone = 0;  // the node of None, which every machine makes first
 
 enum class NodeKind : std::uint8_t {
-  none, boolean, integer, big_integer, real, text, bytes,  // scalars
-  list, tuple, set, frozenset, dict,                       // containers, in `items`
-  global,                                                  // a name; in `text`: "module.name"
-  object,                                                  // what a global would have made
+  none,
+  boolean,
+  integer,
+  big_integer,
+  real,
+  text,
+  bytes,  // scalars
+  list,
+  tuple,
+  set,
+  frozenset,
+  dict,    // containers, in `items`
+  global,  // a name; in `text`: "module.name"
+  object,  // what a global would have made
 };
 
 // How the pickle asks for an object: a call, or the bare object of a class.
@@ -40,8 +51,8 @@ struct Node {
   bool is_open = false;      // while it is being expanded: finds a container inside itself
   std::int64_t integer = 0;  // boolean, integer; for an object: its place in `objects`
   double real = 0;
-  std::string text;          // text, bytes, the digits of a big integer, the name of a global
-  std::vector<NodeId> items; // entries (keys and values in turn); the arguments of an object
+  std::string text;           // text, bytes, the digits of a big integer, the name of a global
+  std::vector<NodeId> items;  // entries (keys and values in turn); the arguments of an object
 };
 
 // The rest of an object.
@@ -77,6 +88,7 @@ class PickleMachine {
   void step_containers(std::uint8_t opcode);
   void step_objects(std::uint8_t opcode);
 
+  void require_room(std::size_t used, const char* what) const;
   NodeId add(Node node);
   NodeId add_text(NodeKind kind, std::string text);
   NodeId add_container(NodeKind kind, std::vector<NodeId> items);
@@ -99,8 +111,7 @@ class PickleMachine {
   void set_items(NodeId target, const std::vector<NodeId>& items);
   void build();
   void call(NodeId callable, std::vector<NodeId> arguments);
-  void make(NodeId class_name, MadeBy made_by, std::vector<NodeId> arguments,
-            NodeId base = 0);
+  void make(NodeId class_name, MadeBy made_by, std::vector<NodeId> arguments, NodeId base = 0);
   std::vector<NodeId> tuple_items(NodeId id) const;
   void require_class(NodeId id) const;
 

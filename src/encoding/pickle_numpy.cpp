@@ -1,118 +1,144 @@
-#include "encoding/pickle_numpy.hpp"
-
+// numpy scalars inside a pickle: scalar(dtype('f8', False, True), b'...').
 #include <bit>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <limits>
-#include <string>
 
 #include "base/text.hpp"
-#include "mlarray/error.hpp"
-#include "mlarray/types.hpp"
+#include "encoding/pickle_expand.hpp"
 
 namespace mlarray::encoding {
 namespace {
 
-std::uint64_t load(const std::string& bytes, bool big_endian) {
+struct ScalarType {
+  char kind = 0;
+  std::size_t size = 0;  // bytes; for 'U' too
+  bool big_endian = false;
+};
+
+// dtype('f8', False, True) with the state (3, '<', ...).
+std::optional<ScalarType> scalar_type(PickleMachine& machine, NodeId id) {
+  const Node& node = machine.node(id);
+  if (node.kind != NodeKind::object || machine.class_name(node) != "numpy.dtype" ||
+      node.items.empty()) {
+    return std::nullopt;
+  }
+  const Node& name = machine.node(node.items[0]);
+  if (name.kind != NodeKind::text || name.text.size() < 2) return std::nullopt;
+  ScalarType type;
+  type.kind = name.text.front();
+  const char* end = name.text.data() + name.text.size();
+  const auto parsed = std::from_chars(name.text.data() + 1, end, type.size);
+  if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
+  if (type.kind == 'U') {
+    if (type.size > SIZE_MAX / 4) return std::nullopt;
+    type.size *= 4;
+  }
+  for (const NodeId state_id : machine.object(node).states) {
+    const Node& state = machine.node(state_id);
+    if (state.kind != NodeKind::tuple || state.items.size() < 2) return std::nullopt;
+    const Node& order = machine.node(state.items[1]);
+    type.big_endian = order.kind == NodeKind::text && order.text == ">";
+  }
+  return type;
+}
+
+std::uint64_t integer_of(std::string_view bytes, bool big_endian) {
   std::uint64_t value = 0;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const std::size_t at = big_endian ? i : bytes.size() - 1 - i;
-    value = (value << 8) | static_cast<unsigned char>(bytes[at]);
+    const char byte = bytes[big_endian ? i : bytes.size() - 1 - i];
+    value = (value << 8) | static_cast<unsigned char>(byte);
   }
   return value;
 }
 
-// IEEE 754 binary16.
 double half_to_double(std::uint64_t bits) {
-  const int exponent = static_cast<int>((bits >> 10) & 0x1f);
-  const auto fraction = static_cast<double>(bits & 0x3ff);
-  double value = 0;
-  if (exponent == 31) {
-    value = fraction == 0 ? std::numeric_limits<double>::infinity()
-                          : std::numeric_limits<double>::quiet_NaN();
-  } else if (exponent == 0) {
-    value = std::ldexp(fraction, -24);
-  } else {
-    value = std::ldexp(fraction + 1024, exponent - 25);
-  }
+  const int exponent = static_cast<int>((bits >> 10) & 0x1F);
+  const double fraction = static_cast<double>(bits & 0x3FF) / 1024;
+  double value =
+      exponent == 0 ? std::ldexp(fraction, -14) : std::ldexp(1 + fraction, exponent - 15);
+  if (exponent == 0x1F) value = fraction == 0 ? HUGE_VAL : NAN;
   return (bits & 0x8000) != 0 ? -value : value;
 }
 
-Value integer(std::uint64_t bits, std::size_t size, bool is_signed) {
-  if (is_signed) {
-    const int shift = static_cast<int>(64 - size * 8);
-    return static_cast<std::int64_t>(bits << shift) >> shift;
+std::optional<Value> number(const ScalarType& type, std::string_view bytes) {
+  if (type.size != 1 && type.size != 2 && type.size != 4 && type.size != 8) return std::nullopt;
+  const std::uint64_t bits = integer_of(bytes, type.big_endian);
+  if (type.kind == 'b') return type.size == 1 ? std::optional<Value>(bits != 0) : std::nullopt;
+  if (type.kind == 'u') {
+    if (bits > std::uint64_t{INT64_MAX}) return BigInt{std::to_string(bits)};
+    return static_cast<std::int64_t>(bits);
   }
-  if (bits > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
-    return BigInt{std::to_string(bits)};
+  if (type.kind == 'i') {
+    const auto unused = static_cast<unsigned>(64 - 8 * type.size);
+    return static_cast<std::int64_t>(bits << unused) >> unused;  // spreads the sign
   }
-  return static_cast<std::int64_t>(bits);
+  switch (type.size) {
+    case 2:
+      return half_to_double(bits);
+    case 4:
+      return double{std::bit_cast<float>(static_cast<std::uint32_t>(bits))};
+    case 8:
+      return std::bit_cast<double>(bits);
+    default:
+      return std::nullopt;
+  }
 }
 
-// UTF-32 of NumPy's fixed-length text, without the padding.
-std::optional<Value> text(const std::string& bytes, bool big_endian) {
+// UTF-32; zeros at the end are padding.
+std::optional<Value> text(const ScalarType& type, std::string_view bytes) {
   std::string out;
-  std::string held;
-  for (std::size_t i = 0; i + 4 <= bytes.size(); i += 4) {
-    const std::uint64_t code = load(bytes.substr(i, 4), big_endian);
-    if (code > 0x10ffff) return std::nullopt;
-    base::append_code_point(held, static_cast<char32_t>(code));
-    if (code != 0) {
-      out += held;
-      held.clear();
-    }
+  std::size_t used = 0;
+  for (std::size_t i = 0; i < bytes.size(); i += 4) {
+    const std::uint64_t code = integer_of(bytes.substr(i, 4), type.big_endian);
+    if (code > 0x10FFFF) return std::nullopt;
+    base::append_code_point(out, static_cast<char32_t>(code));
+    if (code != 0) used = out.size();
   }
+  out.resize(used);
   return out;
 }
 
 }  // namespace
 
-std::optional<Value> numpy_dtype(const std::vector<Value>& arguments,
-                                 const std::vector<Value>& states) {
-  if (arguments.empty()) return std::nullopt;
-  const auto* code = arguments[0].get_if<std::string>();
-  if (code == nullptr || code->empty()) return std::nullopt;
-  std::string order = "|";
-  if (!states.empty()) {
-    const auto* state = states[0].get_if<List>();
-    if (state != nullptr && state->items.size() > 1) {
-      if (const auto* stored = state->items[1].get_if<std::string>()) order = *stored;
-    }
+std::optional<std::string> numpy_type_text(PickleMachine& machine, const Node& node) {
+  const ObjectParts& parts = machine.object(node);
+  if (node.items.empty()) return std::nullopt;
+  const Node& name = machine.node(node.items[0]);
+  if (name.kind != NodeKind::text || name.text.empty()) return std::nullopt;
+  std::string order;
+  if (!parts.states.empty()) {
+    const Node& state = machine.node(parts.states.front());
+    if (state.kind != NodeKind::tuple || state.items.size() < 4) return std::nullopt;
+    const Node& first = machine.node(state.items[1]);
+    const bool is_structured = machine.node(state.items[3]).kind != NodeKind::none;
+    if (first.kind != NodeKind::text || is_structured) return std::nullopt;
+    order = first.text;
   }
-  const bool has_order = (*code)[0] == '<' || (*code)[0] == '>' || (*code)[0] == '|';
-  return Opaque{"numpy.dtype", {has_order ? *code : order + *code}};
+  return order.append(name.text);
 }
 
-std::optional<Value> numpy_scalar(const std::vector<Value>& arguments) {
-  if (arguments.size() != 2) return std::nullopt;
-  const auto* type = arguments[0].get_if<Opaque>();
-  const auto* data = arguments[1].get_if<Bytes>();
-  if (type == nullptr || data == nullptr || type->class_name != "numpy.dtype") {
-    return std::nullopt;
-  }
-  DType dtype;
-  try {
-    dtype = DType::parse(*type->state.front().get_if<std::string>());
-  } catch (const Error&) {
-    return std::nullopt;
-  }
-  const std::string& bytes = data->data;
-  if (static_cast<std::int64_t>(bytes.size()) != dtype.itemsize()) return std::nullopt;
-  const std::uint64_t bits = bytes.size() <= 8 ? load(bytes, dtype.big_endian()) : 0;
-  switch (dtype.kind()) {
-    case 'b': return bits != 0;
-    case 'i': return integer(bits, bytes.size(), true);
-    case 'u': return integer(bits, bytes.size(), false);
+std::optional<Value> numpy_scalar(PickleMachine& machine, const Node& node) {
+  if (node.items.size() != 2) return std::nullopt;
+  const auto type = scalar_type(machine, node.items[0]);
+  if (!type) return std::nullopt;
+  auto bytes = bytes_of(machine, machine.node(node.items[1]));
+  if (!bytes || bytes->size() != type->size) return std::nullopt;
+  switch (type->kind) {
+    case 'b':
+    case 'i':
+    case 'u':
     case 'f':
-      if (bytes.size() == 2) return half_to_double(bits);
-      if (bytes.size() == 4) {
-        return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
-      }
-      if (bytes.size() == 8) return std::bit_cast<double>(bits);
+      return number(*type, *bytes);
+    case 'U':
+      return text(*type, *bytes);
+    case 'S': {
+      const std::size_t last = bytes->find_last_not_of('\0');
+      bytes->resize(last == std::string::npos ? 0 : last + 1);
+      return Bytes{std::move(*bytes)};
+    }
+    default:
       return std::nullopt;
-    case 'U': return text(bytes, dtype.big_endian());
-    case 'S': return Bytes{bytes.substr(0, bytes.find_last_not_of('\0') + 1)};
-    default: return std::nullopt;
   }
 }
 

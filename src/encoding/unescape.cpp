@@ -47,26 +47,51 @@ std::optional<std::string> unescape(std::string_view body, bool is_bytes) {
     if (position == body.size()) return std::nullopt;
     const char kind = body[position++];
     switch (kind) {
-      case '\n': break;  // a continued line
+      case '\n':
+        break;  // a continued line
       case '\\':
       case '\'':
-      case '"': out += kind; break;
-      case 'a': out += '\a'; break;
-      case 'b': out += '\b'; break;
-      case 'f': out += '\f'; break;
-      case 'n': out += '\n'; break;
-      case 'r': out += '\r'; break;
-      case 't': out += '\t'; break;
-      case 'v': out += '\v'; break;
-      case '0': case '1': case '2': case '3':
-      case '4': case '5': case '6': case '7':
+      case '"':
+        out += kind;
+        break;
+      case 'a':
+        out += '\a';
+        break;
+      case 'b':
+        out += '\b';
+        break;
+      case 'f':
+        out += '\f';
+        break;
+      case 'n':
+        out += '\n';
+        break;
+      case 'r':
+        out += '\r';
+        break;
+      case 't':
+        out += '\t';
+        break;
+      case 'v':
+        out += '\v';
+        break;
+      case '0':
+      case '1':
+      case '2':
+      case '3':
+      case '4':
+      case '5':
+      case '6':
+      case '7':
         append(out, octal(body, --position));
         break;
       case 'N':
         if (!is_bytes) return std::nullopt;
         out.append("\\N");
         break;
-      case 'x': case 'u': case 'U': {
+      case 'x':
+      case 'u':
+      case 'U': {
         if (is_bytes && kind != 'x') {
           out.append(1, '\\').append(1, kind);
           break;
@@ -76,7 +101,8 @@ std::optional<std::string> unescape(std::string_view body, bool is_bytes) {
         append(out, *code);
         break;
       }
-      default: out.append(1, '\\').append(1, kind);
+      default:
+        out.append(1, '\\').append(1, kind);
     }
   }
   return out;
@@ -84,9 +110,13 @@ std::optional<std::string> unescape(std::string_view body, bool is_bytes) {
 
 }  // namespace
 
-std::optional<std::string> unescape_text(std::string_view body) { return unescape(body, false); }
+std::optional<std::string> unescape_text(std::string_view body) {
+  return unescape(body, false);
+}
 
-std::optional<std::string> unescape_bytes(std::string_view body) { return unescape(body, true); }
+std::optional<std::string> unescape_bytes(std::string_view body) {
+  return unescape(body, true);
+}
 
 std::optional<std::string> unescape_raw_unicode(std::string_view body) {
   std::string out;

@@ -1,4 +1,5 @@
-// Backslash escapes of Python's strings. nullopt: an escape that Python refuses too, or \N{...}.
+// Backslash escapes of Python's strings. nullopt: an escape that Python refuses too, or
+// \N{...}.
 #pragma once
 
 #include <optional>
