@@ -46,7 +46,7 @@ class Metadata {
   // With include_none, unset fields are present as None.
   Value to_value(bool include_none = false) const;
 
-  // Value of a field, None if unset (as are an empty source and a False has_array); of a field
+  // Value of a field, None if unset (as is an empty source); of a field
   // read from a file, as it lies there. For a section of one value, `name` may also be the
   // section's: get("is_seg", "is_seg"). Errors: invalid_value for a field that the table does
   // not have.

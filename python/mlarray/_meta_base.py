@@ -150,7 +150,11 @@ class BaseMeta:
 
     def _tree(self) -> dict[str, Any]:
         """The fields that are set, not copied, and what else a file held."""
-        known = {name: value for name, value in self._values.items() if value is not None}
+        known = {
+            name: value
+            for name, value in self._values.items()
+            if value is not None and value is not self._fields[name].row.default
+        }
         return {**known, **self._unknown}
 
     def _take(self: Self, other: Self) -> None:

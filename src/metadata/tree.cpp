@@ -226,9 +226,8 @@ const Map* Tree::section(const Metadata& metadata, std::string_view name) {
 void Tree::store(Metadata& metadata, const MetadataField& field, Value value) {
   Map& all = metadata.sections_;
   const Map* dict = value.get_if<Map>();
-  const bool* flag = field.kind == "flag" ? value.get_if<bool>() : nullptr;
-  const bool unset = value.is_none() || (flag && !*flag) ||
-                     (dict && dict->items.empty() && find_section(field.section)->single);
+  const bool unset =
+      value.is_none() || (dict && dict->items.empty() && find_section(field.section)->single);
   Value* section = all.find(field.section);
   if (!section || !section->get_if<Map>()) {
     if (unset && !section) return;

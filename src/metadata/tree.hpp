@@ -30,7 +30,7 @@ class Tree {
   static const Map* section(const Metadata& metadata, std::string_view name);
 
   // Stores a checked value at its place in the table's order; the value of an unset field
-  // (None, an empty source, a False flag) removes it.
+  // (None, an empty source) removes it.
   static void store(Metadata& metadata, const MetadataField& field, Value value);
 };
 

@@ -139,7 +139,8 @@ TEST(Current, WithoutAnArrayHasNoShape) {
   Metadata metadata = with("spatial", "shape", list({1}));
   metadata.set("blosc2", "patch_size", list({1}));
   const Value tree = decode_stored_tree(bytes(encode_stored(metadata, none, kCurrent)));
-  EXPECT_EQ(tree, map({{"_mlarray_version", "v0"}}));
+  EXPECT_EQ(tree,
+            map({{"_has_array", map({{"has_array", false}})}, {"_mlarray_version", "v0"}}));
 }
 
 TEST(Current, KeepsThePatchOfAnUnchangedLayoutOnly) {
