@@ -139,18 +139,53 @@ Metadata decode_stored(std::span<const std::byte> value, int ndim) {
   return Tree::read(decode_stored_tree(value), Leniency::everything, ndim);
 }
 
-std::string encode_stored(const Metadata& metadata, const ArrayFacts& facts,
-                          MetadataEncoding encoding) {
-  const Metadata complete = with_facts(metadata, facts);
-  const bool legacy = encoding == MetadataEncoding::legacy;
-  Value tree = legacy ? to_legacy_tree(complete) : complete.to_value();
+namespace {
+
+std::string encode_tree(Value tree, bool msgpack) {
   // The reference writes this one field without its map; every version reads both.
   tree.get_if<Map>()->set("_mlarray_version", kMlarrayVersion);
   require_within("values", count_values(tree), DecodeLimits{}.max_items);
   const std::string plain =
-      legacy ? encoding::encode_msgpack(tree) : encoding::encode_pickle(tree);
+      msgpack ? encoding::encode_msgpack(tree) : encoding::encode_pickle(tree);
   require_within("bytes", plain.size(), DecodeLimits{}.max_bytes);
-  return legacy ? plain : encoding::encode_msgpack_bin(bytes_of(encoding::gzip(plain)));
+  return msgpack ? plain : encoding::encode_msgpack_bin(bytes_of(encoding::gzip(plain)));
+}
+
+// Without the fields that only the library sets.
+Metadata user_part(Metadata metadata) {
+  for (const MetadataField& field : fields()) {
+    if (field.read_only) store(metadata, field.section, field.name, Value());
+  }
+  return metadata;
+}
+
+}  // namespace
+
+std::string encode_stored(const Metadata& metadata, const ArrayFacts& facts,
+                          MetadataEncoding encoding) {
+  const Metadata complete = with_facts(metadata, facts);
+  const bool legacy = encoding == MetadataEncoding::legacy;
+  return encode_tree(legacy ? to_legacy_tree(complete) : complete.to_value(), legacy);
+}
+
+std::string encode_edited(const Metadata& metadata, const ArrayFacts& facts,
+                          std::span<const std::byte> previous) {
+  if (starts_with_map(previous)) {
+    try {
+      const Value before = decode_stored_tree(previous);
+      const Metadata complete = with_facts(metadata, facts);
+      const std::string value =
+          encode_tree(to_tree_like(*before.get_if<Map>(), complete), true);
+      const Metadata after =
+          decode_stored(bytes_of(value), static_cast<int>(facts.shape.size()));
+      if (user_part(after) == user_part(complete)) return value;
+    } catch (const Error& error) {
+      // Something that msgpack cannot hold, or nothing that could be read.
+      if (error.kind() != ErrorKind::unsupported && error.kind() != ErrorKind::corruption)
+        throw;
+    }
+  }
+  return encode_stored(metadata, facts, MetadataEncoding::current);
 }
 
 }  // namespace mlarray::metadata

@@ -57,4 +57,15 @@ Value decode_stored_tree(std::span<const std::byte> value);
 std::string encode_stored(const Metadata& metadata, const ArrayFacts& facts,
                           MetadataEncoding encoding);
 
+// The same for metadata that replaces the value `previous` of the same file. Readers that could
+// open the file shall still open it, and no edit may be lost, hence in this order:
+//   - a pickle is followed by a pickle;
+//   - a msgpack map by one with the keys that its writer used (those of 0.0.33, or those of
+//     0.0.34 to 0.0.48), if everything that is set comes out of it again;
+//   - else the current encoding.
+// Fields that the library manages do not count as lost.
+// Errors: as encode_stored for the current encoding.
+std::string encode_edited(const Metadata& metadata, const ArrayFacts& facts,
+                          std::span<const std::byte> previous);
+
 }  // namespace mlarray::metadata

@@ -143,6 +143,42 @@ Value to_legacy_tree(const Metadata& metadata) {
   return tree;
 }
 
+Value to_tree_like(const Map& previous, const Metadata& metadata) {
+  const bool renamed = previous.find("source") || previous.find("blosc2");
+  Map tree;
+  for (const auto& [key, value] : Tree::sections(metadata).items) {
+    const std::string path = item_path("", key);
+    require_storable(value, path);
+    const auto* name = key.get_if<std::string>();
+    if (!name) refuse(path, "keys that are no strings");
+    const Section* section = find_section(*name);
+    const Map* values = value.get_if<Map>();
+    if (!section || !values) {
+      tree.set(*name, with_tuples_marked(value));
+      continue;
+    }
+    const bool older =
+        previous.find(section->legacy_name) || (!previous.find(section->name) && !renamed);
+    const std::string_view written = older ? section->legacy_name : section->name;
+    const Value* before = previous.find(written);
+    const Map* known = before ? before->get_if<Map>() : nullptr;
+    Map kept;
+    for (const auto& [field_key, item] : values->items) {
+      const auto* text = field_key.get_if<std::string>();
+      const MetadataField* field = text ? find_field(*section, *text) : nullptr;
+      const bool writable =
+          !field || field->legacy_name == field->name || (known && known->find(field->name));
+      if (writable) kept.items.emplace_back(field_key, with_tuples_marked(item));
+    }
+    const bool has_labels = kept.find("axis_labels");
+    if (section->name == "spatial" && !has_labels) add_channel_axis(kept, metadata);
+    // The one section whose key is unknown to some of those who can read the others.
+    const bool droppable = section->name == "blosc2" && !before;
+    if (!kept.items.empty() && !droppable) tree.set(written, std::move(kept));
+  }
+  return tree;
+}
+
 Value with_tuples_marked(Value value) {
   if (auto* list = value.get_if<List>()) {
     for (Value& item : list->items) item = with_tuples_marked(std::move(item));

@@ -10,6 +10,11 @@ namespace mlarray::metadata {
 // Errors: unsupported, naming the field.
 Value to_legacy_tree(const Metadata& metadata);
 
+// `metadata` with the keys that the writer of `previous`, a tree of msgpack, used: the older
+// names or the later ones. What those do not cover is left out.
+// Errors: unsupported, naming the field, for what msgpack cannot hold.
+Value to_tree_like(const Map& previous, const Metadata& metadata);
+
 // python-blosc2 stores a tuple as a list that starts with "__tuple__".
 Value with_tuples_marked(Value value);
 Value with_marked_tuples(Value value);

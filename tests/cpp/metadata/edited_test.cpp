@@ -1,0 +1,122 @@
+// Edits of metadata in files of other writers.
+#include <gtest/gtest.h>
+
+#include "encoding/msgpack.hpp"
+#include "golden.hpp"
+#include "metadata/stored.hpp"
+#include "mlarray/error.hpp"
+#include "trees.hpp"
+
+namespace mlarray::metadata {
+namespace {
+
+using testing::at;
+using testing::list;
+using testing::map;
+using testing::tuple;
+
+std::span<const std::byte> bytes(const std::string& text) {
+  return std::as_bytes(std::span(text));
+}
+
+ArrayFacts facts() {
+  ArrayFacts facts;
+  facts.shape = {3, 20, 30};
+  facts.layout = {{1, 20, 30}, {1, 10, 10}, {64, 64}};
+  facts.codec = CodecParams{.codec = Codec::lz4, .level = 4};
+  return facts;
+}
+
+// Edits of files of every version: the file's own keys, and nothing lost.
+struct Edit {
+  std::string_view file;
+  std::string_view source, blosc2;
+  bool labels;
+};
+
+bool is_pickle(const std::string& value) { return value[0] == '\xC4' || value[0] == '\xC5'; }
+
+class Edited : public ::testing::TestWithParam<Edit> {
+ protected:
+  std::string edited(const Metadata& metadata) const {
+    return encode_edited(metadata, facts(), bytes(file_));
+  }
+  const std::string file_ = testing::from_hex(GetParam().file);
+  Metadata metadata_ = decode_stored(bytes(file_));
+};
+
+TEST_P(Edited, KeepsTheKeysOfTheWriter) {
+  Map source = *metadata_.get("source", "data").get_if<Map>();
+  source.set("more", tuple({1}));
+  metadata_.set("source", "data", source);
+  metadata_.set("stats", "min", -1);
+  const std::string value = edited(metadata_);
+  ASSERT_FALSE(is_pickle(value));
+  const Value tree = decode_stored_tree(bytes(value));
+  EXPECT_EQ(at(tree, {GetParam().source, "data", "more"}), tuple({1}));
+  EXPECT_EQ(at(tree, {"stats", "min"}), Value(-1));
+  EXPECT_EQ(at(tree, {GetParam().blosc2, "patch_size"}), list({64, 64}));
+  EXPECT_TRUE(at(tree, {GetParam().blosc2, "cparams"}).is_none());
+  if (GetParam().labels) {
+    EXPECT_EQ(at(tree, {"spatial", "axis_labels"}),
+              list({"channel", "spatial_y", "spatial_x"}));
+  } else {
+    EXPECT_EQ(at(tree, {"spatial", "channel_axis"}), Value(0));
+    EXPECT_TRUE(at(tree, {"spatial", "axis_labels"}).is_none());
+  }
+  EXPECT_EQ(at(decode_stored(bytes(value)).get("source", "data"), {"more"}), tuple({1}));
+}
+
+TEST_P(Edited, MovesOnWhenSomethingWouldBeLost) {
+  const auto moves = [this](std::string_view section, std::string_view name, const Value& set) {
+    Metadata metadata = metadata_;
+    metadata.set(section, name, set);
+    const std::string value = edited(metadata);
+    EXPECT_TRUE(is_pickle(value)) << name;
+    EXPECT_EQ(decode_stored(bytes(value)).get(section, name), set);
+  };
+  moves("spatial", "coord_system", "RAS");
+  moves("extra", "data", map({{"k", BigInt{"1208925819614629174706176"}}}));
+  moves("extra", "data", Map{{{Value(3), Value(4)}}});
+  Metadata affine = metadata_;
+  affine.set("spatial", "spacing", Value());
+  affine.set("spatial", "affine", list({list({1, 0, 0}), list({0, 1, 0}), list({0, 0, 1})}));
+  EXPECT_EQ(decode_stored(bytes(edited(affine))).get("spatial", "affine"),
+            affine.get("spatial", "affine"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Versions, Edited,
+    ::testing::Values(Edit{testing::kFrom0028, "original", "_blosc2", false},
+                      Edit{testing::kFrom0033, "original", "_blosc2", false},
+                      Edit{testing::kFrom0040, "source", "_blosc2", true},
+                      Edit{testing::kFrom0045, "source", "blosc2", true}));
+
+TEST(EditedFile, KeepsUnknownKeys) {
+  const std::string file =
+      encoding::encode_msgpack(map({{"future", 1},
+                                    {"spatial", map({{"newer", 2}, {"axis_units", Value()}})},
+                                    {"stats", 5}}));
+  Metadata metadata = decode_stored(bytes(file));
+  metadata.set("spatial", "axis_units", list({"mm"}));
+  const Value tree =
+      encoding::decode_msgpack(bytes(encode_edited(metadata, facts(), bytes(file))));
+  EXPECT_EQ(at(tree, {"future"}), Value(1));
+  EXPECT_EQ(at(tree, {"spatial", "newer"}), Value(2));
+  EXPECT_EQ(at(tree, {"spatial", "axis_units"}), list({"mm"}));
+  EXPECT_EQ(at(tree, {"stats"}), Value(5));
+  EXPECT_TRUE(at(tree, {"_blosc2"}).is_none());
+}
+
+TEST(EditedFile, OfAPickleOrOfNothingIsCurrent) {
+  Metadata metadata;
+  metadata.set("source", "data", map({{"k", 1}}));
+  const std::string current = encode_stored(metadata, facts(), MetadataEncoding::current);
+  const std::string empty = encode_stored({}, facts(), MetadataEncoding::current);
+  EXPECT_EQ(encode_edited(metadata, facts(), bytes(empty)), current);
+  EXPECT_EQ(encode_edited(metadata, facts(), {}), current);
+  EXPECT_EQ(encode_edited(metadata, facts(), bytes(std::string("\x81\xA1"))), current);
+}
+
+}  // namespace
+}  // namespace mlarray::metadata
