@@ -72,7 +72,9 @@ def _number_in(path: Path) -> int:
 
 def test_an_editor_killed_at_random_loses_no_commit(tmp_path: Path) -> None:
     path = tmp_path / "edited.mla"
-    MLArray(np.zeros(SHAPE, np.int16)).save(path, chunk_size=(8, 20, 20), block_size=(8, 10, 10))
+    MLArray(np.zeros(SHAPE, np.int16)).save(
+        path, chunk_size=(8, 20, 20), block_size=(8, 10, 10)
+    )
     waits = random.Random(1)
     before = 0
     for _ in range(KILLS):

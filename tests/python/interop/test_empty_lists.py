@@ -1,4 +1,4 @@
-"""Empty lists: python-blosc2 fails on them in msgpack metadata, so ours are written otherwise."""
+"""Empty lists, on which python-blosc2 fails in msgpack metadata, are written otherwise."""
 
 from __future__ import annotations
 

@@ -79,18 +79,26 @@ def every_combination() -> None:
                     stored = min(typesize, 256) % 256 or 1
                     try:
                         chunk = compress(
-                            raw, codec=codec, splitmode=split, typesize=stored,
-                            blocksize=blocksize, filters=filters or [Filter.NOFILTER],
-                            filters_meta=meta or [0])
+                            raw,
+                            codec=codec,
+                            splitmode=split,
+                            typesize=stored,
+                            blocksize=blocksize,
+                            filters=filters or [Filter.NOFILTER],
+                            filters_meta=meta or [0],
+                        )
                     except RuntimeError as error:
                         print("skipped", codec, typesize, name, error)
                         continue
                     decoded = bytes(blosc2.decompress2(chunk))
                     if "trunc" not in name:
                         assert decoded == raw, (codec, typesize, name)
-                    add(f"{codec.name.lower()} {name} typesize={typesize} "
+                    add(
+                        f"{codec.name.lower()} {name} typesize={typesize} "
                         f"{'split' if split == SplitMode.ALWAYS_SPLIT else 'whole'}",
-                        chunk, decoded)
+                        chunk,
+                        decoded,
+                    )
 
 
 def special_cases() -> None:
@@ -100,7 +108,11 @@ def special_cases() -> None:
     add("level 0", compress(noise, codec=Codec.LZ4, typesize=4, blocksize=400, clevel=0), noise)
     add("three bytes", compress(b"abc", codec=Codec.LZ4, typesize=1, blocksize=100), b"abc")
     add("empty", compress(b"", codec=Codec.LZ4, typesize=1), b"")
-    add("zero run", compress(bytes(3000), codec=Codec.LZ4, typesize=2, blocksize=600), bytes(3000))
+    add(
+        "zero run",
+        compress(bytes(3000), codec=Codec.LZ4, typesize=2, blocksize=600),
+        bytes(3000),
+    )
     for value in (1, 127, 255):
         raw = bytes(1000) + bytes([value]) * 2000
         add(f"run of {value}", compress(raw, codec=Codec.LZ4, typesize=4, blocksize=1000), raw)
@@ -116,13 +128,25 @@ def special_cases() -> None:
     layout = {"chunks": (10, 10), "blocks": (5, 5)}
     for dtype in ("<f4", "<f8"):
         array = blosc2.nans((20, 30), dtype=np.dtype(dtype), **layout)
-        add(f"special nan {dtype}", array.schunk.get_chunk(0),
-            np.full(100, np.nan, dtype).tobytes())
-    for dtype, value in (("|u1", 7), ("<i2", -3), ("<f4", 0.25), ("<f8", 1e300), ("<c16", 2 - 3j),
-                         ("<f2", np.nan)):
+        add(
+            f"special nan {dtype}",
+            array.schunk.get_chunk(0),
+            np.full(100, np.nan, dtype).tobytes(),
+        )
+    for dtype, value in (
+        ("|u1", 7),
+        ("<i2", -3),
+        ("<f4", 0.25),
+        ("<f8", 1e300),
+        ("<c16", 2 - 3j),
+        ("<f2", np.nan),
+    ):
         array = blosc2.full((20, 30), value, dtype=np.dtype(dtype), **layout)
-        add(f"special value {dtype}", array.schunk.get_chunk(0),
-            np.full(100, value, dtype).tobytes())
+        add(
+            f"special value {dtype}",
+            array.schunk.get_chunk(0),
+            np.full(100, value, dtype).tobytes(),
+        )
     array = blosc2.uninit((20, 30), dtype=np.dtype("<i2"), **layout)
     add("special uninit <i2", array.schunk.get_chunk(0), bytes(200))
     array = blosc2.zeros((20, 30), dtype=np.dtype("S300"), **layout)
@@ -138,7 +162,12 @@ def main() -> None:
     out.append(struct.pack("<I", len(chunks)))
     for name, index, chunk in chunks:
         text = name.encode()
-        out += [struct.pack("<I", len(text)), text, struct.pack("<II", index, len(chunk)), chunk]
+        out += [
+            struct.pack("<I", len(text)),
+            text,
+            struct.pack("<II", index, len(chunk)),
+            chunk,
+        ]
     path = Path(__file__).with_name("chunks.bin")
     path.write_bytes(b"".join(out))
     print(f"{len(chunks)} chunks, {len(raws)} raw buffers, {path.stat().st_size} bytes")

@@ -109,7 +109,7 @@ class Slotted:
 
 @lose
 class Keyed:
-    def __new__(cls, *, size: int) -> "Keyed":
+    def __new__(cls, *, size: int) -> Keyed:
         return object.__new__(cls)
 
     def __getnewargs_ex__(self) -> tuple[tuple[()], dict[str, int]]:
@@ -212,7 +212,7 @@ CASES: list[tuple[str, Any, Any, int]] = [
      SAME, 0),
     ("long_list", [None] * 1010, SAME, 0),
     ("dict", {"b": 1, "a": {"c": [None]}}, SAME, 0),
-    ("long_dict", {i: None for i in range(1010)}, SAME, 0),
+    ("long_dict", dict.fromkeys(range(1010)), SAME, 0),
     ("int_keys", {10: "a", 2: "b"}, SAME, 0),
     ("odd_keys", {1: "a", None: "b", "c": 2, 1.5: "d", math.nan: "e"},
      {"1": "a", "null": "b", "c": 2, "1.5": "d", "NaN": "e"}, 0),
@@ -292,7 +292,11 @@ BY_HAND: list[tuple[str, bytes, Any]] = [
     ("python2_bytes", b"U\x02\xff\x00.", raw(b"\xff\0")),
     ("python2_long_string", b"T\x02\x00\x00\x00hi.", "hi"),
     ("python2_unicode_class", b"c__builtin__\nunicode\n(Vx\ntR.", "x"),
-    ("python2_ordered_dict", b"ccollections\nOrderedDict\n((lp0\n(lp1\nVa\naI1\naatR.", {"a": 1}),
+    (
+        "python2_ordered_dict",
+        b"ccollections\nOrderedDict\n((lp0\n(lp1\nVa\naI1\naatR.",
+        {"a": 1},
+    ),
     ("instance", b"(I5\nilost_package\nLevel\n.", 5),
     ("instance_object", b"(clost_package\nLevel\nI5\no.", 5),
     ("old_long", b"L-12L\n.", -12),
@@ -303,9 +307,11 @@ BY_HAND: list[tuple[str, bytes, Any]] = [
     ("duplicate_keys", b"}(Va\nI1\nVb\nI2\nVa\nI3\nu.", {"a": 3, "b": 2}),
     ("equal_number_keys", b"}(I1\nVx\nF1.0\nVy\nI01\nVz\nu.", {"1": "z"}),
     ("late_append", b"(]q\x00h\x00K\x01at.", [[1], [1]]),
-    ("longdouble_is_kept", b"cnumpy._core.multiarray\nscalar\n(cnumpy\ndtype\n(Vf16\nI00\nI01\ntR"
-     b"C\x02abtR.", thing("numpy._core.multiarray.scalar", thing("numpy.dtype", "f16"),
-                          raw(b"ab"))),
+    (
+        "longdouble_is_kept",
+        b"cnumpy._core.multiarray\nscalar\n(cnumpy\ndtype\n(Vf16\nI00\nI01\ntRC\x02abtR.",
+        thing("numpy._core.multiarray.scalar", thing("numpy.dtype", "f16"), raw(b"ab")),
+    ),
     ("functions_are_no_enums", b"cposix\n_exit\n(I1\ntR.", thing("posix._exit", 1)),
 ]
 
@@ -391,7 +397,8 @@ def write_encoded() -> None:
     for name, value in values:
         data = b"\x80\x04" + encode(value) + b"."
         again = pickle.loads(data)
-        assert again == value and repr(again) == repr(value), name
+        assert again == value, name
+        assert repr(again) == repr(value), name
         lines.append(f"{name}\t{pickle.dumps(value, 4).hex()}\t{data.hex()}\n")
     (HERE / "encoded.tsv").write_text("".join(lines), encoding="ascii")
 
