@@ -42,7 +42,7 @@ REQUIREMENTS: dict[str, list[str]] = {
 }
 
 # What tests/python/interop reads and writes our files with.
-FOR_TESTS = ["mlarray-0.0.54", "mlarray-0.0.33", "blosc2-3.3.4"]
+FOR_TESTS = ["mlarray-0.0.54", "mlarray-0.0.33", "blosc2-3.3.4", "blosc2-4.14.1"]
 
 
 def python_of(folder: Path) -> Path:
