@@ -1,4 +1,4 @@
-"""Empty lists, on which python-blosc2 fails in msgpack metadata, are written otherwise."""
+"""Empty lists: python-blosc2 fails on them in msgpack metadata; ours are written otherwise."""
 
 from __future__ import annotations
 
