@@ -13,6 +13,7 @@
 #include "mlarray/error.hpp"
 
 namespace nb = nanobind;
+using namespace nb::literals;
 
 namespace mlarray::bindings {
 namespace {
@@ -191,18 +192,25 @@ void register_value(nb::module_& module) {
           [](const Opaque& self, nb::object other) {
             return nb::isinstance<Opaque>(other) && self == nb::cast<const Opaque&>(other);
           },
-          nb::arg("other").none(), nb::sig("def __eq__(self, other: object, /) -> bool"))
+          "other"_a.none(), nb::sig("def __eq__(self, other: object, /) -> bool"))
       .def("__hash__",
            [](const Opaque& self) { return std::hash<std::string>{}(self.class_name); })
-      .def("__getstate__",
-           [](const Opaque& self) {
-             return nb::make_tuple(self.class_name, value_to_python(List{self.state, false}));
-           })
-      .def("__setstate__", [](Opaque& self, const nb::tuple& state) {
-        Value items = value_from_python(state[1], "state");
-        new (&self)
-            Opaque{nb::cast<std::string>(state[0]), std::move(items.get_if<List>()->items)};
-      });
+      .def(
+          "__getstate__",
+          [](const Opaque& self) {
+            return nb::make_tuple(self.class_name, value_to_python(List{self.state, false}));
+          },
+          nb::sig("def __getstate__(self) -> tuple[str, list[typing.Any]]"))
+      .def(
+          "__setstate__",
+          [](Opaque& self, const nb::tuple& state) {
+            Value items = value_from_python(state[1], "state");
+            List* list = items.get_if<List>();
+            if (!list) throw Error(ErrorKind::invalid_type, "state: expected a list");
+            new (&self) Opaque{nb::cast<std::string>(state[0]), std::move(list->items)};
+          },
+          "state"_a,
+          nb::sig("def __setstate__(self, state: tuple[str, list[typing.Any]]) -> None"));
 }
 
 }  // namespace mlarray::bindings

@@ -540,6 +540,39 @@ class TestOfAFile:
         assert meta.to_mapping()["spatial"]["newer"] == [1]
 
 
+class TestOpaqueValues:
+    """Objects of a pickle that are no plain data."""
+
+    @staticmethod
+    def opaque(name: str = "datetime.date") -> _core.OpaqueValue:
+        value = _core.OpaqueValue.__new__(_core.OpaqueValue)
+        value.__setstate__((name, [b"x", 1]))
+        return value
+
+    def test_they_name_their_class(self) -> None:
+        value = self.opaque()
+        assert value.class_name == "datetime.date"
+        assert "datetime.date" in repr(value)
+        for twin in (copy.deepcopy(value), pickle.loads(pickle.dumps(value)), self.opaque()):
+            assert twin == value
+            assert hash(twin) == hash(value)
+        assert value != self.opaque("datetime.time")
+        assert value != 5
+        with pytest.raises(TypeError, match="list"):
+            _core.OpaqueValue.__new__(_core.OpaqueValue).__setstate__(("x", 5))  # type: ignore[arg-type]
+
+    def test_they_are_kept_and_not_saved(self, tmp_path: Path) -> None:
+        tree = {"source": {"data": {"when": self.opaque(), "a": 1}}}
+        meta = Meta._from_stored(tree)
+        assert meta.source["a"] == 1
+        assert copy.deepcopy(meta) == meta
+        assert _core.Metadata(meta.to_mapping(include_none=False)).to_tree() == tree
+        with pytest.raises(TypeError, match=r"source\.when.*datetime\.date"):
+            MLArray(np.zeros(3), meta=meta).save(tmp_path / "a.mla")
+        del meta.source["when"]
+        MLArray(np.zeros(3), meta=meta).save(tmp_path / "a.mla")
+
+
 class TestOnAnImage:
     def test_edits_in_place_are_checked_when_saving(self, tmp_path: Path) -> None:
         image = MLArray(np.zeros((4, 4)), spacing=[1, 1])
