@@ -6,17 +6,17 @@ import copy
 import pickle
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import mlarray
 from mlarray import Meta, MLArray, MLArrayError
+from mlarray._aliases import ALIASES
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+ROOT = Path(__file__).resolve().parents[2]
 OBLIQUE = [[0.0, -2.0, 0.0, 5.0], [1.5, 0.0, 0.0, 6.0], [0.0, 0.0, 3.0, 7.0], [0, 0, 0, 1]]
 
 
@@ -329,11 +329,24 @@ def test_parameters_of_python_blosc2(tmp_path: Path, volume: Any) -> None:
         assert stored.schunk.cparams.codec == blosc2.Codec.ZSTD
 
 
-def test_legacy_metadata(tmp_path: Path, volume: Any) -> None:
-    path = tmp_path / "a.mla"
-    MLArray(volume, spacing=(1, 2, 3), meta={"a": 1}).save(path, metadata_format="legacy")
-    assert b"original" in path.read_bytes() or MLArray(path).meta.source == {"a": 1}
-    assert MLArray(path).spacing == [1.0, 2.0, 3.0]
+def test_both_formats_of_metadata(tmp_path: Path, volume: Any) -> None:
+    image = MLArray(volume, spacing=(1, 2, 3), meta={"a": 1})
+    contents = set()
+    for name in ("current", "legacy"):
+        path = tmp_path / f"{name}.mla"
+        image.save(path, metadata_format=name)
+        again = MLArray(path)
+        assert again.spacing == [1, 2, 3]
+        assert again.meta.source == {"a": 1}
+        contents.add(path.read_bytes())
+    assert len(contents) == 2
+
+
+def test_the_table_of_aliases_is_the_documented_one() -> None:
+    page = (ROOT / "docs" / "compatibility.md").read_text(encoding="utf-8")
+    for alias in ALIASES:
+        for spelling in (alias.older, alias.newer):
+            assert spelling.split("(")[0].removeprefix("._") in page
 
 
 def test_threads_are_limited_by_name_of_either_generation(saved: Path, volume: Any) -> None:
