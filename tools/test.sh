@@ -40,7 +40,9 @@ say "Python tests"
 "$bin/python" -m pytest -n "$jobs" --dist loadfile -q tests/python 2>&1 | tee build/pytest.log
 [ "${PIPESTATUS[0]}" -eq 0 ] || failed+=(pytest)
 
-cpp=$(sed -nE 's/^[0-9]+% tests passed, ([0-9]+) tests failed out of ([0-9]+)$/\1 \2/p' build/ctest.log 2>/dev/null | tail -n 1)
+# CMake 4 leaves "0 tests failed" out.
+cpp=$(sed -nE -e 's/^[0-9]+% tests passed, ([0-9]+) tests? failed out of ([0-9]+)$/\1 \2/p' \
+  -e 's/^100% tests passed out of ([0-9]+)$/0 \1/p' build/ctest.log 2>/dev/null | tail -n 1)
 count() { grep -oE "[0-9]+ $1" build/pytest.log | tail -n 1 | grep -oE '^[0-9]+' || echo 0; }
 cpp_failed=${cpp%% *} cpp_all=${cpp##* }
 echo
