@@ -131,7 +131,8 @@ void Array::set_metadata(const Metadata& metadata) {
   impl_->check_writable();
   const array::Geometry& geometry = content->geometry;
   const array::MetadataLayerOptions options{{}, has_array(impl_->layers, geometry.ndim()),
-                                            impl_->layers.encoding()};
+                                            MetadataEncoding::current,
+                                            impl_->layers.stored_metadata()};
   impl_->layers.set(kMetadataLayer, array::build_metadata_layer(metadata, geometry,
                                                                 content->codec, options));
   impl_->layers_dirty = true;

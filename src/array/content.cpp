@@ -53,13 +53,9 @@ Metadata StoredLayers::metadata(std::size_t ndim) const {
   return metadata::decode_stored(layer_value(*layer), static_cast<int>(ndim));
 }
 
-MetadataEncoding StoredLayers::encoding() const {
+std::vector<std::byte> StoredLayers::stored_metadata() const {
   const frame::VlMetalayer* layer = find(kMetadataLayer);
-  if (layer == nullptr) return MetadataEncoding::current;
-  const std::vector<std::byte> value = layer_value(*layer);
-  // msgpack's bin8, bin16 and bin32 hold the current encoding; a map is the older one.
-  const unsigned head = value.empty() ? 0xc4U : std::to_integer<unsigned>(value.front());
-  return head >= 0xc4 && head <= 0xc6 ? MetadataEncoding::current : MetadataEncoding::legacy;
+  return layer == nullptr ? std::vector<std::byte>{} : layer_value(*layer);
 }
 
 namespace array {
@@ -152,7 +148,9 @@ std::vector<std::byte> build_metadata_layer(const Metadata& metadata, const Geom
   facts.shape = geometry.shape();
   facts.layout = {geometry.chunk(), geometry.block(), options.patch};
   facts.codec = codec;
-  const std::string value = metadata::encode_stored(metadata, facts, options.encoding);
+  const std::string value =
+      options.replaces ? metadata::encode_edited(metadata, facts, *options.replaces)
+                       : metadata::encode_stored(metadata, facts, options.encoding);
   return codec::compress_bytes(std::as_bytes(std::span(value)), 1);
 }
 

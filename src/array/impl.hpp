@@ -42,8 +42,8 @@ class StoredLayers {
   // The metadata, empty if the file has none. Errors: corruption, unsupported.
   // `ndim`: the array's number of axes.
   Metadata metadata(std::size_t ndim) const;
-  // Which generation of readers the stored metadata is for.
-  MetadataEncoding encoding() const;
+  // The value of the layer "mlarray" as it is stored; empty if the file has none.
+  std::vector<std::byte> stored_metadata() const;
 
  private:
   std::vector<frame::VlMetalayer> layers_;
@@ -140,6 +140,8 @@ struct MetadataLayerOptions {
   std::vector<std::int64_t> patch;  // what the layout was made for
   bool has_array = true;
   MetadataEncoding encoding = MetadataEncoding::current;
+  // The value that is replaced, whose encoding is kept where nothing is lost by it.
+  std::optional<std::vector<std::byte>> replaces = {};
 };
 std::vector<std::byte> build_metadata_layer(const Metadata& metadata, const Geometry& geometry,
                                             const CodecParams& codec,
