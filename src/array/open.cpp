@@ -67,14 +67,15 @@ Array Array::open(const std::filesystem::path& path, const OpenOptions& options)
 Array Array::load(const std::filesystem::path& path, const OpenOptions& options) {
   const parallel::OperationGuard guard;
   commit_own_writer(path);
-  std::vector<std::byte> bytes;
-  {
-    const std::unique_ptr<io::ByteSource> source = open_source(path, options.access);
+  // Read, not mapped: one copy, and what another writer does to the file stays outside.
+  const std::unique_ptr<io::ByteSource> source = io::open_buffered(path);
+  io::Bytes bytes;
+  for (bool same_state = false; !same_state; source->refresh()) {
     const frame::State state = frame::read_state(*source);
-    const io::Bytes whole = source->get({0, state.header.frame_len});
-    bytes.assign(whole.data.begin(), whole.data.end());
-    // The header that was checked, in case another process committed meanwhile.
-    std::memcpy(bytes.data(), state.header_bytes.data(), state.header_bytes.size());
+    bytes = source->get({0, state.header.frame_len});
+    // Otherwise another process committed between the two reads.
+    same_state = std::memcmp(bytes.data.data(), state.header_bytes.data(),
+                             state.header_bytes.size()) == 0;
   }
   auto impl = std::make_shared<Impl>();
   impl->mode = Mode::copy_on_write;

@@ -148,17 +148,16 @@ class BufferedSource final : public ByteSource {
 
 class MemorySource final : public ByteSource {
  public:
-  MemorySource(std::vector<std::byte> bytes, std::string name)
-      : name_(std::move(name)),
-        bytes_(std::make_shared<const std::vector<std::byte>>(std::move(bytes))) {}
+  MemorySource(Bytes bytes, std::string name)
+      : name_(std::move(name)), bytes_(std::move(bytes)) {}
 
-  std::uint64_t size() const override { return bytes_->size(); }
+  std::uint64_t size() const override { return bytes_.data.size(); }
 
   Bytes get(Range range) const override {
-    check_range(range, bytes_->size(), name_);
-    const auto view = std::span(*bytes_).subspan(static_cast<std::size_t>(range.offset),
-                                                 static_cast<std::size_t>(range.length));
-    return {view, bytes_};
+    check_range(range, size(), name_);
+    return {bytes_.data.subspan(static_cast<std::size_t>(range.offset),
+                                static_cast<std::size_t>(range.length)),
+            bytes_.owner};
   }
 
   void prefetch(std::span<const Range>) const override {}
@@ -167,7 +166,7 @@ class MemorySource final : public ByteSource {
 
  private:
   std::string name_;
-  std::shared_ptr<const std::vector<std::byte>> bytes_;
+  Bytes bytes_;
 };
 
 }  // namespace
@@ -180,8 +179,13 @@ std::unique_ptr<ByteSource> open_buffered(const std::filesystem::path& path) {
   return std::make_unique<BufferedSource>(path);
 }
 
-std::unique_ptr<ByteSource> from_memory(std::vector<std::byte> bytes, std::string name) {
+std::unique_ptr<ByteSource> from_memory(Bytes bytes, std::string name) {
   return std::make_unique<MemorySource>(std::move(bytes), std::move(name));
+}
+
+std::unique_ptr<ByteSource> from_memory(std::vector<std::byte> bytes, std::string name) {
+  const auto owner = std::make_shared<const std::vector<std::byte>>(std::move(bytes));
+  return from_memory(Bytes{*owner, owner}, std::move(name));
 }
 
 }  // namespace mlarray::io

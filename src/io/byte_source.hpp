@@ -53,5 +53,6 @@ std::unique_ptr<ByteSource> open_mapped(const std::filesystem::path& path);
 std::unique_ptr<ByteSource> open_buffered(const std::filesystem::path& path);
 // Bytes in memory.
 std::unique_ptr<ByteSource> from_memory(std::vector<std::byte> bytes, std::string name);
+std::unique_ptr<ByteSource> from_memory(Bytes bytes, std::string name);
 
 }  // namespace mlarray::io
