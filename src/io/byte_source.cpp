@@ -123,7 +123,7 @@ class BufferedSource final : public ByteSource {
   Bytes get(Range range) const override {
     check_range(range, size(), name_);
     const auto length = static_cast<std::size_t>(range.length);
-    auto buffer = std::make_shared_for_overwrite<std::byte[]>(length);
+    auto buffer = system::allocate(length);
     const std::span<std::byte> bytes(buffer.get(), length);
     system::read_at(file_.get(), range.offset, bytes, name_);
     return {bytes, std::move(buffer)};

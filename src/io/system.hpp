@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -112,5 +113,9 @@ void will_need(const Map& map, Range range) noexcept;
 void will_need(int fd, Range range) noexcept;
 
 std::int64_t process_id() noexcept;
+
+// Memory for a large read, not cleared; in huge pages where the system has them, since for
+// tens of megabytes the page faults of small ones cost as much as the read itself.
+std::shared_ptr<std::byte[]> allocate(std::size_t size);
 
 }  // namespace mlarray::io::system

@@ -9,6 +9,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
+#include <memory>
+#include <cstdlib>
 #include <chrono>
 #include <limits>
 #include <system_error>
@@ -300,6 +303,20 @@ void will_need(int fd, Range range) noexcept {
 }
 
 std::int64_t process_id() noexcept { return static_cast<std::int64_t>(::getpid()); }
+
+std::shared_ptr<std::byte[]> allocate(std::size_t size) {
+#ifdef MADV_HUGEPAGE
+  constexpr std::size_t kHugePage = std::size_t{2} << 20;
+  if (size >= 2 * kHugePage) {
+    const std::size_t rounded = (size + kHugePage - 1) / kHugePage * kHugePage;
+    void* memory = std::aligned_alloc(kHugePage, rounded);
+    if (memory == nullptr) throw std::bad_alloc();
+    ::madvise(memory, rounded, MADV_HUGEPAGE);  // a hint: its failure costs only speed
+    return {static_cast<std::byte*>(memory), [](std::byte* held) { std::free(held); }};
+  }
+#endif
+  return std::make_shared_for_overwrite<std::byte[]>(size);
+}
 
 }  // namespace mlarray::io::system
 

@@ -246,6 +246,10 @@ void will_need(int, Range) noexcept {}
 
 std::int64_t process_id() noexcept { return ::_getpid(); }
 
+std::shared_ptr<std::byte[]> allocate(std::size_t size) {
+  return std::make_shared_for_overwrite<std::byte[]>(size);
+}
+
 }  // namespace mlarray::io::system
 
 #endif  // _WIN32
