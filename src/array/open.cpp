@@ -1,10 +1,8 @@
 // Opening and creating.
 #include <cstring>
 
-#include "array/encode_chunks.hpp"
 #include "array/impl.hpp"
 #include "array/save.hpp"
-#include "codec/encoder.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
 

@@ -78,6 +78,13 @@ codec::Special special_of(const ChunkTask& task) {
   return task.ref.special != codec::Special::none ? task.ref.special : task.header.special;
 }
 
+// Where in the chunk's block grid the i-th block of the task stands.
+Shape block_position(const ChunkTask& task, std::int64_t i) {
+  Shape block = Geometry::unravel(i, task.block_grid);
+  for (std::size_t a = 0; a < block.size(); ++a) block[a] += task.blocks.start[a];
+  return block;
+}
+
 void copy_block_part(const ChunkTask& task, const Geometry& geometry, const Shape& block,
                      const std::byte* voxels, const ArrayView& out) {
   const std::size_t ndim = geometry.ndim();
@@ -106,8 +113,7 @@ void fill_part(const ChunkTask& task, const Geometry& geometry, const ArrayView&
                       scratch);
   const std::int64_t count = element_count(task.block_grid);
   for (std::int64_t i = 0; i < count; ++i) {
-    Shape block = Geometry::unravel(i, task.block_grid);
-    for (std::size_t a = 0; a < block.size(); ++a) block[a] += task.blocks.start[a];
+    const Shape block = block_position(task, i);
     copy_block_part(task, geometry, block, scratch.data(), out);
   }
 }
@@ -121,8 +127,7 @@ void run_whole(const ChunkTask& task, const Geometry& geometry, const ArrayView&
                               chunk_name(task.number));
   const std::int64_t count = element_count(task.block_grid);
   for (std::int64_t i = 0; i < count; ++i) {
-    Shape block = Geometry::unravel(i, task.block_grid);
-    for (std::size_t a = 0; a < block.size(); ++a) block[a] += task.blocks.start[a];
+    const Shape block = block_position(task, i);
     const std::int64_t number = Geometry::ravel(block, geometry.block_grid());
     copy_block_part(task, geometry, block, scratch.data() + number * geometry.block_bytes(),
                     out);
@@ -131,8 +136,7 @@ void run_whole(const ChunkTask& task, const Geometry& geometry, const ArrayView&
 
 void run_block(const ChunkTask& task, const Geometry& geometry, std::size_t unit,
                const ArrayView& out, Worker& worker) {
-  Shape block = Geometry::unravel(static_cast<std::int64_t>(unit), task.block_grid);
-  for (std::size_t a = 0; a < block.size(); ++a) block[a] += task.blocks.start[a];
+  const Shape block = block_position(task, static_cast<std::int64_t>(unit));
   const auto number =
       static_cast<std::int32_t>(Geometry::ravel(block, geometry.block_grid()));
   const std::span<std::byte> scratch =
