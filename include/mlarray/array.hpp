@@ -56,9 +56,8 @@ class Array {
 
   // Creates or replaces `path` with zeros, committed at once, and opens it for writing.
   // Errors: as save.
-  static Array create(const std::filesystem::path& path, const Shape& shape,
-                      const DType& dtype, const Metadata& metadata = {},
-                      const SaveOptions& options = {});
+  static Array create(const std::filesystem::path& path, const Shape& shape, const DType& dtype,
+                      const Metadata& metadata = {}, const SaveOptions& options = {});
 
   // Reads the whole file into memory, still compressed and detached from the path.
   static Array load(const std::filesystem::path& path, const OpenOptions& options = {});
@@ -85,9 +84,9 @@ class Array {
   DType dtype() const;
   Shape chunk_shape() const;
   Shape block_shape() const;
-  CodecParams codec() const;    // as the file's header states it
-  std::string path() const;     // empty in memory
-  Seal seal() const;            // as found when opened
+  CodecParams codec() const;        // as the file's header states it
+  std::string path() const;         // empty in memory
+  Seal seal() const;                // as found when opened
   std::int64_t file_bytes() const;  // of the last committed state; 0 in memory
   bool writable() const;
   bool closed() const;

@@ -40,10 +40,10 @@ enum class Filter : std::uint8_t {
 // How voxels are compressed. Left empty, the library chooses by the element type.
 struct CodecParams {
   Codec codec = Codec::lz4hc;
-  int level = 5;                             // 0 (store) to 9
-  std::array<std::uint8_t, 6> filters{};     // Filter codes, applied first to last
+  int level = 5;                          // 0 (store) to 9
+  std::array<std::uint8_t, 6> filters{};  // Filter codes, applied first to last
   std::array<std::uint8_t, 6> filters_meta{};
-  bool split = false;                        // one stream per byte plane of a block
+  bool split = false;  // one stream per byte plane of a block
   friend bool operator==(const CodecParams&, const CodecParams&) = default;
 };
 
@@ -72,7 +72,7 @@ struct SaveOptions {
 // When a writer commits by itself, besides flush(), close() and normal exit.
 struct CommitBudget {
   std::int64_t bytes = std::int64_t{64} << 20;  // appended since the last commit
-  double seconds = 5.0;                         // since the last commit, looked at on each write
+  double seconds = 5.0;  // since the last commit, looked at on each write
 };
 
 }  // namespace mlarray

@@ -46,7 +46,7 @@ class DType {
   const std::string& text() const noexcept { return text_; }  // as given
   char kind() const noexcept { return kind_; }  // NumPy's kind letter; 'V' if structured
   std::int64_t itemsize() const noexcept { return itemsize_; }  // bytes per element
-  bool big_endian() const noexcept { return big_endian_; }  // false if structured
+  bool big_endian() const noexcept { return big_endian_; }      // false if structured
   bool structured() const noexcept { return structured_; }
 
   friend bool operator==(const DType&, const DType&) = default;

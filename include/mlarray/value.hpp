@@ -47,10 +47,11 @@ struct Map {
   friend bool operator==(const Map&, const Map&) = default;
 };
 
-// An object of a class that is neither plain data nor known to be harmless (encoding/pickle.hpp).
-// It names the class and keeps what the file says of it; it is never instantiated.
+// An object of a class that is neither plain data nor known to be harmless
+// (encoding/pickle.hpp). It names the class and keeps what the file says of it; it is never
+// instantiated.
 struct Opaque {
-  std::string class_name;  // "package.module.ClassName"
+  std::string class_name;    // "package.module.ClassName"
   std::vector<Value> state;  // arguments of the constructor, then the restored state
   friend bool operator==(const Opaque&, const Opaque&) = default;
 };
@@ -78,9 +79,13 @@ class Value {
 
   bool is_none() const noexcept { return std::holds_alternative<std::monostate>(storage_); }
   template <class T>
-  const T* get_if() const noexcept { return std::get_if<T>(&storage_); }
+  const T* get_if() const noexcept {
+    return std::get_if<T>(&storage_);
+  }
   template <class T>
-  T* get_if() noexcept { return std::get_if<T>(&storage_); }
+  T* get_if() noexcept {
+    return std::get_if<T>(&storage_);
+  }
 
   const Storage& storage() const noexcept { return storage_; }
 

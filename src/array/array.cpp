@@ -15,10 +15,10 @@ namespace {
 // Errors: out_of_bounds, invalid_value.
 void check_box(const Box& box, const Shape& shape) {
   if (box.start.size() != shape.size() || box.stop.size() != shape.size()) {
-    throw Error(ErrorKind::invalid_value,
-                "a box of " + std::to_string(box.start.size()) + " and " +
-                    std::to_string(box.stop.size()) + " axes for an array of shape " +
-                    to_string(shape));
+    throw Error(ErrorKind::invalid_value, "a box of " + std::to_string(box.start.size()) +
+                                              " and " + std::to_string(box.stop.size()) +
+                                              " axes for an array of shape " +
+                                              to_string(shape));
   }
   for (std::size_t i = 0; i < shape.size(); ++i) {
     if (box.start[i] < 0 || box.stop[i] < box.start[i] || box.stop[i] > shape[i]) {
@@ -31,10 +31,10 @@ void check_box(const Box& box, const Shape& shape) {
 
 void check_view(const Shape& view_shape, std::size_t strides, const Box& box) {
   if (view_shape != box.shape() || strides != view_shape.size()) {
-    throw Error(ErrorKind::invalid_value,
-                "a buffer of shape " + to_string(view_shape) + " with " +
-                    std::to_string(strides) + " strides for a box of shape " +
-                    to_string(box.shape()));
+    throw Error(ErrorKind::invalid_value, "a buffer of shape " + to_string(view_shape) +
+                                              " with " + std::to_string(strides) +
+                                              " strides for a box of shape " +
+                                              to_string(box.shape()));
   }
 }
 
@@ -93,10 +93,10 @@ void Array::read(const Box& box, std::span<std::byte> out, int threads) const {
   check_box(box, content->geometry.shape());
   const Shape shape = box.shape();
   if (static_cast<std::int64_t>(out.size()) != element_count(shape) * itemsize) {
-    throw Error(ErrorKind::invalid_value,
-                "a buffer of " + std::to_string(out.size()) + " bytes for a box of shape " +
-                    to_string(shape) + ", which needs " +
-                    std::to_string(element_count(shape) * itemsize));
+    throw Error(ErrorKind::invalid_value, "a buffer of " + std::to_string(out.size()) +
+                                              " bytes for a box of shape " + to_string(shape) +
+                                              ", which needs " +
+                                              std::to_string(element_count(shape) * itemsize));
   }
   read(box, ArrayView{out.data(), shape, array::c_strides(shape, itemsize)}, threads);
 }
@@ -130,11 +130,12 @@ void Array::set_metadata(const Metadata& metadata) {
   const auto content = impl_->open_content();
   impl_->check_writable();
   const array::Geometry& geometry = content->geometry;
-  const array::MetadataLayerOptions options{{}, has_array(impl_->layers, geometry.ndim()),
+  const array::MetadataLayerOptions options{{},
+                                            has_array(impl_->layers, geometry.ndim()),
                                             MetadataEncoding::current,
                                             impl_->layers.stored_metadata()};
-  impl_->layers.set(kMetadataLayer, array::build_metadata_layer(metadata, geometry,
-                                                                content->codec, options));
+  impl_->layers.set(kMetadataLayer,
+                    array::build_metadata_layer(metadata, geometry, content->codec, options));
   impl_->layers_dirty = true;
 }
 

@@ -91,8 +91,7 @@ B2nd parse_b2nd(std::span<const std::byte> content, std::int64_t typesize) {
   const unsigned ndim = reader.number<std::uint8_t>();
   if (ndim > static_cast<unsigned>(kMaxDims)) {
     throw Error(ErrorKind::unsupported, "an array of " + std::to_string(ndim) +
-                                            " axes; the limit is " +
-                                            std::to_string(kMaxDims));
+                                            " axes; the limit is " + std::to_string(kMaxDims));
   }
   B2nd value;
   value.shape = reader.lengths<std::int64_t>(ndim, kInt64, "shape");
@@ -102,8 +101,8 @@ B2nd parse_b2nd(std::span<const std::byte> content, std::int64_t typesize) {
   std::string dtype = "|V" + std::to_string(typesize);  // files from before dtypes were stored
   if (!reader.at_end()) {
     if (const unsigned format = reader.number<std::uint8_t>(); format != 0) {
-      throw Error(ErrorKind::unsupported, "dtype notation " + std::to_string(format) +
-                                              "; only NumPy's (0) is known");
+      throw Error(ErrorKind::unsupported,
+                  "dtype notation " + std::to_string(format) + "; only NumPy's (0) is known");
     }
     reader.marker(kStr32, "dtype");
     dtype = reader.text(reader.number<std::uint32_t>());

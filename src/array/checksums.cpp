@@ -52,8 +52,7 @@ Checksums::Checksums(std::int64_t chunk_count, std::int64_t block_count)
 }
 
 std::optional<Checksums> Checksums::parse(std::span<const std::byte> chunk,
-                                          std::int64_t chunk_count,
-                                          std::int64_t block_count) {
+                                          std::int64_t chunk_count, std::int64_t block_count) {
   Checksums out(chunk_count, block_count);
   const auto size = static_cast<std::int64_t>(kHeadBytes + out.sums_.size() * 4);
   std::vector<std::byte> raw;

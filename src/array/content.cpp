@@ -23,7 +23,8 @@ std::vector<std::byte> layer_value(const frame::VlMetalayer& layer) {
 
 }  // namespace
 
-StoredLayers::StoredLayers(std::vector<frame::VlMetalayer> layers) : layers_(std::move(layers)) {
+StoredLayers::StoredLayers(std::vector<frame::VlMetalayer> layers)
+    : layers_(std::move(layers)) {
   std::erase_if(layers_, [](const frame::VlMetalayer& layer) {
     return layer.name == array::kChecksumLayer;
   });
@@ -130,8 +131,8 @@ Content content_of(const frame::State& state, std::shared_ptr<io::ByteSource> so
                       std::to_string(state.header.chunk_count()) + " of " +
                       std::to_string(state.header.chunksize));
     }
-    content.store = std::make_shared<ChunkStore>(std::move(source), state.header.header_len,
-                                                 state.index);
+    content.store =
+        std::make_shared<ChunkStore>(std::move(source), state.header.header_len, state.index);
     return content;
   } catch (const Error& error) {
     throw Error(error.kind(), "'" + name + "': " + error.what());
@@ -148,9 +149,9 @@ std::vector<std::byte> build_metadata_layer(const Metadata& metadata, const Geom
   facts.shape = geometry.shape();
   facts.layout = {geometry.chunk(), geometry.block(), options.patch};
   facts.codec = codec;
-  const std::string value =
-      options.replaces ? metadata::encode_edited(metadata, facts, *options.replaces)
-                       : metadata::encode_stored(metadata, facts, options.encoding);
+  const std::string value = options.replaces
+                                ? metadata::encode_edited(metadata, facts, *options.replaces)
+                                : metadata::encode_stored(metadata, facts, options.encoding);
   return codec::compress_bytes(std::as_bytes(std::span(value)), 1);
 }
 

@@ -60,9 +60,9 @@ Geometry::Geometry(Shape shape, Shape chunk, Shape block, std::int64_t itemsize)
     total = capped_product(total, length, std::numeric_limits<std::int64_t>::max() - 1);
   }
   if (total == std::numeric_limits<std::int64_t>::max()) {
-    throw Error(ErrorKind::unsupported,
-                "an array of " + to_string(shape_) + " elements of " +
-                    std::to_string(itemsize) + " bytes passes 2^63 - 1 bytes");
+    throw Error(ErrorKind::unsupported, "an array of " + to_string(shape_) + " elements of " +
+                                            std::to_string(itemsize) +
+                                            " bytes passes 2^63 - 1 bytes");
   }
 }
 

@@ -24,12 +24,12 @@ class Geometry {
   const Shape& block() const { return block_; }
   std::int64_t itemsize() const { return itemsize_; }
 
-  std::int64_t chunk_count() const { return chunk_count_; }        // 0 for an empty array
-  std::int64_t block_count() const { return block_count_; }        // per chunk
+  std::int64_t chunk_count() const { return chunk_count_; }  // 0 for an empty array
+  std::int64_t block_count() const { return block_count_; }  // per chunk
   std::int64_t block_bytes() const { return block_bytes_; }
-  std::int64_t chunk_bytes() const { return chunk_bytes_; }        // padded
-  const Shape& chunk_grid() const { return chunk_grid_; }          // chunks per axis
-  const Shape& block_grid() const { return block_grid_; }          // blocks per axis of a chunk
+  std::int64_t chunk_bytes() const { return chunk_bytes_; }  // padded
+  const Shape& chunk_grid() const { return chunk_grid_; }    // chunks per axis
+  const Shape& block_grid() const { return block_grid_; }    // blocks per axis of a chunk
 
   // The voxels of a chunk that are inside the array.
   Box chunk_box(std::int64_t chunk_number) const;

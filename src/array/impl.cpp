@@ -48,18 +48,21 @@ void Array::Impl::set_content(std::shared_ptr<const Content> content) {
 void Array::Impl::check_writable() const {
   if (mode == Mode::read) {
     throw Error(ErrorKind::invalid_value,
-                "'" + path + "' is open for reading (mode 'r'): open it with 'r+' to edit the "
-                "file, or with 'c' to edit a copy in memory");
+                "'" + path +
+                    "' is open for reading (mode 'r'): open it with 'r+' to edit the "
+                    "file, or with 'c' to edit a copy in memory");
   }
   if (detached) {
     throw Error(ErrorKind::invalid_use,
-                "'" + path + "' was opened for writing again or replaced in this process; its "
-                "older handle is only for reading now: use the newer one");
+                "'" + path +
+                    "' was opened for writing again or replaced in this process; its "
+                    "older handle is only for reading now: use the newer one");
   }
   if (mode == Mode::read_write && generation != parallel::process_generation()) {
     throw Error(ErrorKind::invalid_use,
-                "'" + path + "' was opened for writing by the parent of this process: open it "
-                "in the process that writes it");
+                "'" + path +
+                    "' was opened for writing by the parent of this process: open it "
+                    "in the process that writes it");
   }
 }
 
@@ -92,17 +95,16 @@ void Array::Impl::write(const Box& box, const ConstArrayView& voxels, int call_t
   };
   const auto take = [&](array::EncodedChunk&& chunk) {
     if (writer) {
-      store.replace(chunk.number,
-                    writer->append(chunk.number, chunk.bytes, chunk.checksums));
+      store.replace(chunk.number, writer->append(chunk.number, chunk.bytes, chunk.checksums));
     } else if (chunk.bytes.empty()) {
       store.replace(chunk.number, frame::IndexEntry());
     } else {
-      store.replace(chunk.number, std::make_shared<const std::vector<std::byte>>(
-                                      std::move(chunk.bytes)));
+      store.replace(chunk.number,
+                    std::make_shared<const std::vector<std::byte>>(std::move(chunk.bytes)));
     }
   };
-  array::encode_chunks(numbers, geometry, write_codec, call_threads > 0 ? call_threads : threads,
-                       fill, take);
+  array::encode_chunks(numbers, geometry, write_codec,
+                       call_threads > 0 ? call_threads : threads, fill, take);
   if (writer && writer->due(budget)) commit(false);
 }
 

@@ -65,7 +65,7 @@ class Array::Impl {
   void detach();
   void after_fork() noexcept;
 
-  std::string path;      // empty in memory
+  std::string path;       // empty in memory
   std::string file_path;  // `path` with symbolic links resolved: the file itself
   Mode mode = Mode::read;
   int threads = 0;
@@ -81,8 +81,7 @@ class Array::Impl {
   void check_writable() const;
   void set_content(std::shared_ptr<const Content> content);
   // Takes over a file that is open and locked, with the state that it holds.
-  void adopt(io::WritableFile file, std::shared_ptr<io::ByteSource> source,
-             frame::State state);
+  void adopt(io::WritableFile file, std::shared_ptr<io::ByteSource> source, frame::State state);
 
   std::atomic<bool> closed{false};
   std::atomic<bool> detached{false};
@@ -129,8 +128,8 @@ CodecParams codec_for_edits(CodecParams codec);
 void put_codec(frame::Header& header, const CodecParams& codec);
 
 // The header of a new file; header_bytes is filled, lengths are not final.
-frame::Header new_header(const Geometry& geometry, const DType& dtype,
-                         const CodecParams& codec, std::vector<std::byte>& header_bytes);
+frame::Header new_header(const Geometry& geometry, const DType& dtype, const CodecParams& codec,
+                         std::vector<std::byte>& header_bytes);
 
 // What a committed state holds. Errors: corruption, unsupported.
 Content content_of(const frame::State& state, std::shared_ptr<io::ByteSource> source);

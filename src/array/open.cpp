@@ -13,7 +13,8 @@ std::unique_ptr<io::ByteSource> open_source(const std::filesystem::path& path, A
   return access == Access::mapped ? io::open_mapped(path) : io::open_buffered(path);
 }
 
-std::shared_ptr<Array::Impl> new_impl(const std::filesystem::path& path, Mode mode, int threads) {
+std::shared_ptr<Array::Impl> new_impl(const std::filesystem::path& path, Mode mode,
+                                      int threads) {
   auto impl = std::make_shared<Array::Impl>();
   impl->path = path.string();
   std::error_code ignored;

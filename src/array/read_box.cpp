@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "array/strided.hpp"
-#include "mlarray/error.hpp"
 #include "codec/decoder.hpp"
+#include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
 
 namespace mlarray::array {
@@ -67,9 +67,9 @@ std::span<const std::byte> repeated_item(const ChunkTask& task, const Geometry& 
   const auto size = static_cast<std::size_t>(geometry.itemsize());
   const std::span<const std::byte> bytes = task.ref.bytes.data;
   if (bytes.size() - codec::kChunkHeaderBytes < size) {
-    throw Error(ErrorKind::corruption,
-                chunk_name(task.number) + " repeats a value of " + std::to_string(size) +
-                    " bytes but has " + std::to_string(bytes.size()) + " bytes in all");
+    throw Error(ErrorKind::corruption, chunk_name(task.number) + " repeats a value of " +
+                                           std::to_string(size) + " bytes but has " +
+                                           std::to_string(bytes.size()) + " bytes in all");
   }
   return bytes.subspan(codec::kChunkHeaderBytes, size);
 }
@@ -88,8 +88,7 @@ Shape block_position(const ChunkTask& task, std::int64_t i) {
 void copy_block_part(const ChunkTask& task, const Geometry& geometry, const Shape& block,
                      const std::byte* voxels, const ArrayView& out) {
   const std::size_t ndim = geometry.ndim();
-  const std::vector<std::int64_t> strides =
-      c_strides(geometry.block(), geometry.itemsize());
+  const std::vector<std::int64_t> strides = c_strides(geometry.block(), geometry.itemsize());
   Shape shape(ndim);
   std::byte* target = out.data;
   const std::byte* source = voxels;
@@ -137,8 +136,7 @@ void run_whole(const ChunkTask& task, const Geometry& geometry, const ArrayView&
 void run_block(const ChunkTask& task, const Geometry& geometry, std::size_t unit,
                const ArrayView& out, Worker& worker) {
   const Shape block = block_position(task, static_cast<std::int64_t>(unit));
-  const auto number =
-      static_cast<std::int32_t>(Geometry::ravel(block, geometry.block_grid()));
+  const auto number = static_cast<std::int32_t>(Geometry::ravel(block, geometry.block_grid()));
   const std::span<std::byte> scratch =
       worker.scratch(static_cast<std::size_t>(geometry.block_bytes()));
   worker.decoder.decode_block(task.ref.bytes.data, task.header, number, scratch,

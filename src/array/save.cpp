@@ -36,13 +36,13 @@ NewFile::NewFile(const Shape& shape, const DType& dtype, const Metadata& metadat
   check_shape(shape, dtype);
   const Layout layout = choose_layout(shape, dtype.itemsize(), options.layout);
   geometry_ = Geometry(shape, layout.chunk, layout.block, dtype.itemsize());
-  codec_ = options.codec ? *options.codec
-                         : codec::default_params(dtype.itemsize(), is_float(dtype));
+  codec_ =
+      options.codec ? *options.codec : codec::default_params(dtype.itemsize(), is_float(dtype));
   codec::check_params(codec_);
   if (store_metadata_) {
-    metadata_layer_ = build_metadata_layer(
-        metadata, geometry_, codec_,
-        {layout.patch, options.has_array, options.metadata_encoding});
+    metadata_layer_ =
+        build_metadata_layer(metadata, geometry_, codec_,
+                             {layout.patch, options.has_array, options.metadata_encoding});
   }
   header_ = new_header(geometry_, dtype, codec_, header_bytes_);
   index_.resize(static_cast<std::size_t>(geometry_.chunk_count()));
@@ -80,9 +80,10 @@ namespace {
 
 void check_view(const ConstArrayView& view) {
   if (view.strides.size() != view.shape.size()) {
-    throw Error(ErrorKind::invalid_value,
-                "an array view of shape " + to_string(view.shape) + " needs one stride per "
-                "axis, not " + std::to_string(view.strides.size()));
+    throw Error(ErrorKind::invalid_value, "an array view of shape " + to_string(view.shape) +
+                                              " needs one stride per "
+                                              "axis, not " +
+                                              std::to_string(view.strides.size()));
   }
 }
 

@@ -27,11 +27,16 @@ void copy_row(std::byte* target, const std::byte* source, const Axis& axis) {
 void copy_row_any(std::byte* target, const std::byte* source, const Axis& axis,
                   std::int64_t itemsize) {
   switch (itemsize) {
-    case 1: return copy_row<1>(target, source, axis);
-    case 2: return copy_row<2>(target, source, axis);
-    case 4: return copy_row<4>(target, source, axis);
-    case 8: return copy_row<8>(target, source, axis);
-    case 16: return copy_row<16>(target, source, axis);
+    case 1:
+      return copy_row<1>(target, source, axis);
+    case 2:
+      return copy_row<2>(target, source, axis);
+    case 4:
+      return copy_row<4>(target, source, axis);
+    case 8:
+      return copy_row<8>(target, source, axis);
+    case 16:
+      return copy_row<16>(target, source, axis);
     default:
       for (std::int64_t i = 0; i < axis.length; ++i) {
         std::memcpy(target, source, static_cast<std::size_t>(itemsize));

@@ -2,8 +2,8 @@
 
 namespace mlarray::array {
 
-Writer::Writer(io::WritableFile file, frame::Header header,
-               std::vector<std::byte> header_bytes, Checksums checksums)
+Writer::Writer(io::WritableFile file, frame::Header header, std::vector<std::byte> header_bytes,
+               Checksums checksums)
     : file_(std::move(file)),
       header_(std::move(header)),
       header_bytes_(std::move(header_bytes)),

@@ -30,8 +30,8 @@ class Writer {
   // readers see the old state, after it the new one. `vlmeta` without the checksums.
   // With `durable` the disk has the tail before the flip, and the flip before this returns.
   // Errors: io; the old state is then intact.
-  void commit(std::span<const frame::IndexEntry> index,
-              std::vector<frame::VlMetalayer> vlmeta, bool durable);
+  void commit(std::span<const frame::IndexEntry> index, std::vector<frame::VlMetalayer> vlmeta,
+              bool durable);
 
   bool dirty() const { return dirty_; }  // appended since the last commit
   bool due(const CommitBudget& budget) const;

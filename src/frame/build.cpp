@@ -25,8 +25,7 @@ std::vector<std::byte> build_index(std::span<const IndexEntry> index) {
   if (index.empty()) return {};
   if (index.size() > static_cast<std::size_t>(codec::kMaxChunkBytes) / 8) {
     throw Error(ErrorKind::unsupported,
-                std::to_string(index.size()) +
-                    " chunks; the index of a file holds at most " +
+                std::to_string(index.size()) + " chunks; the index of a file holds at most " +
                     std::to_string(codec::kMaxChunkBytes / 8) + ": use larger chunks");
   }
   std::vector<std::byte> raw(index.size() * 8);
@@ -94,7 +93,8 @@ std::vector<std::byte> build_header(Header& header) {
   }
   marker(kCompressorAt, static_cast<unsigned>(header.compressor));
   std::vector<NamedSpan> layers;
-  for (const Metalayer& layer : header.metalayers) layers.push_back({layer.name, layer.content});
+  for (const Metalayer& layer : header.metalayers)
+    layers.push_back({layer.name, layer.content});
   append_metalayers(out, layers, Place::header);
   header.header_len = out.size();
   store_lengths(header, out);

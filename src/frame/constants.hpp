@@ -7,22 +7,25 @@
 namespace mlarray::frame {
 
 // A msgpack string of 8 bytes: the name and its closing zero.
-inline constexpr std::string_view kMagic{"\xa8" "b2frame\0", 9};
+inline constexpr std::string_view kMagic{
+    "\xa8"
+    "b2frame\0",
+    9};
 
-inline constexpr std::size_t kHeaderLenAt = 11;   // int32
-inline constexpr std::size_t kFrameLenAt = 16;    // uint64
-inline constexpr std::size_t kFlagsAt = 25;       // version, offset size, chunk kinds
-inline constexpr std::size_t kTypeAt = 26;        // 0: contiguous
-inline constexpr std::size_t kCodecsAt = 27;      // compressor | level << 4
-inline constexpr std::size_t kSplitModeAt = 28;   // c-blosc2's splitmode - 1
-inline constexpr std::size_t kNbytesAt = 30;      // int64
-inline constexpr std::size_t kCbytesAt = 39;      // int64
-inline constexpr std::size_t kTypesizeAt = 48;    // int32
-inline constexpr std::size_t kBlocksizeAt = 53;   // int32
-inline constexpr std::size_t kChunksizeAt = 58;   // int32
-inline constexpr std::size_t kHasVlmetaAt = 68;   // msgpack bool
+inline constexpr std::size_t kHeaderLenAt = 11;  // int32
+inline constexpr std::size_t kFrameLenAt = 16;   // uint64
+inline constexpr std::size_t kFlagsAt = 25;      // version, offset size, chunk kinds
+inline constexpr std::size_t kTypeAt = 26;       // 0: contiguous
+inline constexpr std::size_t kCodecsAt = 27;     // compressor | level << 4
+inline constexpr std::size_t kSplitModeAt = 28;  // c-blosc2's splitmode - 1
+inline constexpr std::size_t kNbytesAt = 30;     // int64
+inline constexpr std::size_t kCbytesAt = 39;     // int64
+inline constexpr std::size_t kTypesizeAt = 48;   // int32
+inline constexpr std::size_t kBlocksizeAt = 53;  // int32
+inline constexpr std::size_t kChunksizeAt = 58;  // int32
+inline constexpr std::size_t kHasVlmetaAt = 68;  // msgpack bool
 inline constexpr std::size_t kFilterCountAt = 70;
-inline constexpr std::size_t kFiltersAt = 71;     // 6 codes, then compressor and its meta
+inline constexpr std::size_t kFiltersAt = 71;  // 6 codes, then compressor and its meta
 inline constexpr std::size_t kCompressorAt = 77;
 inline constexpr std::size_t kFiltersMetaAt = 79;
 inline constexpr std::size_t kHeaderMinBytes = 87;  // then the metalayers

@@ -91,8 +91,8 @@ Header parse_header(const io::ByteSource& source, std::span<const std::byte> byt
                         std::to_string(header.chunksize) + ", block " +
                         std::to_string(header.blocksize));
   }
-  if (header.cbytes < 0 || static_cast<std::uint64_t>(header.cbytes) >
-                               header.frame_len - header.header_len) {
+  if (header.cbytes < 0 ||
+      static_cast<std::uint64_t>(header.cbytes) > header.frame_len - header.header_len) {
     corrupt(source, "compressed size " + std::to_string(header.cbytes) +
                         " does not fit the frame of " + std::to_string(header.frame_len) +
                         " bytes");
@@ -119,8 +119,7 @@ std::vector<IndexEntry> parse_index(const io::ByteSource& source, const Header& 
         corrupt(source, "chunk " + std::to_string(i) + " has the unknown special value " +
                             std::to_string(s));
       }
-    } else if (room < codec::kChunkHeaderBytes ||
-               entry > room - codec::kChunkHeaderBytes) {
+    } else if (room < codec::kChunkHeaderBytes || entry > room - codec::kChunkHeaderBytes) {
       corrupt(source, "chunk " + std::to_string(i) + " starts at byte " +
                           std::to_string(entry) + " of " + std::to_string(room) +
                           " compressed bytes");
@@ -155,8 +154,7 @@ Attempt read_once(io::ByteSource& source) {
   if (header.header_len > kHeaderMinBytes) {
     for (const NamedSpan& layer :
          parse_metalayers(state.header_bytes, kHeaderMinBytes, "header")) {
-      header.metalayers.push_back(
-          {layer.name, {layer.content.begin(), layer.content.end()}});
+      header.metalayers.push_back({layer.name, {layer.content.begin(), layer.content.end()}});
     }
   }
 
@@ -165,8 +163,7 @@ Attempt read_once(io::ByteSource& source) {
     corrupt(source, "no room for the trailer: " + std::to_string(header.frame_len - index_at) +
                         " bytes after the chunks");
   }
-  const io::Bytes end =
-      source.get({header.frame_len - kTrailerEndBytes, kTrailerEndBytes});
+  const io::Bytes end = source.get({header.frame_len - kTrailerEndBytes, kTrailerEndBytes});
   const std::uint64_t trailer_len = load_big<std::uint32_t>(end.data, 1);
   if (std::to_integer<unsigned>(end.data[0]) != kUint32Marker ||
       std::to_integer<unsigned>(end.data[5]) != kFixExt16Marker ||

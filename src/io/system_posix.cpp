@@ -9,11 +9,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <new>
-#include <memory>
-#include <cstdlib>
 #include <chrono>
+#include <cstdlib>
 #include <limits>
+#include <memory>
+#include <new>
 #include <system_error>
 #include <thread>
 

@@ -20,8 +20,7 @@ constexpr std::size_t kShownCharacters = 80;
 
 // Messages are ASCII: they reach terminals and Python strings of any encoding.
 void make_printable(std::string& text) {
-  std::ranges::replace_if(
-      text, [](char c) { return c < ' ' || c > '~'; }, '?');
+  std::ranges::replace_if(text, [](char c) { return c < ' ' || c > '~'; }, '?');
 }
 
 bool is_number(const Value& value) {

@@ -68,8 +68,8 @@ TEST(Edit, OfACopyStaysInMemory) {
 
 TEST(Edit, OfAnArrayInMemory) {
   Voxels twin({17, 19, 23});
-  Array array = Array::in_memory(twin.shape, int16(), twin.view(), {},
-                                 with_layout({8, 8, 8}, {4, 4, 8}));
+  Array array =
+      Array::in_memory(twin.shape, int16(), twin.view(), {}, with_layout({8, 8, 8}, {4, 4, 8}));
   edit_at_random(array, twin, 20, 3);
 }
 
@@ -93,10 +93,12 @@ TEST(Edit, TakesAnyStrides) {
   // The same memory read as Fortran order, and backwards.
   array.write({{0, 0}, {4, 3}},
               {reinterpret_cast<const std::byte*>(data.data()), {4, 3}, {2, 8}});
-  EXPECT_EQ(read_all(array), (std::vector<std::int16_t>{1, 5, 9, 2, 6, 10, 3, 7, 11, 4, 8, 12}));
+  EXPECT_EQ(read_all(array),
+            (std::vector<std::int16_t>{1, 5, 9, 2, 6, 10, 3, 7, 11, 4, 8, 12}));
   array.write({{0, 0}, {4, 3}},
               {reinterpret_cast<const std::byte*>(data.data() + 11), {4, 3}, {-6, -2}});
-  EXPECT_EQ(read_all(array), (std::vector<std::int16_t>{12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1}));
+  EXPECT_EQ(read_all(array),
+            (std::vector<std::int16_t>{12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1}));
 }
 
 TEST(Edit, IsInvisibleToReadersUntilItIsCommitted) {

@@ -33,7 +33,8 @@ TEST(CopyBox, EqualsAnElementwiseCopy) {
   std::mt19937 random(7);
   for (int round = 0; round < 2000; ++round) {
     const std::size_t ndim = random() % 6;
-    const std::int64_t itemsize = std::vector<std::int64_t>{1, 2, 4, 8, 16, 3, 12}[random() % 7];
+    const std::int64_t itemsize =
+        std::vector<std::int64_t>{1, 2, 4, 8, 16, 3, 12}[random() % 7];
     Shape shape;
     Shape outer;
     for (std::size_t i = 0; i < ndim; ++i) {
@@ -53,7 +54,8 @@ TEST(CopyBox, EqualsAnElementwiseCopy) {
     const auto size = static_cast<std::size_t>(element_count(shape) * itemsize);
     std::vector<std::byte> expected(size);
     std::vector<std::byte> found(size);
-    copy_plainly(expected.data(), target_strides, source.data(), source_strides, shape, itemsize);
+    copy_plainly(expected.data(), target_strides, source.data(), source_strides, shape,
+                 itemsize);
     copy_box(found.data(), target_strides, source.data(), source_strides, shape, itemsize);
     ASSERT_EQ(found, expected) << to_string(shape) << " of " << itemsize;
   }

@@ -139,21 +139,12 @@ TEST(ParseChunk, ChecksSizes) {
 TEST(ParseChunk, ComparesWithWhatTheFileSays) {
   const Bytes chunk = plain();
   EXPECT_NO_THROW(parse_chunk(chunk, {1500, 600, 4, "chunk 0"}));
-  expect_error(
-      [&] {
-        parse_chunk(chunk, {1504, 600, 4, "chunk 0"});
-      },
-      ErrorKind::corruption, "1500");
-  expect_error(
-      [&] {
-        parse_chunk(chunk, {1500, 300, 4, "chunk 0"});
-      },
-      ErrorKind::corruption, "600");
-  expect_error(
-      [&] {
-        parse_chunk(chunk, {1500, 600, 2, "chunk 0"});
-      },
-      ErrorKind::corruption, "element size");
+  expect_error([&] { parse_chunk(chunk, {1504, 600, 4, "chunk 0"}); }, ErrorKind::corruption,
+               "1500");
+  expect_error([&] { parse_chunk(chunk, {1500, 300, 4, "chunk 0"}); }, ErrorKind::corruption,
+               "600");
+  expect_error([&] { parse_chunk(chunk, {1500, 600, 2, "chunk 0"}); }, ErrorKind::corruption,
+               "element size");
 }
 
 TEST(ParseChunk, ChecksBlockStarts) {

@@ -23,10 +23,9 @@ TEST(Metalayers, AreLaidOutAsBlosc2DoesIt) {
   const std::vector<NamedSpan> layers = {{"b2nd", content}};
   std::vector<std::byte> out(87);
   append_metalayers(out, layers, Place::header);
-  const std::vector<unsigned> expected = {0x93, 0xcd, 0x00, 0x11, 0xde, 0x00, 0x01, 0xa4,
-                                          'b',  '2',  'n',  'd',  0xd2, 0x00, 0x00, 0x00,
-                                          0x6b, 0xdc, 0x00, 0x01, 0xc6, 0x00, 0x00, 0x00,
-                                          0x03, 'a',  'b',  'c'};
+  const std::vector<unsigned> expected = {
+      0x93, 0xcd, 0x00, 0x11, 0xde, 0x00, 0x01, 0xa4, 'b',  '2',  'n',  'd', 0xd2, 0x00,
+      0x00, 0x00, 0x6b, 0xdc, 0x00, 0x01, 0xc6, 0x00, 0x00, 0x00, 0x03, 'a', 'b',  'c'};
   ASSERT_EQ(out.size(), 87 + expected.size());
   for (std::size_t i = 0; i < expected.size(); ++i) {
     EXPECT_EQ(std::to_integer<unsigned>(out[87 + i]), expected[i]) << "byte " << i;

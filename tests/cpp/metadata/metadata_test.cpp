@@ -96,9 +96,8 @@ TEST(Metadata, RefusesUnknownKeys) {
   EXPECT_NE(text.find("spatial.spcing"), std::string::npos);
   EXPECT_NE(text.find("spacing, origin"), std::string::npos);
   message(ErrorKind::invalid_value, [] { Metadata::from_value(map({{"sauce", map({})}})); });
-  message(ErrorKind::invalid_value, [] {
-    Metadata::from_value(map({{"source", map({})}, {"original", map({})}}));
-  });
+  message(ErrorKind::invalid_value,
+          [] { Metadata::from_value(map({{"source", map({})}, {"original", map({})}})); });
   message(ErrorKind::invalid_type, [] { Metadata::from_value(map({{"spatial", 5}})); });
   message(ErrorKind::invalid_type, [] { Metadata::from_value(5); });
 }

@@ -195,7 +195,9 @@ TEST(Fork, SucceedsUnderConstantReadsFromManyThreads) {
     readers.emplace_back([&] {
       while (!done) {
         const OperationGuard guard;
-        { const std::scoped_lock lock(mutex); }
+        {
+          const std::scoped_lock lock(mutex);
+        }
         std::atomic<int> sum = 0;
         parallel_for(20, 3, [&](std::size_t index, int) { sum += static_cast<int>(index); });
         if (sum != 190) ++wrong;
