@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _core
+from ._aliases import UNSET
 from ._dtypes import dtype_to_text
 from .errors import InvalidTypeError, InvalidUseError, InvalidValueError
 
 if TYPE_CHECKING:
+    from ._types import PathLike
     from .meta import Meta
 
 __all__ = [
-    "PathLike",
     "as_shape",
     "as_voxels",
     "check",
     "checked_path",
+    "given_names",
     "new_meta",
     "state_facts",
     "to_core",
 ]
-
-PathLike = str | os.PathLike[str]
 
 _SUFFIXES = (".mla", ".b2nd")
 
@@ -54,6 +54,17 @@ def checked_path(filepath: PathLike) -> str:
     if not isinstance(path, str) or not path.endswith(_SUFFIXES):
         raise InvalidUseError(f"{path!r} does not end in .mla or .b2nd; rename it")
     return path
+
+
+def given_names(arguments: Mapping[str, Any]) -> list[str]:
+    """Which optional arguments were given, and not as the defaults of some version."""
+    return [
+        name
+        for name, value in arguments.items()
+        if value is not None
+        and value is not UNSET
+        and not (name == "patch_size" and isinstance(value, str) and value == "default")
+    ]
 
 
 def new_meta(meta: Any) -> Meta:

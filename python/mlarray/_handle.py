@@ -7,7 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from . import _core, _writers
-from ._checks import PathLike, check, checked_path, new_meta, state_facts, to_core
+from ._checks import check, checked_path, new_meta, state_facts, to_core
 from ._dtypes import dtype_from_text
 from ._voxels import Voxels
 from .errors import ClosedError, MLArrayError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from ._types import PathLike
     from .meta import Meta
 
 __all__ = ["Handle"]

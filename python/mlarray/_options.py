@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from . import _core
 from ._aliases import UNSET, param, resolve_threads
@@ -16,7 +16,10 @@ from .errors import (
     UnsupportedError,
 )
 
-__all__ = ["check_dparams", "codec_params", "kept_codec", "save_options"]
+if TYPE_CHECKING:
+    from ._types import Params, PatchSize, Sizes
+
+__all__ = ["Packing", "check_dparams", "codec_params", "kept_codec", "save_options"]
 
 _CODECS: Final = {"blosclz": 0, "lz4": 1, "lz4hc": 2, "zlib": 4, "zstd": 5}
 _FILTERS: Final = {
@@ -39,6 +42,21 @@ _USED: Final = ("codec", "clevel", "filters", "filters_meta", "splitmode", "nthr
 # Chosen by the layout or meaningless here; Blosc2's objects carry them always.
 _IGNORED: Final = ("typesize", "blocksize", "tuner")
 _REFUSED: Final = {"codec_meta": 0, "use_dict": False}
+
+
+class Packing(NamedTuple):
+    """How voxels are to be cut and compressed, as callers say it."""
+
+    patch_size: PatchSize = UNSET
+    chunk_size: Sizes = None
+    block_size: Sizes = None
+    cparams: Params = None
+
+    @property
+    def says_sizes(self) -> bool:
+        """Whether it says anything of patch, chunk and block."""
+        sizes = (self.chunk_size, self.block_size)
+        return self.patch_size is not UNSET or any(size is not None for size in sizes)
 
 
 def codec_params(cparams: Any, dtype_text: str) -> _core.CodecParams | None:
@@ -133,15 +151,12 @@ def check_dparams(dparams: Any) -> None:
 
 
 def save_options(
+    packing: Packing,
     *,
     ndim: int,
     spatial_axes: list[bool],
-    patch_size: Any,
-    chunk_size: Any,
-    block_size: Any,
     codec: _core.CodecParams | None,
     num_threads: Any = None,
-    cparams: Any = None,
     dparams: Any = None,
     metadata_format: str = "current",
     store_metadata: bool = True,
@@ -152,18 +167,16 @@ def save_options(
 
     Parameters
     ----------
+    packing : Packing
+        Sizes in voxels: patches per axis of space, chunks and blocks per axis.
     ndim : int
         Number of axes of the array.
     spatial_axes : list of bool
         Which of them are axes of space.
-    patch_size : {'default'}, int, sequence of int, None or UNSET
-        In voxels, one per axis of space.
-    chunk_size, block_size : int or sequence of int, optional
-        In voxels, one per axis.
     codec : CodecParams, optional
-        How voxels are compressed.
-    num_threads, cparams, dparams : optional
-        Where the number of threads may stand.
+        How voxels are compressed: `packing.cparams`, completed.
+    num_threads, dparams : optional
+        Where the number of threads may stand, besides `packing.cparams`.
     metadata_format : {'current', 'legacy'}
         Which generation of readers must be able to read the metadata.
     store_metadata : bool
@@ -186,18 +199,18 @@ def save_options(
             f"later) or 'legacy' (readers up to 0.0.48)"
         )
     check_dparams(dparams)
-    patch = "default" if patch_size is UNSET else patch_size
+    patch: Any = "default" if packing.patch_size is UNSET else packing.patch_size
     patch_given = patch is not None and not isinstance(patch, str)
     if patch_given:
         patch = _sizes("patch_size", patch, sum(spatial_axes), "axes of space", single=True)
-    chunk = _sizes("chunk_size", chunk_size, ndim, "axes")
-    block = _sizes("block_size", block_size, ndim, "axes")
+    chunk = _sizes("chunk_size", packing.chunk_size, ndim, "axes")
+    block = _sizes("block_size", packing.block_size, ndim, "axes")
     if patch_given and (chunk is not None or block is not None):
         raise LayoutError(
             "patch_size cannot be given together with chunk_size and block_size; give either "
             "the patch or both sizes"
         )
-    threads = resolve_threads(num_threads, cparams, "cparams") or resolve_threads(
+    threads = resolve_threads(num_threads, packing.cparams, "cparams") or resolve_threads(
         num_threads, dparams
     )
     return _core.SaveOptions(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import warnings
 import weakref
 from typing import TYPE_CHECKING
@@ -44,7 +45,7 @@ def before_use_of(path: str) -> None:
             image._push_metadata()
 
 
-def warn_of_detached(stacklevel: int) -> None:
+def warn_of_detached() -> None:
     """Warn of each writer that the core has just committed and detached."""
     if not _live:
         return
@@ -56,8 +57,21 @@ def warn_of_detached(stacklevel: int) -> None:
             f"{path!r} is open for writing in this process already: the older MLArray was "
             f"saved and is only for reading now. Close it first, or use `with`, to avoid this",
             UserWarning,
-            stacklevel=stacklevel + 1,
+            stacklevel=_level_of_the_user(),
         )
+
+
+def _level_of_the_user() -> int:
+    """The `stacklevel` of the caller for the first frame outside of this package."""
+    package = __name__.partition(".")[0]
+    frame = sys._getframe(1)
+    level = 1
+    while frame.f_back is not None and (
+        frame.f_globals.get("__name__", "").partition(".")[0] == package
+    ):
+        frame = frame.f_back
+        level += 1
+    return level
 
 
 def _same_file(path: str, other: str) -> bool:

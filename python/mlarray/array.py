@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -11,36 +10,33 @@ import numpy as np
 from . import _core, _writers
 from ._aliases import UNSET, Unset, resolve_access, resolve_threads
 from ._checks import (
-    PathLike,
     as_shape,
     as_voxels,
     check,
     checked_path,
+    given_names,
     new_meta,
     state_facts,
     to_core,
 )
-from ._dtypes import as_bytes_view, dtype_to_text
-from ._indexed import Indexed
-from ._options import check_dparams, codec_params, kept_codec, save_options
-from .errors import InvalidTypeError, InvalidUseError, MLArrayError
+from ._dtypes import dtype_to_text
+from ._options import Packing, check_dparams, codec_params, save_options
+from ._saving import Savable
+from .errors import InvalidUseError
 from .spatial import fill_from, resolve_axis_labels
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import DTypeLike
 
+    from ._types import MmapMode, Params, PatchSize, PathLike, Sizes, Vector
     from .meta import Meta
 
 __all__ = ["MLArray"]
 
-PatchSize = int | Sequence[int] | Literal["default"] | None | Unset
-Sizes = int | Sequence[int] | None
-Vector = Sequence[float] | np.ndarray[Any, Any] | None
-Params = Mapping[str, Any] | object | None
-MmapMode = Literal["r", "r+", "c", "w+"] | None | Unset
 
-
-class MLArray(Indexed):
+class MLArray(Savable):
     """An image: voxels and metadata.
 
     Three kinds look the same from outside. In memory, an `MLArray` holds a NumPy array as it
@@ -100,10 +96,6 @@ class MLArray(Indexed):
     MLArray(shape=(4, 8, 8), dtype=int16, spacing=[2.5, 0.5, 0.5], in memory)
     """
 
-    # What `save` uses unless it is told otherwise.
-    _asked: Mapping[str, Any] = {}
-    _base_patch: list[int] | None = None  # that of the image given as `copy`
-
     def __init__(
         self,
         array: Any = None,
@@ -130,18 +122,12 @@ class MLArray(Indexed):
             "direction": direction,
             "affine": affine,
         }
-        layout = {
-            "patch_size": None if patch_size is UNSET else patch_size,
-            "chunk_size": chunk_size,
-            "block_size": block_size,
-            "cparams": cparams,
-        }
+        packing = Packing(patch_size, chunk_size, block_size, cparams)
         check_dparams(dparams)
         self._threads = resolve_threads(num_threads, dparams)
         if isinstance(array, (str, os.PathLike)):
             other = {"meta": meta, "axis_labels": axis_labels, "channel_axis": channel_axis}
-            rest = {**geometry, **other, "copy": copy, **layout}
-            given = [name for name, value in rest.items() if value is not None]
+            given = given_names({**geometry, **other, "copy": copy, **packing._asdict()})
             if given:
                 raise InvalidUseError(
                     f"{', '.join(given)} cannot be given together with a path: the file says "
@@ -157,7 +143,7 @@ class MLArray(Indexed):
             base = array if base is None else base
             array = array.to_numpy()
         self._plain = np.empty((0,)) if array is None else as_voxels(array)
-        self._asked = {**layout, "patch_size": patch_size}
+        self._asked = packing
         new = new_meta(meta)
         self._base_patch = (new if base is None else base.meta).blosc2.patch_size
         state_facts(new, self._plain.shape if has_array else None)
@@ -242,18 +228,15 @@ cparams
         ...     image[10:20, 50:60] *= 5
         """
         access = resolve_access(mode, mmap_mode, mmap)
-        create_only = {
+        to_create = {
             "shape": shape,
             "dtype": dtype,
             "meta": meta,
             "axis_labels": axis_labels,
             "channel_axis": channel_axis,
-            "patch_size": None if isinstance(patch_size, (Unset, str)) else patch_size,
-            "chunk_size": chunk_size,
-            "block_size": block_size,
-            "cparams": cparams,
+            **Packing(patch_size, chunk_size, block_size, cparams)._asdict(),
         }
-        given = [name for name, value in create_only.items() if value is not None]
+        given = given_names(to_create)
         if access.mode == "w+":
             missing = [name for name in ("shape", "dtype") if name not in given]
             if missing:
@@ -261,21 +244,12 @@ cparams
                     f"mode 'w+' creates {os.fspath(filepath)!r}, which needs "
                     f"{' and '.join(missing)}; give it, or open an existing file with 'r+'"
                 )
-            assert shape is not None
-            return cls._create(
+            return cls.create(
                 filepath,
-                shape,
-                np.dtype(dtype),
-                access.mapped,
-                meta=meta,
-                axis_labels=axis_labels,
-                channel_axis=channel_axis,
-                patch_size=patch_size,
-                chunk_size=chunk_size,
-                block_size=block_size,
-                num_threads=num_threads,
-                cparams=cparams,
+                mmap_mode="w+" if access.mapped else None,
                 dparams=dparams,
+                num_threads=num_threads,
+                **to_create,
             )
         if given:
             raise InvalidUseError(
@@ -290,7 +264,7 @@ cparams
         image = cls.__new__(cls)
         image._attach(core, path, access.mode, access.mapped, threads)
         if access.mode == "r+":
-            _writers.warn_of_detached(stacklevel=2)
+            _writers.warn_of_detached()
             _writers.add(image)
         return image
 
@@ -357,22 +331,34 @@ cparams
         access = resolve_access(mode, mmap_mode, UNSET)
         if access.mode != "w+":
             raise InvalidUseError(f"mode={mode!r} does not create a file; leave it out")
-        return cls._create(
-            filepath,
-            shape,
-            np.dtype(dtype),
-            access.mapped,
-            meta=meta,
-            axis_labels=axis_labels,
-            channel_axis=channel_axis,
-            patch_size=patch_size,
-            chunk_size=chunk_size,
-            block_size=block_size,
+        path = checked_path(filepath)
+        lengths = as_shape(shape)
+        text = dtype_to_text(np.dtype(dtype))
+        new = new_meta(meta)
+        labels = resolve_axis_labels(axis_labels, channel_axis, len(lengths))
+        if labels is not None:
+            new.spatial.axis_labels = list(labels)
+        state_facts(new, tuple(lengths))
+        check(new, len(lengths))
+        metadata = to_core(new)
+        options = save_options(
+            Packing(patch_size, chunk_size, block_size, cparams),
+            ndim=len(lengths),
+            spatial_axes=metadata.spatial_axes(len(lengths)),
+            codec=codec_params(cparams, text),
             num_threads=num_threads,
-            cparams=cparams,
             dparams=dparams,
             metadata_format=metadata_format,
+            store_metadata=path.endswith(".mla"),
         )
+        _writers.before_use_of(path)
+        core = _core.Array.create(path, lengths, text, metadata, options)
+        image = cls.__new__(cls)
+        threads = resolve_threads(num_threads, dparams)
+        image._attach(core, path, access.mode, access.mapped, threads)
+        _writers.warn_of_detached()
+        _writers.add(image)
+        return image
 
     @classmethod
     def load(
@@ -411,200 +397,3 @@ cparams
         >>> image = MLArray.load("image.mla")
         """
         return cls(filepath, dparams=dparams, compressed=compressed, num_threads=num_threads)
-
-    def save(
-        self,
-        filepath: PathLike,
-        patch_size: PatchSize = UNSET,
-        chunk_size: Sizes = None,
-        block_size: Sizes = None,
-        num_threads: int | None = None,
-        cparams: Params = None,
-        dparams: Params = None,
-        *,
-        metadata_format: Literal["current", "legacy"] = "current",
-        durable: bool = False,
-    ) -> None:
-        """Write voxels and metadata to a file.
-
-        The file is written beside its place and renamed into it: an older file stays whole
-        until then, and on every error. It may be the file that this image is open on.
-
-        Parameters
-        ----------
-        filepath : path
-            Ends in ``.mla``, or in ``.b2nd`` for a plain Blosc2 array without metadata.
-        patch_size : {'default'}, int, sequence of int or None, optional
-            Patches, in voxels per axis of space, that chunks and blocks are made for;
-            'default' is 192, None leaves the choice to the library. Not given: what the
-            image was made with, or the layout of the file that it comes from.
-        chunk_size, block_size : int or sequence of int, optional
-            Both, in voxels per axis, instead of `patch_size`.
-        num_threads : int, optional
-            At most so many; default: all.
-        cparams : dict or object, optional
-            Blosc2's parameters: codec, clevel, filters, filters_meta, splitmode. Not given:
-            those of the file that the image comes from, or a choice by dtype.
-        dparams : dict, optional
-            ``{'nthreads': n}``.
-        metadata_format : {'current', 'legacy'}
-            'legacy' is for readers up to 0.0.48.
-        durable : bool
-            Survive power loss too, not only a killed process.
-
-        Raises
-        ------
-        NotFoundError
-            If the folder does not exist.
-        InvalidUseError, LayoutError
-            For a wrong suffix, and sizes that do not fit (``RuntimeError``).
-        InvalidValueError
-            For metadata that does not fit the array (``ValueError``).
-        BusyError, FileAccessError
-            If the file cannot be written (``RuntimeError``).
-
-        Warns
-        -----
-        UserWarning
-            If an older writer of this path in this process was saved and detached.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> MLArray(np.eye(3)).save("eye.mla", patch_size=64)
-        """
-        path = checked_path(filepath)
-        asked = {
-            "patch_size": patch_size,
-            "chunk_size": chunk_size,
-            "block_size": block_size,
-            "cparams": cparams,
-        }
-        options = save_options(
-            ndim=self.ndim,
-            num_threads=num_threads,
-            dparams=dparams,
-            metadata_format=metadata_format,
-            store_metadata=path.endswith(".mla"),
-            has_array=self._has_array(),
-            durable=durable,
-            **self._layout_to_save(asked),
-        )
-        _writers.before_use_of(path)
-        if self._plain is not None:
-            metadata = to_core(self.meta)
-            voxels = as_bytes_view(self._plain)
-            text = dtype_to_text(self._plain.dtype)
-            _core.Array.save_voxels(path, voxels, text, metadata, options)
-        else:
-            # Untouched metadata goes from file to file as it is, even if it cannot be read.
-            changed = self._changed_metadata()
-            self._open_core().save(path, options, changed)
-            is_elsewhere = self._access in ("r+", "w+") and not self._is_file(path)
-            if changed is not None and not is_elsewhere:
-                self._loaded = (self.meta, changed)
-        _writers.warn_of_detached(stacklevel=2)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        if self._access is None:
-            return _from_memory, (self.to_numpy(), self.meta)
-        if self._access != "r":
-            raise InvalidTypeError(
-                f"an MLArray with mode {self._access!r} cannot be pickled or copied: another "
-                f"process would not see its edits; open {self._path!r} with 'r' for that"
-            )
-        changed = self.meta if self._changed_metadata() is not None else None
-        return _reopen, (self._absolute, self._mapped, self._threads, changed)
-
-    @classmethod
-    def _create(
-        cls,
-        filepath: PathLike,
-        shape: int | Sequence[int],
-        dtype: np.dtype[Any],
-        mapped: bool,
-        *,
-        meta: Any,
-        axis_labels: Sequence[str] | None,
-        channel_axis: int | None,
-        cparams: Any,
-        **saving: Any,
-    ) -> MLArray:
-        path = checked_path(filepath)
-        lengths = as_shape(shape)
-        text = dtype_to_text(dtype)
-        new = new_meta(meta)
-        labels = resolve_axis_labels(axis_labels, channel_axis, len(lengths))
-        if labels is not None:
-            new.spatial.axis_labels = list(labels)
-        state_facts(new, tuple(lengths))
-        check(new, len(lengths))
-        metadata = to_core(new)
-        options = save_options(
-            ndim=len(lengths),
-            spatial_axes=metadata.spatial_axes(len(lengths)),
-            codec=codec_params(cparams, text),
-            cparams=cparams,
-            store_metadata=path.endswith(".mla"),
-            **saving,
-        )
-        _writers.before_use_of(path)
-        core = _core.Array.create(path, lengths, text, metadata, options)
-        image = cls.__new__(cls)
-        threads = resolve_threads(saving.get("num_threads"), saving.get("dparams"))
-        image._attach(core, path, "w+", mapped, threads)
-        _writers.warn_of_detached(stacklevel=3)
-        _writers.add(image)
-        return image
-
-    def _layout_to_save(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """What `save` was asked for, completed by what the image was made with."""
-        names = ("patch_size", "chunk_size", "block_size")
-        layout = {name: asked[name] for name in names}
-        given = layout["patch_size"] is not UNSET or any(
-            layout[name] is not None for name in names[1:]
-        )
-        if not given and self._asked:
-            layout = {name: self._asked[name] for name in names}
-            given = layout["patch_size"] is not UNSET or layout["chunk_size"] is not None
-        spatial_axes = self._spatial_axes_to_save()
-        if not given and self._array is not None:
-            layout.update(chunk_size=self._array.chunks, block_size=self._array.blocks)
-        elif not given:
-            patch = self._base_patch
-            if patch is not None and len(patch) == sum(spatial_axes):
-                layout["patch_size"] = list(patch)
-        cparams = asked["cparams"]
-        if cparams is None:
-            cparams = self._asked.get("cparams")
-        codec = codec_params(cparams, dtype_to_text(self.dtype))
-        if codec is None and self._array is not None:
-            codec = kept_codec(self._array.codec)
-        return {**layout, "spatial_axes": spatial_axes, "codec": codec, "cparams": cparams}
-
-    def _has_array(self) -> bool:
-        """False for an image that is only its metadata."""
-        if self.shape != (0,) or (self._plain is None and not self._has_metadata()):
-            return True
-        return self.meta._has_array.value is not False
-
-    def _spatial_axes_to_save(self) -> list[bool]:
-        try:
-            return self._spatial_axes()
-        except MLArrayError:
-            if self._plain is not None or self._changed_metadata() is not None:
-                raise
-            return [True] * self.ndim  # metadata that cannot be read is saved as it is
-
-
-def _from_memory(voxels: np.ndarray[Any, Any], meta: Meta) -> MLArray:
-    return MLArray(voxels, meta=meta)
-
-
-def _reopen(path: str, mapped: bool, threads: int, meta: Meta | None) -> MLArray:
-    image = MLArray.open(
-        path, mmap_mode="r" if mapped else None, num_threads=threads if threads > 0 else None
-    )
-    if meta is not None:
-        image.meta = meta
-    return image

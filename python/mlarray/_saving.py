@@ -1,0 +1,183 @@
+"""Saving an MLArray to a file, and pickling it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from . import _core, _writers
+from ._aliases import UNSET
+from ._checks import checked_path, to_core
+from ._dtypes import as_bytes_view, dtype_to_text
+from ._indexed import Indexed
+from ._options import Packing, codec_params, kept_codec, save_options
+from .errors import InvalidTypeError, MLArrayError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ._types import Params, PatchSize, PathLike, Sizes
+    from .array import MLArray
+    from .meta import Meta
+
+__all__ = ["Savable"]
+
+
+class Savable(Indexed):
+    """Writing to a file, in the layout that was asked for when the image was made."""
+
+    # What `save` uses unless it is told otherwise.
+    _asked: Packing = Packing()
+    _base_patch: list[int] | None = None  # that of the image given as `copy`
+
+    def save(
+        self,
+        filepath: PathLike,
+        patch_size: PatchSize = UNSET,
+        chunk_size: Sizes = None,
+        block_size: Sizes = None,
+        num_threads: int | None = None,
+        cparams: Params = None,
+        dparams: Params = None,
+        *,
+        metadata_format: Literal["current", "legacy"] = "current",
+        durable: bool = False,
+    ) -> None:
+        """Write voxels and metadata to a file.
+
+        The file is written beside its place and renamed into it: an older file stays whole
+        until then, and on every error. It may be the file that this image is open on.
+
+        Parameters
+        ----------
+        filepath : path
+            Ends in ``.mla``, or in ``.b2nd`` for a plain Blosc2 array without metadata.
+        patch_size : {'default'}, int, sequence of int or None, optional
+            Patches, in voxels per axis of space, that chunks and blocks are made for;
+            'default' is 192, None leaves the choice to the library. Not given: what the
+            image was made with, or the layout of the file that it comes from.
+        chunk_size, block_size : int or sequence of int, optional
+            Both, in voxels per axis, instead of `patch_size`.
+        num_threads : int, optional
+            At most so many; default: all.
+        cparams : dict or object, optional
+            Blosc2's parameters: codec, clevel, filters, filters_meta, splitmode. Not given:
+            those of the file that the image comes from, or a choice by dtype.
+        dparams : dict, optional
+            ``{'nthreads': n}``.
+        metadata_format : {'current', 'legacy'}
+            'legacy' is for readers up to 0.0.48.
+        durable : bool
+            Survive power loss too, not only a killed process.
+
+        Raises
+        ------
+        NotFoundError
+            If the folder does not exist.
+        InvalidUseError, LayoutError
+            For a wrong suffix, and sizes that do not fit (``RuntimeError``).
+        InvalidValueError
+            For metadata that does not fit the array (``ValueError``).
+        BusyError, FileAccessError
+            If the file cannot be written (``RuntimeError``).
+
+        Warns
+        -----
+        UserWarning
+            If an older writer of this path in this process was saved and detached.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mlarray import MLArray
+        >>> MLArray(np.eye(3)).save("eye.mla", patch_size=64)
+        """
+        path = checked_path(filepath)
+        spatial_axes = self._spatial_axes_to_save()
+        packing = self._packing_to_save(
+            Packing(patch_size, chunk_size, block_size, cparams), sum(spatial_axes)
+        )
+        options = save_options(
+            packing,
+            ndim=self.ndim,
+            spatial_axes=spatial_axes,
+            codec=self._codec_to_save(packing.cparams),
+            num_threads=num_threads,
+            dparams=dparams,
+            metadata_format=metadata_format,
+            store_metadata=path.endswith(".mla"),
+            has_array=self._has_array(),
+            durable=durable,
+        )
+        _writers.before_use_of(path)
+        if self._plain is not None:
+            metadata = to_core(self.meta)
+            voxels = as_bytes_view(self._plain)
+            text = dtype_to_text(self._plain.dtype)
+            _core.Array.save_voxels(path, voxels, text, metadata, options)
+        else:
+            # Untouched metadata goes from file to file as it is, even if it cannot be read.
+            changed = self._changed_metadata()
+            self._open_core().save(path, options, changed)
+            is_elsewhere = self._access in ("r+", "w+") and not self._is_file(path)
+            if changed is not None and not is_elsewhere:
+                self._loaded = (self.meta, changed)
+        _writers.warn_of_detached()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._access is None:
+            return _from_memory, (self.to_numpy(), self.meta)
+        if self._access != "r":
+            raise InvalidTypeError(
+                f"an MLArray with mode {self._access!r} cannot be pickled or copied: another "
+                f"process would not see its edits; open {self._path!r} with 'r' for that"
+            )
+        changed = self.meta if self._changed_metadata() is not None else None
+        return _reopen, (self._absolute, self._mapped, self._threads, changed)
+
+    def _packing_to_save(self, asked: Packing, spatial_ndim: int) -> Packing:
+        """What `save` was asked for, completed by what the image was made with."""
+        cparams = asked.cparams if asked.cparams is not None else self._asked.cparams
+        packing = asked if asked.says_sizes else self._asked
+        if not packing.says_sizes and self._array is not None:
+            packing = Packing(UNSET, self._array.chunks, self._array.blocks)
+        elif not packing.says_sizes and len(self._base_patch or ()) == spatial_ndim:
+            packing = Packing(self._base_patch)
+        return packing._replace(cparams=cparams)
+
+    def _codec_to_save(self, cparams: Params) -> _core.CodecParams | None:
+        """What `save` was asked for, or else what the file has that the image comes from."""
+        codec = codec_params(cparams, dtype_to_text(self.dtype))
+        if codec is None and self._array is not None:
+            return kept_codec(self._array.codec)
+        return codec
+
+    def _has_array(self) -> bool:
+        """False for an image that is only its metadata."""
+        if self.shape != (0,) or (self._plain is None and not self._has_metadata()):
+            return True
+        return self.meta._has_array.value is not False
+
+    def _spatial_axes_to_save(self) -> list[bool]:
+        try:
+            return self._spatial_axes()
+        except MLArrayError:
+            if self._plain is not None or self._changed_metadata() is not None:
+                raise
+            return [True] * self.ndim  # metadata that cannot be read is saved as it is
+
+
+def _from_memory(voxels: np.ndarray[Any, Any], meta: Meta) -> MLArray:
+    from .array import MLArray
+
+    return MLArray(voxels, meta=meta)
+
+
+def _reopen(path: str, mapped: bool, threads: int, meta: Meta | None) -> MLArray:
+    from .array import MLArray
+
+    image = MLArray.open(
+        path, mmap_mode="r" if mapped else None, num_threads=threads if threads > 0 else None
+    )
+    if meta is not None:
+        image.meta = meta
+    return image

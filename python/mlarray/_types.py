@@ -1,0 +1,20 @@
+"""Types of the arguments that several modules take."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from ._aliases import Unset
+
+__all__ = ["MmapMode", "Params", "PatchSize", "PathLike", "Sizes", "Vector"]
+
+PathLike = str | os.PathLike[str]
+PatchSize = int | Sequence[int] | Literal["default"] | None | Unset
+Sizes = int | Sequence[int] | None
+Vector = Sequence[float] | np.ndarray[Any, Any] | None
+Params = Mapping[str, Any] | object | None
+MmapMode = Literal["r", "r+", "c", "w+"] | None | Unset
