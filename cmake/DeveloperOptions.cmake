@@ -1,5 +1,20 @@
 # Warnings and sanitizers of our own targets; imported code is not touched.
 set(MLARRAY_SANITIZE "" CACHE STRING "Sanitizers, for example address,undefined or thread")
+option(MLARRAY_FUZZING "Coverage for libFuzzer, and its main in fuzz/ (clang only)" OFF)
+
+# Instruments a C library that was built from source like our own code, but without the
+# undefined-behaviour checks: c-blosc2 loads words from odd addresses on purpose.
+function(mlarray_instrument target)
+  string(REGEX REPLACE ",?undefined" "" sanitizers "${MLARRAY_SANITIZE}")
+  if(MLARRAY_FUZZING)
+    list(APPEND sanitizers fuzzer-no-link)
+  endif()
+  string(REPLACE ";" "," sanitizers "${sanitizers}")
+  if(sanitizers)
+    target_compile_options(${target} PRIVATE
+      -fsanitize=${sanitizers} -fno-omit-frame-pointer -g)
+  endif()
+endfunction()
 
 add_library(mlarray_developer_options INTERFACE)
 if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
@@ -14,6 +29,9 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
     target_compile_options(mlarray_developer_options INTERFACE
       -fsanitize=${MLARRAY_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
     target_link_options(mlarray_developer_options INTERFACE -fsanitize=${MLARRAY_SANITIZE})
+  endif()
+  if(MLARRAY_FUZZING)
+    target_compile_options(mlarray_developer_options INTERFACE -fsanitize=fuzzer-no-link -g)
   endif()
 elseif(MSVC)
   target_compile_options(mlarray_developer_options INTERFACE /W4 /WX /utf-8)

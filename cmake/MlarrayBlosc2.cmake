@@ -3,7 +3,8 @@
 #   wheel    only the Python package (its own CMake config is broken in several releases,
 #            so the target is made here from its headers and its static library)
 #   package  only find_package(Blosc2)
-#   fetch    sources, for an instrumented build (FETCHCONTENT_SOURCE_DIR_BLOSC2)
+#   fetch    sources, for an instrumented build: FETCHCONTENT_SOURCE_DIR_BLOSC2 is the folder that
+#            tools/blosc2_source.py prints; MLARRAY_SANITIZE and MLARRAY_FUZZING apply to them
 set(MLARRAY_BLOSC2 "auto" CACHE STRING "auto | wheel | package | fetch")
 set(MLARRAY_BLOSC2_WHEEL_DIR "" CACHE PATH "folder of an installed `blosc2` Python package")
 set(MLARRAY_BLOSC2_TAG "v3.3.2" CACHE STRING "c-blosc2 tag for MLARRAY_BLOSC2=fetch")
@@ -61,10 +62,28 @@ if(NOT TARGET mlarray::blosc2 AND MLARRAY_BLOSC2 STREQUAL "fetch")
   foreach(option BUILD_TESTS BUILD_FUZZERS BUILD_BENCHMARKS BUILD_EXAMPLES BUILD_SHARED)
     set(${option} OFF CACHE BOOL "" FORCE)
   endforeach()
+  # ZFP is refused in files; of zlib, the system's is linked for gzip anyway.
+  set(BLOSC_ENABLE_ZFP OFF CACHE STRING "")
+  set(PREFER_EXTERNAL_ZLIB ON CACHE BOOL "")
+  foreach(library LZ4 ZSTD)
+    string(TOLOWER "${library}" folder)
+    if(FETCHCONTENT_SOURCE_DIR_BLOSC2 AND IS_DIRECTORY "${FETCHCONTENT_SOURCE_DIR_BLOSC2}/../${folder}")
+      get_filename_component(folder "${FETCHCONTENT_SOURCE_DIR_BLOSC2}/../${folder}" ABSOLUTE)
+      set(BLOSC_${library}_SOURCE_DIR "${folder}" CACHE PATH "")
+    endif()
+  endforeach()
   FetchContent_Declare(blosc2
     GIT_REPOSITORY https://github.com/Blosc/c-blosc2.git
     GIT_TAG ${MLARRAY_BLOSC2_TAG} GIT_SHALLOW ON)
   FetchContent_MakeAvailable(blosc2)
+  foreach(target blosc2_static lz4_static libzstd_static)
+    if(TARGET ${target})
+      mlarray_instrument(${target})
+    endif()
+  endforeach()
+  # Its headers are not ours to warn of.
+  get_target_property(headers blosc2_static INTERFACE_INCLUDE_DIRECTORIES)
+  set_target_properties(blosc2_static PROPERTIES INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${headers}")
   add_library(mlarray::blosc2 ALIAS blosc2_static)
 endif()
 if(NOT TARGET mlarray::blosc2)

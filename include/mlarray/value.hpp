@@ -30,7 +30,7 @@ struct Bytes {
 struct List {
   std::vector<Value> items;
   bool is_tuple = false;  // a tuple in Python; valid wherever a list is
-  friend bool operator==(const List&, const List&) = default;
+  friend bool operator==(const List& a, const List& b);
 };
 
 // Keeps the order of insertion. Keys are usually strings, but any scalar is allowed.
@@ -44,7 +44,7 @@ struct Map {
   void set(std::string_view key, Value value);
   bool erase(std::string_view key);
 
-  friend bool operator==(const Map&, const Map&) = default;
+  friend bool operator==(const Map& a, const Map& b);
 };
 
 // An object of a class that is neither plain data nor known to be harmless
@@ -53,7 +53,7 @@ struct Map {
 struct Opaque {
   std::string class_name;    // "package.module.ClassName"
   std::vector<Value> state;  // arguments of the constructor, then the restored state
-  friend bool operator==(const Opaque&, const Opaque&) = default;
+  friend bool operator==(const Opaque& a, const Opaque& b);
 };
 
 class Value {

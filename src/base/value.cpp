@@ -3,6 +3,15 @@
 #include <algorithm>
 
 namespace mlarray {
+
+// Not defaulted in the header: clang 14 looks into a defaulted one before Value is complete.
+bool operator==(const List& a, const List& b) {
+  return a.items == b.items && a.is_tuple == b.is_tuple;
+}
+bool operator==(const Map& a, const Map& b) { return a.items == b.items; }
+bool operator==(const Opaque& a, const Opaque& b) {
+  return a.class_name == b.class_name && a.state == b.state;
+}
 namespace {
 
 bool has_key(const std::pair<Value, Value>& item, std::string_view key) {
