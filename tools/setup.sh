@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Sets up what a target needs: system packages, build/venv, the package installed into it.
-#   tools/setup.sh build | test | demo
+#   tools/setup.sh build | test | demo | docs
 # Nothing is installed twice. Packages of the system are installed where we may (root, or sudo
 # without a password), else named in one line.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-target=${1:?usage: tools/setup.sh build|test|demo}
+target=${1:?usage: tools/setup.sh build|test|demo|docs}
 unset PYTHONPATH PYTHONHOME
 export PYTHONNOUSERSITE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
@@ -34,6 +34,7 @@ missing_packages() {
   if [ "$target" = test ]; then
     if ! command -v c++ >/dev/null || ! has_header gtest/gtest.h; then echo libgtest-dev; fi
   fi
+  if [ "$target" = docs ]; then command -v doxygen >/dev/null || echo doxygen; fi
   local python
   if python=$(find_python); then
     "$python" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
@@ -98,6 +99,9 @@ case $target in
     pip_install demo 'nibabel>=5.2'
     # Only for the scan that its wheel carries.
     pip_install demo-scan --no-deps 'nilearn>=0.10'
+    ;;
+  docs)
+    pip_install docs 'breathe>=4.36' 'furo>=2024.8' 'myst-parser>=4.0' 'sphinx>=8.1'
     ;;
   build) pip_install lint 'mypy>=1.11' 'ruff>=0.9' ;;
 esac
