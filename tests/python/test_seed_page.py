@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import re
-import warnings
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from mlarray import Meta, MLArray
+from pages import ROOT, blocks_of, run_page
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "usage.md"
-BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.M | re.S)
+if TYPE_CHECKING:
+    from pathlib import Path
 
-
-def run_page(capsys: Any) -> str:
-    """Run all blocks as one notebook would, and return what they print."""
-    namespace: dict[str, Any] = {}
-    for number, block in enumerate(BLOCKS):
-        with warnings.catch_warnings():
-            # The page opens a path again while an older writer of it is alive.
-            warnings.filterwarnings("ignore", ".*is open for writing in this process already")
-            exec(compile(block, f"{PAGE.name}, block {number + 1}", "exec"), namespace)
-    return str(capsys.readouterr().out)
+PAGE = ROOT / "docs" / "usage.md"
 
 
 @pytest.fixture
@@ -34,10 +23,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_page_has_its_blocks() -> None:
-    assert len(BLOCKS) == 10
+    assert len(blocks_of(PAGE)) == 10
 
 
-def test_every_block_runs_twice_in_one_folder(folder: Path, capsys: Any) -> None:
+def test_every_block_runs_twice_in_one_folder(folder: Path) -> None:
     expected = "\n".join(
         [
             "[1.0, 1.0, 1.5]",
@@ -49,7 +38,7 @@ def test_every_block_runs_twice_in_one_folder(folder: Path, capsys: Any) -> None
         ]
     )
     for _ in range(2):
-        assert run_page(capsys) == expected
+        assert run_page(PAGE) == expected
     assert sorted(path.name for path in folder.iterdir()) == [
         "copied-metadata.mla",
         "default-patch.mla",
