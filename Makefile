@@ -1,14 +1,20 @@
-# The README's two commands do all their own set-up: make demo, make test.
-.PHONY: help demo test docs build format lint clean
+# The README's two commands do all their own set-up: make demo, make test. The other targets do
+# too. HACKING.md says how long each takes.
+.PHONY: help demo test build lint tidy lint-all format sanitize tsan coverage docs clean
 
 help:
-	@echo "make demo    convert, read, edit and show a real scan"
-	@echo "make test    build everything and run every test"
-	@echo "make docs    the pages and references as a site, in build/docs"
-	@echo "make build   set up build/venv and install the package into it"
-	@echo "make lint    the checks that make test starts with"
-	@echo "make format  put sources into the project's format"
-	@echo "make clean   remove everything that was built"
+	@echo "make demo      convert, read, edit and show a real scan"
+	@echo "make test      lint, build everything, run every test, sanitizers among them"
+	@echo "make build     set up build/venv and install the package into it"
+	@echo "make format    put sources into the project's format"
+	@echo "make lint      the checks that make test starts with"
+	@echo "make tidy      clang-tidy over the C++ sources: slow, not a part of make test"
+	@echo "make lint-all  lint and tidy"
+	@echo "make sanitize  the C++ tests with AddressSanitizer and UndefinedBehaviorSanitizer"
+	@echo "make tsan      the C++ tests of threads with ThreadSanitizer"
+	@echo "make coverage  what the tests reach: a table, and pages in build/coverage"
+	@echo "make docs      the documentation as a site in build/docs"
+	@echo "make clean     remove everything that was built"
 
 demo:
 	@tools/demo.sh
@@ -16,19 +22,37 @@ demo:
 test:
 	@tools/test.sh
 
-docs:
-	@tools/docs.sh
-
 build:
 	@tools/setup.sh build
 
+format:
+	@tools/setup.sh lint
+	@tools/format.sh
+
 lint:
-	@tools/setup.sh build
+	@tools/setup.sh lint
 	@tools/lint.sh
 
-format:
-	@tools/setup.sh build
-	@tools/format.sh
+tidy:
+	@tools/setup.sh lint
+	@tools/tidy.sh
+
+lint-all: lint tidy
+
+sanitize:
+	@tools/setup.sh cpp
+	@tools/cpp.sh asan C++-sanitized
+
+tsan:
+	@tools/setup.sh cpp
+	@tools/cpp.sh tsan C++-threads
+
+coverage:
+	@tools/setup.sh coverage
+	@tools/coverage.sh
+
+docs:
+	@tools/docs.sh
 
 clean:
 	rm -rf build dist demo-output

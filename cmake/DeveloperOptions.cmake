@@ -27,7 +27,7 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
   endif()
   if(MLARRAY_SANITIZE)
     target_compile_options(mlarray_developer_options INTERFACE
-      -fsanitize=${MLARRAY_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+      -fsanitize=${MLARRAY_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
     target_link_options(mlarray_developer_options INTERFACE -fsanitize=${MLARRAY_SANITIZE})
   endif()
   if(MLARRAY_FUZZING)

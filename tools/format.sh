@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Puts sources into the project's format.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-bin=$PWD/build/venv/bin
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 "$bin/ruff" check --fix .
 "$bin/ruff" format .
+git ls-files -z -- '*.cpp' '*.hpp' | xargs -0 "$bin/clang-format" -i

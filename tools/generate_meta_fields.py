@@ -36,7 +36,7 @@ BLOCK = re.compile(
 )
 
 
-def annotations(section: str) -> str:
+def field_lines(section: str) -> str:
     """The lines of one class."""
     single = {row.name for row in _core.metadata_sections() if row.single}
     lines = []
@@ -52,7 +52,7 @@ def annotations(section: str) -> str:
 def renewed(text: str) -> str:
     """`text` of meta.py with its annotations as the table says."""
     return BLOCK.sub(
-        lambda block: block["head"] + annotations(block["section"]) + block["tail"], text
+        lambda block: block["head"] + field_lines(block["section"]) + block["tail"], text
     )
 
 

@@ -1,8 +1,26 @@
 #!/usr/bin/env bash
-# Format, lint and types of the Python sources.
-set -euo pipefail
-cd "$(dirname "$0")/.."
-bin=$PWD/build/venv/bin
-"$bin/ruff" check .
-"$bin/ruff" format --check .
-"$bin/mypy" --package mlarray
+# Format, lint and types of everything that is not built. Runs every check, names those that
+# fail. The slow one, clang-tidy, is tools/tidy.sh.
+set -uo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+failed=()
+check() { "${@:2}" || failed+=("$1"); }
+# files PATTERN...: tracked files, new ones among them.
+files() { git ls-files -z --cached --others --exclude-standard --deduplicate -- "$@"; }
+
+check clang-format xargs -0 "$bin/clang-format" --dry-run --Werror < <(files '*.cpp' '*.hpp')
+check ruff "$bin/ruff" check --quiet .
+check ruff-format "$bin/ruff" format --quiet --check .
+check mypy "$bin/mypy" --package mlarray
+check mypy-tools xargs -0 "$bin/mypy" --no-error-summary < <(files 'tools/*.py')
+check codespell xargs -0 "$bin/codespell" < <(files ':!tests/*/data' ':!tests/data' ':!licenses')
+check shellcheck xargs -0 "$bin/shellcheck" < <(files 'tools/*.sh' .ci/run)
+check workflows xargs -0 "$bin/check-jsonschema" --quiet --builtin-schema \
+  vendor.github-workflows < <(files '.github/workflows/*.yml')
+check zizmor "$bin/zizmor" --offline --quiet .github/workflows
+
+if [ "${#failed[@]}" -gt 0 ]; then
+  echo "lint: failed: ${failed[*]} (make format puts formats right)" >&2
+  exit 1
+fi
+echo "lint: clean"

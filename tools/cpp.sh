@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Builds the C++ tests of a preset of CMakePresets.json and runs them.
+#   tools/cpp.sh PRESET NAME
+# NAME is how the summary calls them.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+preset=${1:?usage: tools/cpp.sh PRESET NAME} name=${2:?usage: tools/cpp.sh PRESET NAME}
+log=build/log/ctest-$preset.log
+rm -f "build/summary/$name"
+
+say "building the C++ tests ($preset)"
+quietly "build/log/configure-$preset.log" "$bin/cmake" --preset "$preset" -G Ninja \
+  -DCMAKE_MAKE_PROGRAM="$bin/ninja"
+quietly "build/log/build-$preset.log" "$bin/cmake" --build --preset "$preset" -j "$jobs"
+
+say "running the C++ tests ($preset)"
+status=0
+"$bin/ctest" --preset "$preset" -j "$jobs" >"$log" 2>&1 || status=$?
+if [ "$status" -ne 0 ]; then
+  grep -vE '^ *(Start +[0-9]+:|[0-9]+/[0-9]+ Test .* Passed )' "$log" | tail -n 200
+fi
+# CMake 4 leaves "0 tests failed" out where all passed.
+read -r failed all < <(sed -nE \
+  -e 's/^[0-9]+% tests passed, ([0-9]+) tests? failed out of ([0-9]+)$/\1 \2/p' \
+  -e 's/^100% tests passed out of ([0-9]+)$/0 \1/p' "$log"; echo 0 0)
+report "$name" $((all - failed)) "$failed"
+exit "$status"

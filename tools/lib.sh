@@ -1,0 +1,35 @@
+# Sourced by the scripts beside it: they run in the root of the clone, see only its own Python
+# packages, and speak alike.
+# shellcheck shell=bash
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+unset PYTHONPATH PYTHONHOME VIRTUAL_ENV
+export PYTHONNOUSERSITE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+venv=$PWD/build/venv
+# shellcheck disable=SC2034  # read by the scripts
+bin=$venv/bin
+# shellcheck disable=SC2034  # read by the scripts
+jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
+
+say() { printf '== %s\n' "$*"; }
+fail() {
+  printf '%s: %s\n' "$(basename "$0" .sh)" "$*" >&2
+  exit 1
+}
+
+# quietly LOG COMMAND...: shows the end of its output where it fails.
+quietly() {
+  local log=$1
+  mkdir -p "$(dirname "$log")"
+  "${@:2}" >"$log" 2>&1 && return 0
+  tail -n 60 "$log" >&2
+  printf '%s: failed: %s (the whole log: %s)\n' "$(basename "$0" .sh)" "${*:2}" "$log" >&2
+  return 1
+}
+
+# report NAME PASSED FAILED [SKIPPED]: a line of the summary of make test.
+report() {
+  mkdir -p build/summary
+  local line="$1: $2 passed, $3 failed"
+  [ $# -lt 4 ] || line+=", $4 skipped"
+  printf '%s\n' "$line" | tee "build/summary/$1"
+}
