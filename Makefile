@@ -12,7 +12,7 @@ help:
 	@echo "make lint-all  lint and tidy"
 	@echo "make sanitize  the C++ tests with AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make tsan      the C++ tests of threads with ThreadSanitizer"
-	@echo "make coverage  what the tests reach: a table, and pages in build/coverage"
+	@echo "make coverage  what the tests reach: a table, and pages in build/coverage-report"
 	@echo "make docs      the documentation as a site in build/docs"
 	@echo "make clean     remove everything that was built"
 

@@ -21,7 +21,6 @@ step lint tools/lint.sh
 step C++ tools/cpp.sh default C++
 step sanitizers tools/cpp.sh asan C++-sanitized
 step reference-environments "$bin/python" tools/reference_env.py
-step packaging tools/python.sh Packaging tests/packaging
 step Python tools/python.sh Python tests/python
 
 printf '\n'
