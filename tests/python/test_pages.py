@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 from pathlib import Path
 
 import pytest
@@ -45,3 +47,42 @@ def test_a_wrong_output_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(AssertionError, match=r"\$ echo a"):
         run_page(page)
     assert_same("took 3 s\n", "took ... s\n", "here")
+
+
+def names_of_the_package() -> list[str]:
+    """Every public name, by its module's `__all__`."""
+    modules = ("mlarray", "mlarray.meta", "mlarray.errors", "mlarray.convert", "mlarray.cli")
+    return sorted(
+        {
+            f"{module}.{name}"
+            for module in modules
+            for name in importlib.import_module(module).__all__
+        }
+    )
+
+
+@pytest.mark.parametrize("name", names_of_the_package())
+def test_every_public_name_is_in_the_python_reference(name: str) -> None:
+    page = (ROOT / "docs" / "api" / "python.md").read_text(encoding="utf-8")
+    module, _, short = name.rpartition(".")
+    entries = set(re.findall(r"^\.\. (?:auto|py:)(?!module)\w+:: ([\w.]+)", page, re.M))
+    whole = set(re.findall(r"^\.\. automodule:: ([\w.]+)\n   :members:\n", page, re.M))
+    assert {name, f"mlarray.{short}"} & entries or module in whole
+
+
+def test_every_public_header_is_in_the_cpp_reference() -> None:
+    page = (ROOT / "docs" / "api" / "cpp.md").read_text(encoding="utf-8")
+    entries = re.findall(r"^```\{doxygenfile\} (\S+)$", page, re.M)
+    headers = [path.name for path in (ROOT / "include" / "mlarray").glob("*.hpp")]
+    assert sorted(entries) == sorted(headers)
+
+
+# Pages of the site are checked by Sphinx as well; these are read where they lie.
+@pytest.mark.parametrize("page", [*PAGES, *ROOT.glob("*.md")], ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    prose = re.sub(
+        r"^```.*?^```$|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.M | re.S
+    )
+    for target in re.findall(r"\]\(([^)#\s]+)", prose):
+        if not target.startswith(("http://", "https://")):
+            assert (page.parent / target).exists(), target

@@ -1,0 +1,275 @@
+"""Draws the pictures of the pages as SVG, from what the library itself says.
+
+    python docs/pictures/make_pictures.py [FOLDER]
+
+Every position, shape and count in them is computed: layouts by saving an image, positions by
+its affine. `tests/python/test_pictures.py` fails when a committed picture is not what this
+program draws.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from mlarray import MLArray
+
+INK, GREY, PALE = "#1f2933", "#9aa5b1", "#e4e7eb"
+BLUE, LIGHT_BLUE, ORANGE, GREEN = "#1b66c9", "#cfe2ff", "#d9480f", "#2b8a3e"
+
+Point = tuple[float, float]
+
+
+class Drawing:
+    """Shapes of one picture, in pixels, y downwards."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.parts = [
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+            f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="14">',
+            f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+        ]
+
+    def polygon(
+        self, points: list[Point], fill: str = "none", stroke: str = INK, width: float = 1
+    ) -> None:
+        path = " ".join(f"{number(x)},{number(y)}" for x, y in points)
+        self.parts.append(
+            f'<polygon points="{path}" fill="{fill}" stroke="{stroke}" '
+            f'stroke-width="{number(width)}" stroke-linejoin="round"/>'
+        )
+
+    def rectangle(
+        self, at: Point, size: Point, fill: str = "none", stroke: str = INK, width: float = 1
+    ) -> None:
+        (x, y), (w, h) = at, size
+        self.polygon([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], fill, stroke, width)
+
+    def dot(self, at: Point, radius: float, colour: str) -> None:
+        x, y = at
+        self.parts.append(
+            f'<circle cx="{number(x)}" cy="{number(y)}" r="{number(radius)}" fill="{colour}"/>'
+        )
+
+    def ellipse(self, at: Point, radii: Point) -> None:
+        (x, y), (a, b) = at, radii
+        self.parts.append(
+            f'<ellipse cx="{number(x)}" cy="{number(y)}" rx="{number(a)}" ry="{number(b)}" '
+            f'fill="{PALE}" stroke="{GREY}"/>'
+        )
+
+    def arrow(self, start: Point, end: Point, colour: str) -> None:
+        (x0, y0), (x1, y1) = start, end
+        angle = math.atan2(y1 - y0, x1 - x0)
+        back = (x1 - 8 * math.cos(angle), y1 - 8 * math.sin(angle))
+        self.parts.append(
+            f'<line x1="{number(x0)}" y1="{number(y0)}" x2="{number(back[0])}" '
+            f'y2="{number(back[1])}" stroke="{colour}" stroke-width="2.5"/>'
+        )
+        side = (4.5 * math.sin(angle), -4.5 * math.cos(angle))
+        head = [
+            (x1, y1),
+            (back[0] + side[0], back[1] + side[1]),
+            (back[0] - side[0], back[1] - side[1]),
+        ]
+        self.polygon(head, fill=colour, stroke=colour, width=0.5)
+
+    def text(
+        self, at: Point, text: str, colour: str = INK, anchor: str = "start", bold: bool = False
+    ) -> None:
+        weight = ' font-weight="bold"' if bold else ""
+        self.parts.append(
+            f'<text x="{number(at[0])}" y="{number(at[1])}" fill="{colour}" '
+            f'text-anchor="{anchor}"{weight}>{text}</text>'
+        )
+
+    def svg(self) -> str:
+        return "\n".join([*self.parts, "</svg>", ""])
+
+
+def number(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0").replace("-0", "0", 1 if abs(value) < 0.05 else 0)
+
+
+def vector(values: list[float]) -> str:
+    return "(" + ", ".join(f"{value:g}" for value in np.round(values, 1)) + ")"
+
+
+def patch() -> str:
+    """A patch of one slice, and the blocks that reading it decodes."""
+    shape, box = (512, 512), (slice(150, 278), slice(200, 328))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "slice.mla"
+        MLArray(np.zeros(shape, np.int16)).save(path, patch_size=128)
+        with MLArray.open(path) as image:
+            chunks, blocks = image.chunks, image.blocks
+    scale, left, top = 0.75, 20, 20
+    drawing = Drawing(760, 424)
+    touched = 0
+    for corner in itertools.product(*(range(0, n, b) for n, b in zip(shape, blocks))):
+        ends = [min(c + b, n) for c, b, n in zip(corner, blocks, shape)]
+        meets = all(c < s.stop and e > s.start for c, e, s in zip(corner, ends, box))
+        touched += meets
+        row, column = (scale * c for c in corner)
+        height, width = (scale * (e - c) for c, e in zip(corner, ends))
+        fill = LIGHT_BLUE if meets else "#ffffff"
+        drawing.rectangle((left + column, top + row), (width, height), fill, PALE)
+    for corner in itertools.product(*(range(0, n, c) for n, c in zip(shape, chunks))):
+        ends = [min(c + b, n) for c, b, n in zip(corner, chunks, shape)]
+        row, column = (scale * c for c in corner)
+        height, width = (scale * (e - c) for c, e in zip(corner, ends))
+        drawing.rectangle((left + column, top + row), (width, height), "none", INK, 1.5)
+    at = (left + scale * box[1].start, top + scale * box[0].start)
+    drawing.rectangle(at, (scale * 128, scale * 128), "none", ORANGE, 3)
+    all_blocks = math.prod(math.ceil(n / b) for n, b in zip(shape, blocks))
+    legend = [
+        (INK, "none", f"chunk, {chunks[0]} x {chunks[1]}: stored as one piece"),
+        (GREY, "#ffffff", f"block, {blocks[0]} x {blocks[1]}: decoded as one piece"),
+        (ORANGE, "none", "the patch that is read, 128 x 128"),
+        (GREY, LIGHT_BLUE, f"decoded for it: {touched} of {all_blocks} blocks"),
+    ]
+    x = left + scale * shape[1] + 24
+    for line, (stroke, fill, text) in enumerate(legend):
+        y = top + 30 + 34 * line
+        drawing.rectangle((x, y - 13), (18, 18), fill, stroke, 2)
+        drawing.text((x + 28, y), text)
+    drawing.text((x, top + 186), f"An image of {shape[0]} x {shape[1]} voxels,", GREY)
+    drawing.text((x, top + 206), "saved with patch_size=128", GREY)
+    return drawing.svg()
+
+
+def axes() -> str:
+    """An array of three axes, as NumPy counts them."""
+    slices, rows, columns = np.zeros((4, 5, 7)).shape
+    cell, shift = 30, (34, -26)
+    left, bottom = 160, 130
+    drawing = Drawing(760, 330)
+
+    def corner(k: int, j: float, i: float) -> Point:
+        return (left + cell * i + shift[0] * k, bottom + cell * j + shift[1] * k)
+
+    for k in reversed(range(slices)):
+        for j, i in itertools.product(range(rows), range(columns)):
+            fill = "#ffffff" if k else LIGHT_BLUE
+            if (k, j, i) == (0, 2, 4):
+                fill = ORANGE
+            drawing.rectangle(corner(k, j, i), (cell, cell), fill, GREY)
+    drawing.arrow(corner(0, rows + 0.5, 0), corner(0, rows + 0.5, columns), BLUE)
+    drawing.text(corner(0, rows + 1.2, 0), "axis 2: columns (x), fastest in memory", BLUE)
+    drawing.arrow(corner(0, 0, -0.5), corner(0, rows, -0.5), GREEN)
+    drawing.text((left - 24, bottom + 70), "axis 1:", GREEN, "end")
+    drawing.text((left - 24, bottom + 90), "rows (y)", GREEN, "end")
+    start, end = corner(0, -0.3, -0.1), corner(slices - 1, -0.3, -0.1)
+    drawing.arrow(start, end, INK)
+    drawing.text((start[0] - 8, start[1] - 46), "axis 0: slices (z)", INK, "end")
+    x = 510
+    drawing.text((x, 100), "array.shape", GREY)
+    drawing.text((x, 120), f"({slices}, {rows}, {columns})", bold=True)
+    drawing.text((x, 160), "the marked voxel", GREY)
+    drawing.text((x, 180), "array[0, 2, 4]", ORANGE, bold=True)
+    drawing.text((x, 220), "spacing of axis 0, 1, 2", GREY)
+    drawing.text((x, 240), "spacing=(3.0, 0.8, 0.8)", bold=True)
+    return drawing.svg()
+
+
+def world() -> str:
+    """Voxels of a rotated image in the world, placed by its affine."""
+    angle = math.radians(20)
+    image = MLArray(
+        np.zeros((6, 4)),
+        spacing=(10, 20),
+        origin=(30, 20),
+        direction=[
+            [math.cos(angle), -math.sin(angle)],
+            [math.sin(angle), math.cos(angle)],
+        ],
+    )
+    affine = np.asarray(image.affine)
+    scale, left, bottom = 3.6, 70, 400
+    drawing = Drawing(760, 430)
+
+    def position(index: Point) -> list[float]:
+        return list((affine @ [*index, 1])[:2])
+
+    def pixel(at: list[float]) -> Point:
+        return (left + scale * at[0], bottom - scale * at[1])
+
+    for i, j in np.ndindex(*image.shape):
+        edges = [(i - 0.5, j - 0.5), (i + 0.5, j - 0.5), (i + 0.5, j + 0.5), (i - 0.5, j + 0.5)]
+        fill = LIGHT_BLUE if (i, j) == (0, 0) else "#ffffff"
+        drawing.polygon([pixel(position(edge)) for edge in edges], fill, GREY)
+    for i, j in np.ndindex(*image.shape):
+        drawing.dot(pixel(position((i, j))), 2.5, GREY)
+    drawing.arrow((left, bottom), (left + 420, bottom), INK)
+    drawing.arrow((left, bottom), (left, bottom - 380), INK)
+    drawing.text((left + 330, bottom + 20), "first world axis, mm", INK, "middle")
+    drawing.text((left - 10, bottom - 366), "second", INK, "end")
+    drawing.text((left - 10, bottom - 348), "axis", INK, "end")
+    origin = pixel(position((0, 0)))
+    drawing.arrow((left, bottom), origin, GREY)
+    drawing.arrow(origin, pixel(position((1, 0))), BLUE)
+    drawing.arrow(origin, pixel(position((0, 1))), GREEN)
+    drawing.dot(origin, 4, INK)
+    marked = (4, 2)
+    drawing.dot(pixel(position(marked)), 5, ORANGE)
+    x = 480
+    lines = [
+        (INK, f"origin={vector(image.origin)}", True),
+        (GREY, "centre of voxel (0, 0)", False),
+        (BLUE, f"spacing[0]={image.spacing[0]:g}", True),
+        (GREY, "step to voxel (1, 0)", False),
+        (GREEN, f"spacing[1]={image.spacing[1]:g}", True),
+        (GREY, "step to voxel (0, 1)", False),
+        (INK, "direction: rotated by 20°", True),
+        (GREY, "column j is the way of axis j", False),
+        (ORANGE, f"voxel {vector(list(marked))}", True),
+        (GREY, f"lies at {vector(position(marked))} mm", False),
+    ]
+    for line, (colour, text, bold) in enumerate(lines):
+        drawing.text((x, 160 + 20 * line + 14 * (line // 2)), text, colour, bold=bold)
+    return drawing.svg()
+
+
+def conventions() -> str:
+    """One point of the body in RAS and in LPS."""
+    point = (40, 55)  # to the patient's right and to the front, in mm
+    drawing = Drawing(760, 390)
+    for left, name, right, front in ((200, "RAS", 1, 1), (560, "LPS", -1, -1)):
+        centre = (left, 205)
+        drawing.ellipse(centre, (105, 125))
+        nose = [(left - 14, 83), (left, 62), (left + 14, 83)]
+        drawing.polygon(nose, PALE, GREY)
+        # Seen from the feet, as slices are shown: the right side of the body is on the left.
+        x_end = (centre[0] - right * 135, centre[1])
+        y_end = (centre[0], centre[1] - front * 100)
+        drawing.arrow(centre, x_end, BLUE)
+        drawing.arrow(centre, y_end, GREEN)
+        drawing.text((x_end[0], x_end[1] - 10), "x", BLUE, "middle", True)
+        drawing.text((y_end[0] + 10, y_end[1] + 12), "y", GREEN, "start", True)
+        drawing.dot((centre[0] - point[0], centre[1] - point[1]), 6, ORANGE)
+        drawing.text((left, 30), name, INK, "middle", True)
+        drawing.text((left, 50), "front", GREY, "middle")
+        drawing.text((left, 352), "back", GREY, "middle")
+        drawing.text((left - 112, centre[1] + 24), "right", GREY, "end")
+        drawing.text((left + 112, centre[1] + 24), "left", GREY)
+        place = vector([right * point[0], front * point[1]])
+        drawing.text((left, 376), f"the marked point: (x, y) = {place}", ORANGE, "middle")
+    return drawing.svg()
+
+
+PICTURES = {"patch": patch, "axes": axes, "world": world, "conventions": conventions}
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    for name, draw in PICTURES.items():
+        (folder / f"{name}.svg").write_text(draw(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
