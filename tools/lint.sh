@@ -15,8 +15,11 @@ check mypy "$bin/mypy" --package mlarray
 check mypy-tools xargs -0 "$bin/mypy" --no-error-summary < <(files 'tools/*.py')
 check codespell xargs -0 "$bin/codespell" < <(files ':!tests/*/data' ':!tests/data' ':!licenses')
 check shellcheck xargs -0 "$bin/shellcheck" < <(files 'tools/*.sh' .ci/run)
+check issue-forms "$bin/check-jsonschema" --quiet --builtin-schema vendor.github-issue-forms \
+  .github/ISSUE_TEMPLATE/bug.yml
 check workflows xargs -0 "$bin/check-jsonschema" --quiet --builtin-schema \
   vendor.github-workflows < <(files '.github/workflows/*.yml')
+check pre-commit "$bin/pre-commit" validate-config
 check zizmor "$bin/zizmor" --offline --quiet .github/workflows
 
 if [ "${#failed[@]}" -gt 0 ]; then
