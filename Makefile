@@ -1,6 +1,6 @@
 # The README's two commands do all their own set-up: make demo, make test. The other targets do
 # too. HACKING.md says how long each takes.
-.PHONY: help demo test build lint tidy lint-all format sanitize tsan coverage docs clean
+.PHONY: help demo test build lint tidy lint-all format sanitize tsan coverage docs wheel bare-root clean
 
 help:
 	@echo "make demo      convert, read, edit and show a real scan"
@@ -14,6 +14,8 @@ help:
 	@echo "make tsan      the C++ tests of threads with ThreadSanitizer"
 	@echo "make coverage  what the tests reach: a table, and pages in build/coverage-report"
 	@echo "make docs      the documentation as a site in build/docs"
+	@echo "make wheel     source archive and wheel, built, checked and tested, in dist"
+	@echo "make bare-root that wheel, and a build, in a bare Debian (needs root and debootstrap)"
 	@echo "make clean     remove everything that was built"
 
 demo:
@@ -53,6 +55,12 @@ coverage:
 
 docs:
 	@tools/docs.sh
+
+wheel:
+	@tools/wheel.sh
+
+bare-root:
+	@tools/bare_root.sh
 
 clean:
 	rm -rf build dist demo-output

@@ -1,5 +1,6 @@
 # Warnings and sanitizers of our own targets; imported code is not touched.
 set(MLARRAY_SANITIZE "" CACHE STRING "Sanitizers, for example address,undefined or thread")
+option(MLARRAY_WERROR "Warnings are errors; off where a source archive is built" ON)
 option(MLARRAY_FUZZING "Coverage for libFuzzer, and its main in fuzz/ (clang only)" OFF)
 
 # Instruments a C library that was built from source like our own code, but without the
@@ -19,7 +20,8 @@ endfunction()
 add_library(mlarray_developer_options INTERFACE)
 if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
   target_compile_options(mlarray_developer_options INTERFACE
-    -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion
+    $<$<BOOL:${MLARRAY_WERROR}>:-Werror>
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion
     -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     # g++ 12 warns of overlaps inside std::string's own operator+ (GCC bug 105651).
@@ -34,5 +36,6 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
     target_compile_options(mlarray_developer_options INTERFACE -fsanitize=fuzzer-no-link -g)
   endif()
 elseif(MSVC)
-  target_compile_options(mlarray_developer_options INTERFACE /W4 /WX /utf-8)
+  target_compile_options(mlarray_developer_options INTERFACE
+    /W4 $<$<BOOL:${MLARRAY_WERROR}>:/WX> /utf-8)
 endif()

@@ -22,6 +22,7 @@ step C++ tools/cpp.sh default C++
 step sanitizers tools/cpp.sh asan C++-sanitized
 step reference-environments "$bin/python" tools/reference_env.py
 step Python tools/python.sh Python tests/python
+step packaging tools/python.sh packaging tests/packaging
 
 printf '\n'
 say "summary"
