@@ -30,6 +30,8 @@ napoleon_use_rtype = False
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 autodoc_class_signature = "mixed"
+default_role = "py:obj"
+autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
 
 # C++: tools/docs.sh lets doxygen write this folder.
