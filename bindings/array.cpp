@@ -145,6 +145,7 @@ void register_opening(nb::class_<Array>& type) {
 void register_properties(nb::class_<Array>& type) {
   type.def_prop_ro("shape", [](const Array& self) { return to_tuple(self.shape()); })
       .def_prop_ro("dtype", [](const Array& self) { return self.dtype().text(); })
+      .def_prop_ro("itemsize", [](const Array& self) { return self.dtype().itemsize(); })
       .def_prop_ro("chunks", [](const Array& self) { return to_tuple(self.chunk_shape()); })
       .def_prop_ro("blocks", [](const Array& self) { return to_tuple(self.block_shape()); })
       .def_prop_ro("codec", &Array::codec)

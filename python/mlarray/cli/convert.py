@@ -1,20 +1,45 @@
-"""``mlarray convert IN OUT``: another format's file becomes a ``.mla``."""
+"""``mlarray convert IN OUT``: files of other formats become ``.mla``, and back."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
-from ._run import run
+from ..convert import Report, convert
+from ._jobs import Outcome, check_suffix, plan, run_jobs
+from ._progress import Progress
+from ._run import FAILURE, add_json, printable, run
+from ._summary import lengths, size_text
 
-__all__ = ["add_arguments", "cli_convert_to_mlarray", "command", "convert_to_mlarray", "main"]
+__all__ = [
+    "add_arguments",
+    "cli_convert_to_mlarray",
+    "command",
+    "convert_from_mlarray",
+    "convert_image",
+    "convert_to_mlarray",
+    "main",
+]
 
 DESCRIPTION = (
-    "Convert a NIfTI file (.nii, .nii.gz) to .mla. Voxels keep their order and type, every "
-    "voxel keeps its position, and the whole header is kept under 'source'."
+    "Convert NIfTI (.nii, .nii.gz) and NRRD (.nrrd, .nhdr) to .mla, and .mla to .nii, .nii.gz "
+    "or .nrrd. Voxels keep their order and type, every voxel keeps its position, and the whole "
+    "header is kept under 'source', from where it goes back into a file of its format. What a "
+    "format cannot hold is said in a note on stderr, or is an error."
 )
+EXAMPLES = """\
+examples:
+  mlarray convert ct.nii.gz ct.mla
+  mlarray convert ct.mla ct.nrrd
+  mlarray convert --patch-size 64 --codec zstd --level 5 ct.nii.gz ct.mla
+  mlarray convert -r -j 8 --skip-existing imagesTr preprocessed
+  mlarray convert --to .nii.gz predictions/*.mla for-viewing
+"""
 
 
 # An option that was not given leaves no trace: None is a patch size too.
@@ -27,9 +52,21 @@ def convert_to_mlarray(
     **save_options: Any,
 ) -> None:
     """Convert a file to ``.mla``; see `mlarray.convert.convert`."""
-    from ..convert import convert
-
     convert(load_filepath, save_filepath, **save_options)
+
+
+def convert_from_mlarray(
+    load_filepath: str | os.PathLike[str], save_filepath: str | os.PathLike[str]
+) -> None:
+    """Convert a ``.mla`` file to another format; see `mlarray.convert.convert`."""
+    convert(load_filepath, save_filepath)
+
+
+def convert_image(
+    load_filepath: str | os.PathLike[str], save_filepath: str | os.PathLike[str]
+) -> None:
+    """Convert in either direction; see `mlarray.convert.convert`."""
+    convert(load_filepath, save_filepath)
 
 
 def _lengths(text: str) -> int | tuple[int, ...]:
@@ -43,16 +80,29 @@ def _patch(text: str) -> str | int | tuple[int, ...] | None:
     return None if text == "none" else _lengths(text)
 
 
+def _workers(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise ValueError(text)
+    return count
+
+
 # argparse says "invalid NAME value" by these.
+_suffix = check_suffix
 _lengths.__name__ = "length"
 _patch.__name__ = "patch size"
+_workers.__name__ = "number"
+_suffix.__name__ = "suffix"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("load_filepath", metavar="IN", help="a .nii or .nii.gz file")
     parser.add_argument(
-        "save_filepath", metavar="OUT", help="the .mla file to write; an older one is replaced"
+        "inputs", metavar="IN", nargs="+", help="a file, or a folder: its files are converted"
     )
+    parser.add_argument(
+        "output", metavar="OUT", help="the file to write; for several files, a folder"
+    )
+    add_files(parser)
     layout = parser.add_argument_group("layout and compression", argument_default=_ABSENT)
     layout.add_argument(
         "--patch-size",
@@ -76,24 +126,124 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def command(options: argparse.Namespace) -> None:
+def add_files(parser: argparse.ArgumentParser) -> None:
+    files = parser.add_argument_group("files")
+    files.add_argument("-r", "--recursive", action="store_true", help="folders in folders too")
+    files.add_argument(
+        "--to",
+        type=_suffix,
+        metavar="SUFFIX",
+        help="format of files in a folder: .nii, .nii.gz or .nrrd (default: .mla)",
+    )
+    existing = files.add_mutually_exclusive_group()
+    existing.add_argument(
+        "--overwrite",
+        action="store_const",
+        const="replace",
+        dest="existing",
+        default="refuse",
+        help="replace outputs that exist (default: an error, and the file is left as it is)",
+    )
+    existing.add_argument(
+        "--skip-existing",
+        action="store_const",
+        const="skip",
+        dest="existing",
+        help="leave outputs that exist, to go on with an interrupted run",
+    )
+    files.add_argument(
+        "-j",
+        "--jobs",
+        type=_workers,
+        default=1,
+        metavar="N",
+        help="convert so many files at once (default: 1)",
+    )
+    files.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    add_json(parser, "print one report of all files as JSON")
+
+
+def command(options: argparse.Namespace) -> int | None:
+    start = time.monotonic()
+    jobs = plan(options.inputs, options.output, options.to, options.recursive)
+    several = jobs[0].target != options.output
+    if several:
+        for job in jobs:
+            os.makedirs(os.path.dirname(job.target), exist_ok=True)
+    sizes = {job: _size(job.source) for job in jobs}
+    outcomes = []
+    with Progress(len(jobs), sum(sizes.values()), options.quiet) as progress:
+        progress.begin(jobs[0].source)
+        workers = min(options.jobs, len(jobs))
+        for outcome in run_jobs(jobs, _save_options(options), options.existing, workers):
+            outcomes.append(outcome)
+            progress.clear()
+            _tell(outcome, options.json)
+            progress.end(outcome.job.source, sizes[outcome.job])
+    if options.json:
+        print(json.dumps(_report(outcomes, time.monotonic() - start), indent=2))
+    failed = sum(outcome.error is not None for outcome in outcomes)
+    if failed and several:
+        print(f"mlarray: {failed} of {len(jobs)} files failed", file=sys.stderr)
+    return FAILURE if failed else None
+
+
+def _save_options(options: argparse.Namespace) -> dict[str, Any]:
     # Only what was given is passed on: the rest is chosen in one place, MLArray.save.
     given = vars(options)
-    save_options: dict[str, Any] = {
-        name: given[name]
-        for name in ("patch_size", "chunk_size", "block_size")
-        if name in given
-    }
+    names = ("patch_size", "chunk_size", "block_size")
+    save_options: dict[str, Any] = {name: given[name] for name in names if name in given}
     cparams = {key: given[key] for key in ("codec", "clevel") if key in given}
     if cparams:
         save_options["cparams"] = cparams
-    convert_to_mlarray(options.load_filepath, options.save_filepath, **save_options)
+    return save_options
+
+
+def _size(path: str) -> int:
+    try:
+        return os.path.getsize(path)
+    except OSError:  # the conversion will say it
+        return 0
+
+
+def _tell(outcome: Outcome, as_json: bool) -> None:
+    if outcome.error:
+        print(f"mlarray: error: {printable(outcome.error)}", file=sys.stderr, flush=True)
+    elif outcome.report is None:
+        if not as_json:
+            print(printable(f"{outcome.job.target}: exists, skipped"), flush=True)
+    else:
+        for note in outcome.report.notes:
+            text = printable(f"{outcome.job.target}: note: {note}")
+            print(text, file=sys.stderr, flush=True)
+        if not as_json:
+            print(printable(_line(outcome.report)), flush=True)
+
+
+def _line(report: Report) -> str:
+    sizes = f"{size_text(report.source_bytes)} -> {size_text(report.target_bytes)}"
+    image = f"{lengths(report.shape)} {report.dtype}"
+    return f"{report.source} -> {report.target}: {image}, {sizes}"
+
+
+def _report(outcomes: list[Outcome], seconds: float) -> dict[str, Any]:
+    reports = [outcome.report for outcome in outcomes if outcome.report]
+    return {
+        "converted": [report._asdict() for report in reports],
+        "skipped": [o.job._asdict() for o in outcomes if not o.report and not o.error],
+        "failed": [{**o.job._asdict(), "error": o.error} for o in outcomes if o.error],
+        "seconds": round(seconds, 3),
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The program ``mlarray_convert``."""
-    parser = argparse.ArgumentParser(prog="mlarray_convert", description=DESCRIPTION)
+    """The program ``mlarray_convert``, which replaces an older output as it always did."""
+    parser = argparse.ArgumentParser(
+        prog="mlarray_convert",
+        description=DESCRIPTION,
+    )
     add_arguments(parser)
+    parser.set_defaults(existing="replace")
     return run(parser, arguments, command)
 
 

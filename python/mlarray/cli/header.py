@@ -13,18 +13,25 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import _core
-from ._run import run
+from ._run import add_json, run
 
 __all__ = [
     "add_arguments",
+    "array_facts",
     "cli_print_header",
     "command",
     "main",
+    "metadata_tree",
     "print_header",
     "read_header",
 ]
 
 DESCRIPTION = "Print the metadata of a .mla or .b2nd file as JSON, without reading voxels."
+EXAMPLES = """\
+examples:
+  mlarray header ct.mla
+  mlarray header ct.mla | jq .source
+"""
 
 _CODEC_NAMES = {0: "blosclz", 1: "lz4", 2: "lz4hc", 4: "zlib", 5: "zstd"}
 
@@ -52,16 +59,20 @@ def read_header(filepath: str | os.PathLike[str]) -> dict[str, Any]:
     """
     array = _core.Array.open(os.fspath(filepath))
     try:
-        # The core's JSON is defined for every value that a file can hold: keys that are no
-        # strings, bytes, integers of any size.
-        tree = json.loads(array.metadata().to_json(include_none=True))
-        facts = _array_facts(array)
+        header = metadata_tree(array.metadata())
+        header["array"] = array_facts(array)
     finally:
         array.close()
-    single = {section.name for section in _core.metadata_sections() if section.single}
-    header = {name: _section(value, name in single) for name, value in tree.items()}
-    header["array"] = facts
     return header
+
+
+def metadata_tree(metadata: _core.Metadata) -> dict[str, Any]:
+    """One entry per section, None where the whole section is unset."""
+    # The core's JSON is defined for every value that a file can hold: keys that are no
+    # strings, bytes, integers of any size.
+    tree = json.loads(metadata.to_json(include_none=True))
+    single = {section.name for section in _core.metadata_sections() if section.single}
+    return {name: _section(value, name in single) for name, value in tree.items()}
 
 
 def print_header(filepath: str | os.PathLike[str]) -> None:
@@ -79,11 +90,13 @@ def _section(value: Any, single: bool) -> Any:
     return None if all(item is None for item in value.values()) else value
 
 
-def _array_facts(array: _core.Array) -> dict[str, Any]:
+def array_facts(array: _core.Array) -> dict[str, Any]:
+    """What the container says."""
     codec = array.codec
     return {
         "shape": list(array.shape),
         "dtype": array.dtype,
+        "itemsize": array.itemsize,
         "chunks": list(array.chunks),
         "blocks": list(array.blocks),
         "codec": {
@@ -98,6 +111,7 @@ def _array_facts(array: _core.Array) -> dict[str, Any]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("filepath", metavar="FILE", help="a .mla or .b2nd file")
+    add_json(parser, "the output is JSON anyway; accepted because every command has it")
 
 
 def command(options: argparse.Namespace) -> None:

@@ -1,27 +1,51 @@
-"""The program ``mlarray``: one subcommand per module of this package."""
+"""The program ``mlarray``: one subcommand per module of this package.
+
+A command is a module with ``DESCRIPTION``, ``EXAMPLES``, ``add_arguments(parser)`` and
+``command(options)``, named in `_COMMANDS`.
+"""
 
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Sequence
 
 from .. import __version__
-from . import convert, header
+from . import convert, header, info, ls
 from ._run import run
 
 __all__ = ["main"]
+
+_COMMANDS = {"info": info, "ls": ls, "header": header, "convert": convert}
+
+_EPILOG = """\
+exit codes:
+  0  everything asked for was done
+  1  something failed: stderr says what, in one line each
+  2  the command line is wrong
+
+Results go to stdout, progress and errors to stderr. Every command has --help with examples
+and --json.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``mlarray COMMAND ...`` and return its exit code."""
     parser = argparse.ArgumentParser(
-        prog="mlarray", description="Tools for .mla files: N-dimensional images for training."
+        prog="mlarray",
+        description="Tools for .mla files: N-dimensional images for training.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"mlarray {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name, module in (("header", header), ("convert", convert)):
+    for name, module in _COMMANDS.items():
         command = commands.add_parser(
-            name, help=module.DESCRIPTION, description=module.DESCRIPTION
+            name,
+            help=module.DESCRIPTION.split(". ")[0].rstrip("."),
+            description=textwrap.fill(module.DESCRIPTION, 90),
+            epilog=module.EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(command)
         command.set_defaults(command=module.command)

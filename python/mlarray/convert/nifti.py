@@ -1,4 +1,4 @@
-"""Reading NIfTI by nibabel, as it lies in the file.
+"""NIfTI by nibabel: read as it lies in the file, and written the same way.
 
 Voxels keep the order in which they are stored: no axis is flipped or permuted, so that
 the affine of the file stays true. Their type is the stored one, unless the header scales
@@ -15,15 +15,38 @@ import zlib
 from typing import Any
 
 from ..errors import CorruptionError, FileAccessError, NotFoundError, UnsupportedError
-from . import Converted, MissingPackageError
+from ._model import (
+    Converted,
+    Exported,
+    import_package,
+    in_frame,
+    note_what_stays,
+    replacing,
+    simple_voxels,
+)
 
-__all__ = ["read_nifti"]
+__all__ = ["read_nifti", "write_nifti"]
 
 # What nibabel calls RAS+: x grows to the right, y to the front, z to the head.
 _COORD_SYSTEM = "RAS+"
 # NIfTI's fourth axis is time, its fifth holds several values per voxel.
 _AXIS_LABELS = ("spatial_x", "spatial_y", "spatial_z", "temporal", "channel")
 _UNKNOWN_UNIT = "unknown"
+_KIND = "nifti"
+# Complex and long types are NIfTI's too; byte order is free.
+_STORED = "u1 i1 u2 i2 u4 i4 u8 i8 f4 f8 f16 c8 c16 c32"
+_MAX_AXES = 7
+_NIFTI1_LENGTH = 2**15 - 1
+# These follow the image that is written.
+_DERIVED_FIELDS = (
+    "dim",
+    "datatype",
+    "bitpix",
+    "vox_offset",
+    "magic",
+    "sizeof_hdr",
+    "eol_check",
+)
 
 
 def read_nifti(path: str) -> Converted:
@@ -50,13 +73,7 @@ def read_nifti(path: str) -> Converted:
     CorruptionError, UnsupportedError
         If it is damaged, or no NIfTI file.
     """
-    try:
-        import nibabel
-    except ImportError:
-        raise MissingPackageError(
-            "reading NIfTI needs nibabel, which is not installed: "
-            "pip install 'mlarray[convert]'"
-        ) from None
+    nibabel = import_package("nibabel", "reading NIfTI")
     import numpy as np
 
     try:
@@ -89,7 +106,7 @@ def read_nifti(path: str) -> Converted:
             "axis_units": _axis_units(image.header, voxels.ndim),
             "coord_system": _COORD_SYSTEM,
         },
-        "_image_meta_format": "nifti",
+        "_image_meta_format": _KIND,
     }
     return Converted(voxels, metadata)
 
@@ -143,3 +160,184 @@ def _extension(extension: Any) -> dict[str, Any]:
     except UnicodeDecodeError:
         entry["base64"] = base64.b64encode(content).decode("ascii")
     return entry
+
+
+def write_nifti(path: str, exported: Exported) -> None:
+    """Write a ``.nii`` or ``.nii.gz`` file, beside its place and renamed into it.
+
+    Parameters
+    ----------
+    path : str
+        An older file is replaced.
+    exported : Exported
+        Gets a note for everything that NIfTI cannot hold.
+
+    Raises
+    ------
+    MissingPackageError
+        Without nibabel.
+    UnsupportedError
+        For more than three axes of space or seven axes, and for voxels of another type.
+    NotFoundError, FileAccessError
+        If the file cannot be written.
+    """
+    nibabel = import_package("nibabel", "writing NIfTI")
+    import numpy as np
+
+    fields = exported.source_of(_KIND)
+    if exported.voxels.dtype.names is None:  # colours are structures
+        simple_voxels(exported, _STORED, "NIfTI")
+    _space_first(exported, path)
+    affine = _affine(exported)
+    unscaled = _unscaled(exported.voxels, fields)
+    voxels = exported.voxels if unscaled is None else unscaled
+    if fields:
+        voxels = _stored_axes(voxels, fields)
+
+    large = max(voxels.shape, default=0) > _NIFTI1_LENGTH or fields.get("sizeof_hdr") == 540
+    kind = nibabel.Nifti2Image if large else nibabel.Nifti1Image
+    order = voxels.dtype.byteorder
+    header = kind.header_class(endianness=order if order in "<>" else None)
+    lost = [name for name, value in fields.items() if not _restore(header, name, value)]
+    if lost:
+        exported.notes.append(f"fields that NIfTI does not have: {', '.join(sorted(lost))}")
+    if not fields:
+        _set_units(header, exported)
+    _restore_extensions(nibabel, header, fields.get("extensions") or [])
+    try:
+        header.set_data_dtype(voxels.dtype)
+        image = kind(voxels, affine, header, dtype=voxels.dtype)
+    except nibabel.spatialimages.HeaderDataError as error:
+        raise UnsupportedError(f"'{path}': NIfTI cannot hold this image ({error})") from error
+    if unscaled is not None:
+        image.header.set_slope_inter(fields["scl_slope"], fields["scl_inter"])
+    note_what_stays(exported, _KIND)
+    with replacing(path) as beside:
+        nibabel.save(image, beside)
+    # What a reader will see, scaled values of the stored shape.
+    exported.voxels = np.broadcast_to(exported.voxels.reshape(voxels.shape), voxels.shape)
+
+
+def _space_first(exported: Exported, path: str) -> None:
+    """Put the axes of space first, as NIfTI has them, and fill up to three."""
+    import numpy as np
+
+    space = [axis for axis, keep in enumerate(exported.spatial_axes) if keep]
+    others = [axis for axis in range(exported.voxels.ndim) if axis not in space]
+    if len(space) > 3:
+        raise UnsupportedError(
+            f"'{path}': the image has {len(space)} axes of space and NIfTI three; set "
+            f"axis_labels to say which are something else"
+        )
+    missing = 3 - len(space)
+    others.sort(key=lambda axis: exported.labels[axis] != "temporal")
+    if len(others) + 3 > _MAX_AXES:
+        raise UnsupportedError(
+            f"'{path}': {len(others)} axes beside space, and NIfTI has {_MAX_AXES - 3}; "
+            f"convert parts of the image"
+        )
+    if [*space, *others] != list(range(exported.voxels.ndim)):
+        exported.voxels = exported.voxels.transpose([*space, *others])
+        exported.notes.append(
+            f"axes are reordered to {[*space, *others]}: NIfTI has the axes of space first"
+        )
+    if missing and (others or exported.affine is not None):
+        shape = exported.voxels.shape
+        exported.voxels = exported.voxels.reshape(
+            shape[: len(space)] + (1,) * missing + shape[len(space) :]
+        )
+        exported.notes.append(
+            f"{missing} axis of length 1 added: NIfTI has three axes of space"
+        )
+    if exported.affine is not None and missing:
+        affine = np.eye(4)
+        affine[: len(space), : len(space)] = exported.affine[:-1, :-1]
+        affine[: len(space), 3] = exported.affine[:-1, -1]
+        exported.affine = affine
+    for position, axis in enumerate(others):
+        label, meant = exported.labels[axis], [*_AXIS_LABELS[3:], "non_spatial", "non_spatial"]
+        if label != meant[position]:
+            exported.notes.append(
+                f"axis {axis} ('{label}') is NIfTI's axis {position + 4}, which readers take "
+                f"for '{meant[position]}'"
+            )
+
+
+def _affine(exported: Exported) -> Any:
+    """The affine in RAS, or None where the image says nothing of its position."""
+    if exported.affine is None:
+        exported.notes.append(
+            "the image has no spacing, origin or affine: NIfTI shows a default"
+        )
+        return None
+    if exported.frame is None:
+        named = exported.meta.spatial.coord_system
+        exported.notes.append(
+            f"coord_system is {named!r}, which names no frame: positions are written as RAS "
+            f"as they are; set it to 'RAS' or 'LPS' to say what they are"
+        )
+        return exported.affine
+    return in_frame(exported.affine, exported.frame, "RAS")
+
+
+def _unscaled(voxels: Any, fields: dict[str, Any]) -> Any:
+    """The integers that the file of the source had, if they give exactly these voxels."""
+    import numpy as np
+
+    slope, inter = fields.get("scl_slope"), fields.get("scl_inter")
+    types = {2: "u1", 4: "i2", 8: "i4", 256: "i1", 512: "u2", 768: "u4"}
+    kind = types.get(fields.get("datatype", 0))
+    if voxels.dtype.kind != "f" or kind is None or not slope or inter is None:
+        return None
+    if slope != slope or inter != inter:
+        return None
+    with np.errstate(all="ignore"):
+        stored = np.rint((voxels - inter) / slope)
+        limits = np.iinfo(kind)
+        if not bool(np.all((stored >= limits.min) & (stored <= limits.max))):
+            return None
+        stored = stored.astype(kind)
+        same = np.array_equal(stored * float(slope) + float(inter), voxels)
+    return stored if same else None
+
+
+def _stored_axes(voxels: Any, fields: dict[str, Any]) -> Any:
+    """Without the axes of length 1 that the reader has added to an image of the plane."""
+    dim = fields.get("dim") or [0]
+    axes = dim[0] if isinstance(dim[0], int) else 0
+    if 0 < axes < voxels.ndim and all(length == 1 for length in voxels.shape[axes:]):
+        return voxels.reshape(voxels.shape[:axes])
+    return voxels
+
+
+def _restore(header: Any, name: str, value: Any) -> bool:
+    """Put back a field of the header; whether it could be put back, or need not be."""
+    if name == "extensions" or name in _DERIVED_FIELDS or name.startswith("scl_"):
+        return True
+    if name not in header:
+        return False
+    try:
+        header[name] = value.encode("latin-1") if isinstance(value, str) else value
+    except (TypeError, ValueError, UnicodeEncodeError):
+        return False
+    return True
+
+
+def _restore_extensions(nibabel: Any, header: Any, extensions: Any) -> None:
+    for entry in extensions:
+        if isinstance(entry, dict) and "code" in entry:
+            content = (
+                base64.b64decode(entry["base64"])
+                if "base64" in entry
+                else str(entry.get("text", "")).encode()
+            )
+            header.extensions.append(nibabel.nifti1.Nifti1Extension(entry["code"], content))
+
+
+def _set_units(header: Any, exported: Exported) -> None:
+    units = dict(zip(exported.labels, exported.meta.spatial.axis_units or ()))
+    space = [u for u, keep in zip(units.values(), exported.spatial_axes) if keep]
+    known = ("meter", "mm", "micron")
+    chosen = space[0] if space and space[0] in known and len(set(space)) == 1 else None
+    time = units.get("temporal")
+    header.set_xyzt_units(chosen, time if time in ("sec", "msec", "usec") else None)

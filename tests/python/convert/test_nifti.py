@@ -240,10 +240,15 @@ def test_what_is_no_nifti_is_refused(tmp_path: Path) -> None:
 
 
 def test_other_suffixes_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidUseError, match=r"only \.nii and \.nii\.gz"):
-        convert("scan.nrrd", "scan.mla")
-    with pytest.raises(InvalidUseError, match=r"must end in \.mla"):
-        convert("scan.nii", "scan.npy")
+    for source, target in [
+        ("scan.png", "scan.mla"),
+        ("scan.nii", "scan.npy"),
+        ("scan.nii", "scan.nrrd"),
+        ("scan.mla", "copy.mla"),
+        ("scan.mla", "scan.nhdr"),
+    ]:
+        with pytest.raises(InvalidUseError, match=r"\.nhdr files can be converted to \.mla"):
+            convert(source, target)
 
 
 def test_without_nibabel_the_message_says_what_to_install(

@@ -1,0 +1,145 @@
+"""What `info` and `ls` say of a file: its header in the words of a reader."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any, NamedTuple
+
+from .. import _core
+from ..errors import MLArrayError
+from ..orientation import orient
+from .header import array_facts, metadata_tree
+
+__all__ = ["Summary", "lengths", "numbers", "size_text", "summarise"]
+
+_OBLIQUE_DEGREES = 0.01  # what single-precision affines do not reach by rounding
+_DTYPES = {"b": "bool", "i": "int", "u": "uint", "f": "float", "c": "complex"}
+
+
+class Summary(NamedTuple):
+    """One image. `tree` is None where the metadata cannot be read, and `error` says why."""
+
+    path: str
+    array: dict[str, Any]
+    tree: dict[str, Any] | None
+    error: str | None
+
+    @property
+    def spatial(self) -> dict[str, Any]:
+        return dict((self.tree or {}).get("spatial") or {})
+
+    @property
+    def dtype(self) -> str:
+        return _dtype_name(self.array["dtype"])
+
+    @property
+    def voxel_bytes(self) -> int:
+        shape: list[int] = self.array["shape"]
+        return math.prod(shape) * int(self.array["itemsize"])
+
+    @property
+    def ratio(self) -> float | None:
+        stored = self.array["file_bytes"]
+        return self.voxel_bytes / stored if stored else None
+
+    def geometry(self) -> dict[str, Any]:
+        """Spacing, origin and orientation; empty where the file says nothing of them."""
+        spatial, affine = self.spatial, self.array["affine"]
+        parts = ("affine", "spacing", "origin", "direction")
+        if affine is None or all(spatial.get(name) is None for name in parts):
+            return {}
+        labels = spatial.get("axis_labels")
+        if labels is not None:
+            labels = [x for x, keep in zip(labels, self.array["spatial_axes"]) if keep]
+        found = orient(affine, labels, spatial.get("coord_system"))
+        return {
+            "spacing": _core.affine_scale(affine),
+            "origin": _core.affine_translation(affine),
+            "orientation": found.codes if found else None,
+            "oblique_degrees": found.degrees if found else None,
+        }
+
+    def orientation_text(self) -> str:
+        """``RAS``, or ``RAS oblique``, or ``-``."""
+        geometry = self.geometry()
+        if not geometry.get("orientation"):
+            return "-"
+        oblique = geometry["oblique_degrees"] > _OBLIQUE_DEGREES
+        return f"{geometry['orientation']}{' oblique' if oblique else ''}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The same for programs."""
+        facts = {k: v for k, v in self.array.items() if k not in ("affine", "spatial_axes")}
+        return {
+            "path": self.path,
+            **facts,
+            "voxel_bytes": self.voxel_bytes,
+            "ratio": self.ratio,
+            "coord_system": self.spatial.get("coord_system"),
+            "axis_labels": self.spatial.get("axis_labels"),
+            **(self.geometry() or dict.fromkeys(("spacing", "origin", "orientation"))),
+            "metadata_error": self.error,
+        }
+
+
+def summarise(path: str | os.PathLike[str]) -> Summary:
+    """Open a file and take what it says of itself; no voxel is decoded.
+
+    Raises
+    ------
+    NotFoundError, FileAccessError, CorruptionError, UnsupportedError
+        Naming the file. Metadata that cannot be read is no error here: see `Summary`.
+    """
+    name = os.fspath(path)
+    array = _core.Array.open(name)
+    try:
+        facts = array_facts(array)
+        facts.update(affine=None, spatial_axes=None)
+        try:
+            metadata = array.metadata()
+            tree = metadata_tree(metadata)
+            axes = metadata.spatial_axes(len(array.shape))
+            facts.update(affine=metadata.affine(sum(axes)), spatial_axes=axes)
+        except MLArrayError as error:
+            return Summary(name, facts, None, str(error))
+    finally:
+        array.close()
+    return Summary(name, facts, tree, None)
+
+
+def lengths(items: Any) -> str:
+    """``160 x 256 x 256``."""
+    return " x ".join(map(str, items)) or "(no axes)"
+
+
+def numbers(items: Any) -> str:
+    """Numbers as a reader wants them: six digits at most."""
+    return ", ".join(f"{item:.6g}" for item in items)
+
+
+def size_text(count: float) -> str:
+    """Bytes in the largest unit of 1000 that leaves at least one.
+
+    Examples
+    --------
+    >>> size_text(999), size_text(20_971_520)
+    ('999 B', '21.0 MB')
+    """
+    if count < 1000:
+        return f"{count:.0f} B"
+    units = ["kB", "MB", "GB", "TB"]
+    count /= 1000
+    while count >= 999.95 and len(units) > 1:
+        count /= 1000
+        del units[0]
+    return f"{count:.1f} {units[0]}"
+
+
+def _dtype_name(text: str) -> str:
+    """``int16`` for ``<i2``; what is not a plain number stays as the file has it."""
+    order, kind, digits = text[:1], text[1:2], text[2:]
+    if kind not in _DTYPES or not digits.isdigit():
+        return text
+    name = "bool" if kind == "b" else f"{_DTYPES[kind]}{8 * int(digits)}"
+    return f"{name} (big-endian)" if order == ">" else name

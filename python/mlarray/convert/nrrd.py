@@ -1,0 +1,444 @@
+"""NRRD by pynrrd: read as it lies in the file, and written the same way.
+
+The first axis of the array is NRRD's first, which is the fastest in the file. Axes without
+a direction (``none``) are no axes of space; their ``kinds`` say what they are. The frame is
+that of the file (``space``), and no coordinate is changed.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from typing import Any
+
+from ..errors import CorruptionError, FileAccessError, NotFoundError, UnsupportedError
+from ..orientation import frame_letters
+from ._model import (
+    SPATIAL_LABELS,
+    Converted,
+    Exported,
+    import_package,
+    in_frame,
+    note_what_stays,
+    plain,
+    replacing,
+    simple_voxels,
+)
+
+__all__ = ["read_nrrd", "write_nrrd"]
+
+_KIND = "nrrd"
+_STORED = "i1 u1 i2 u2 i4 u4 i8 u8 f4 f8"
+_SPACES = {
+    "right-anterior-superior": "RAS+",
+    "left-posterior-superior": "LPS+",
+    "left-anterior-superior": "LAS+",
+}
+_FREE_SPACES = ("scanner-xyz", "3D-right-handed", "3D-left-handed")
+_NAMES = {letters.removesuffix("+"): name for name, letters in _SPACES.items()}
+_DOMAIN_KINDS = ("domain", "space")
+_KIND_LABELS = {"time": "temporal", "list": "non_spatial"}
+_LABEL_KINDS = {"temporal": "time", "components": "vector"}
+# Keys that no field can have: a line that begins so is a comment.
+_MAGIC, _COMMENTS = "#magic", "#comments"
+_MAX_HEADER = 16 * 2**20
+_GEOMETRY = (
+    "space",
+    "space dimension",
+    "space directions",
+    "space origin",
+    "spacings",
+    "axis mins",
+    "axis maxs",
+    "axismins",
+    "axismaxs",
+    "centerings",
+    "thicknesses",
+    "kinds",
+    "labels",
+    "units",
+    "space units",
+    "measurement frame",
+)
+_STORAGE = ("type", "dimension", "sizes", "endian", "encoding", "block size", "blocksize")
+_SKIPS = ("data file", "datafile", "line skip", "lineskip", "byte skip", "byteskip")
+
+
+def read_nrrd(path: str) -> Converted:
+    """The voxels and the metadata of a NRRD file.
+
+    Parameters
+    ----------
+    path : str
+        A ``.nrrd`` file, or a ``.nhdr`` file beside its data.
+
+    Returns
+    -------
+    Converted
+        Metadata has the affine (or the spacing alone) in the file's own frame, one label and
+        one unit per axis, and under ``source`` every field and key of the header, its
+        comments and its first line.
+
+    Raises
+    ------
+    MissingPackageError
+        Without pynrrd.
+    NotFoundError, FileAccessError
+        If the file or its data file cannot be read.
+    CorruptionError, UnsupportedError
+        If it is damaged, or no NRRD file, or of an encoding that pynrrd does not know.
+    """
+    nrrd = import_package("nrrd", "reading NRRD")
+    try:
+        with open(path, "rb") as file:
+            lines = _header_lines(file, path)
+            header = nrrd.read_header([line for line in lines if not line.startswith("#")])
+            _check(header, path)
+            voxels = nrrd.read_data(header, file, path)
+        metadata, added = _metadata(header, voxels.ndim)
+    except (CorruptionError, UnsupportedError):
+        raise
+    except FileNotFoundError as error:
+        missing = path if error.filename in (None, path) else error.filename
+        of = "" if missing == path else f", the data file of '{path}'; keep the two together"
+        raise NotFoundError(f"'{missing}': no such file{of}") from None
+    except (EOFError, ValueError, KeyError, TypeError, zlib.error, nrrd.NRRDError) as error:
+        raise CorruptionError(
+            f"'{path}': damaged or cut short ({error}); copy it again from its source"
+        ) from error
+    except OSError as error:
+        kind = CorruptionError if error.errno is None else FileAccessError
+        raise kind(f"'{path}': {error.strerror or error}") from error
+    voxels = voxels.reshape(voxels.shape + (1,) * added)
+    source = {key: plain(value) for key, value in header.items()}
+    source[_MAGIC] = lines[0]
+    comments = [line[1:].strip() for line in lines if line.startswith("#")]
+    if comments:
+        source[_COMMENTS] = comments
+    notes = (f"{added} axis of length 1 added: the file is a plane in space",) if added else ()
+    return Converted(
+        voxels, {"source": source, "spatial": metadata, "_image_meta_format": _KIND}, notes
+    )
+
+
+def _header_lines(file: Any, path: str) -> list[str]:
+    """The lines of the header; the file is then at its data. Text is UTF-8 or Latin-1."""
+    lines: list[str] = []
+    size = 0
+    while True:
+        raw = file.readline(_MAX_HEADER)
+        size += len(raw)
+        if not lines and not raw.startswith(b"NRRD"):
+            raise UnsupportedError(f"'{path}' is not a NRRD file")
+        if size >= _MAX_HEADER:
+            raise CorruptionError(f"'{path}': the header is longer than {_MAX_HEADER} bytes")
+        try:
+            text = raw.decode("utf-8").rstrip()
+        except UnicodeDecodeError:
+            text = raw.decode("latin-1").rstrip()
+        if not text:  # an empty line, or the end of a detached header
+            return lines
+        lines.append(text)
+
+
+def _check(header: Any, path: str) -> None:
+    data_file = str(header.get("data file", header.get("datafile", "")))
+    if data_file.startswith("LIST") or "%" in data_file:
+        raise UnsupportedError(
+            f"'{path}': its data lies in several files ('data file: {data_file}'), which is "
+            f"not read; join them first, for example with teem's 'unu save'"
+        )
+    known = ("raw", "gzip", "gz", "bzip2", "bz2", "ascii", "text", "txt")
+    encoding = str(header.get("encoding", "raw"))
+    if encoding.lower() not in known:
+        raise UnsupportedError(
+            f"'{path}': encoding '{encoding}' is not read; raw, gzip, bzip2 and ascii are"
+        )
+    if header.get("type") == "block":
+        raise UnsupportedError(f"'{path}': voxels of type 'block' have no meaning to readers")
+
+
+def _metadata(header: Any, ndim: int) -> tuple[dict[str, Any], int]:
+    """The section ``spatial``, and how many axes of length 1 it counts beyond the file's."""
+    space = header.get("space")
+    if "space directions" in header:
+        directions = plain(header["space directions"])
+        directions = [_known(vector) for vector in directions]
+        return _in_space(header, directions, str(space) if space else None, ndim)
+    kinds = header.get("kinds") or ["???"] * ndim
+    spacings, origin = _per_axis(header, ndim)
+    if "kinds" in header:
+        axes = [kind in _DOMAIN_KINDS or kind == "???" for kind in kinds]
+    else:
+        axes = [True] * ndim
+    if "spacings" in header:  # NaN there: an axis that is no domain
+        stated = plain(header["spacings"])
+        axes = [keep and stated[i] == stated[i] for i, keep in enumerate(axes)]
+    if not any(axes):
+        axes = [True] * ndim
+    spatial: dict[str, Any] = {
+        "axis_labels": _labels(axes, kinds),
+        "axis_units": _units(header, axes, ndim),
+    }
+    kept = [i for i, keep in enumerate(axes) if keep]
+    if any(spacings[i] is not None for i in kept):
+        spatial["spacing"] = [1.0 if spacings[i] is None else spacings[i] for i in kept]
+    if any(origin[i] is not None for i in kept):
+        spatial["origin"] = [origin[i] or 0.0 for i in kept]
+    return spatial, 0
+
+
+def _per_axis(header: Any, ndim: int) -> tuple[list[float | None], list[float | None]]:
+    """Spacing and the position of the first sample, where no space is named."""
+    sizes = plain(header["sizes"])
+    missing = [math.nan] * ndim
+    stated = plain(header.get("spacings", missing))
+    low = plain(header.get("axis mins", header.get("axismins", missing)))
+    high = plain(header.get("axis maxs", header.get("axismaxs", missing)))
+    centers = header.get("centerings") or ["???"] * ndim
+    spacings: list[float | None] = []
+    origins: list[float | None] = []
+    for i in range(ndim):
+        cell = centers[i] != "node"  # "cell" is what teem and ITK assume
+        spacing = stated[i] if stated[i] == stated[i] else None
+        if spacing is None and low[i] == low[i] and high[i] == high[i]:
+            steps = sizes[i] if cell else max(sizes[i] - 1, 1)
+            spacing = (high[i] - low[i]) / steps
+        origin = None
+        if low[i] == low[i]:
+            origin = low[i] + ((spacing or 1.0) / 2 if cell else 0.0)
+        spacings.append(spacing)
+        origins.append(origin)
+    return spacings, origins
+
+
+def _in_space(
+    header: Any, directions: list[Any], space: str | None, ndim: int
+) -> tuple[dict[str, Any], int]:
+    import numpy as np
+
+    axes = [vector is not None for vector in directions]
+    size = len(next((vector for vector in directions if vector is not None), []))
+    kinds = header.get("kinds") or ["???"] * ndim
+    origin = plain(header.get("space origin", [0.0] * size))
+    if _has_time(space):
+        # The last coordinate is time, and the axis that runs along it is no axis of space.
+        space, size = _without_time(str(space)), size - 1
+        for i, vector in enumerate(directions):
+            if vector is None:
+                continue
+            if any(vector[:-1]) and vector[-1]:
+                raise UnsupportedError(f"axis {i} runs through space and time: {vector}")
+            axes[i] = not vector[-1]
+            if vector[-1]:
+                kinds = [*kinds[:i], "time", *kinds[i + 1 :]]
+        directions = [vector and vector[:-1] for vector in directions]
+        origin = origin[:size]
+    columns = [directions[i] for i, keep in enumerate(axes) if keep]
+    added = size - len(columns)
+    if added < 0:
+        raise CorruptionError(f"{len(columns)} axes have a direction in {size} dimensions")
+    matrix = np.array(columns, float).T.reshape(size, len(columns))
+    if added:
+        matrix = np.hstack([matrix, _complement(matrix, added)])
+    affine = np.eye(size + 1)
+    affine[:size, :size] = matrix
+    affine[:size, size] = [0.0 if item != item else item for item in origin]
+    spatial: dict[str, Any] = {
+        "affine": affine.tolist(),
+        "axis_labels": _labels([*axes, *[True] * added], [*kinds, *["space"] * added]),
+        "axis_units": _units(header, [*axes, *[True] * added], ndim + added),
+    }
+    frame = _SPACES.get(space or "")
+    if frame is None and frame_letters(space):
+        frame = f"{space}+"
+    if frame or space:
+        spatial["coord_system"] = frame or space
+    return spatial, added
+
+
+def _complement(matrix: Any, count: int) -> Any:
+    """Unit vectors at right angles to the columns, so that together they turn right."""
+    import numpy as np
+
+    basis = np.linalg.svd(matrix)[0][:, -count:].copy()
+    if np.linalg.det(np.hstack([matrix, basis])) < 0:
+        basis[:, -1] *= -1
+    return basis
+
+
+def _known(vector: Any) -> Any:
+    """None for the direction of an axis that has none."""
+    return None if vector is None or any(item != item for item in vector) else vector
+
+
+def _has_time(space: str | None) -> bool:
+    return bool(space) and (str(space).endswith("-time") or space in ("RAST", "LPST", "LAST"))
+
+
+def _without_time(space: str) -> str:
+    return space.removesuffix("-time") if space.endswith("-time") else space[:-1]
+
+
+def _labels(axes: list[bool], kinds: list[str]) -> list[str]:
+    count = sum(axes)
+    of_space = iter(SPATIAL_LABELS[:count] if count <= 3 else ["spatial"] * count)
+    return [next(of_space) if keep else _label(kind) for keep, kind in zip(axes, kinds)]
+
+
+def _label(kind: str) -> str:
+    if kind.endswith("color"):
+        return "channel"
+    return _KIND_LABELS.get(kind, "non_spatial" if kind in ("???", "none") else "components")
+
+
+def _units(header: Any, axes: list[bool], ndim: int) -> list[str]:
+    of_axis = list(header.get("units") or [])
+    of_space = list(header.get("space units") or [])
+    units = []
+    taken = 0
+    for i in range(ndim):
+        unit = of_axis[i] if i < len(of_axis) else ""
+        if axes[i]:
+            unit = unit or (of_space[taken] if taken < len(of_space) else "")
+            taken += 1
+        units.append(unit if unit and unit != "???" else "unknown")
+    return units
+
+
+def write_nrrd(path: str, exported: Exported) -> None:
+    """Write a ``.nrrd`` file, beside its place and renamed into it.
+
+    Parameters
+    ----------
+    path : str
+        An older file is replaced.
+    exported : Exported
+        Gets a note for everything that NRRD cannot hold.
+
+    Raises
+    ------
+    MissingPackageError
+        Without pynrrd.
+    UnsupportedError
+        For voxels of a type that NRRD does not have, and images without axes.
+    NotFoundError, FileAccessError
+        If the file cannot be written.
+    """
+    nrrd = import_package("nrrd", "writing NRRD")
+    import numpy as np
+
+    simple_voxels(exported, _STORED, "NRRD")
+    if exported.voxels.ndim == 0:
+        raise UnsupportedError(f"'{path}': NRRD has no image without axes")
+    source = exported.source_of(_KIND)
+    header = {
+        name: value
+        for name, value in source.items()
+        if name not in (*_GEOMETRY, *_STORAGE, *_SKIPS, _MAGIC, _COMMENTS)
+    }
+    lost = [name for name, value in header.items() if not _writable(name, value)]
+    for name in lost:
+        del header[name]
+    if lost:
+        exported.notes.append(f"fields that pynrrd cannot write: {', '.join(lost)}")
+    if source.get(_COMMENTS):
+        exported.notes.append("comments of the source's header are not written")
+    header["encoding"] = source.get("encoding") or "gzip"
+    kept = _kept_geometry(source, exported)
+    header.update(_new_geometry(exported) if kept is None else kept)
+    note_what_stays(exported, _KIND)
+    with replacing(path) as beside, open(beside, "wb") as file:
+        nrrd.write(file, np.asarray(exported.voxels), header, compression_level=6)
+
+
+def _kept_geometry(source: dict[str, Any], exported: Exported) -> dict[str, Any] | None:
+    """The source's own fields, if they still say what the image says."""
+    import numpy as np
+
+    try:
+        ndim = int(source["dimension"])
+        header = {k: _array(k, v) for k, v in source.items()}
+        spatial, added = _metadata(header, ndim)
+    except (KeyError, TypeError, ValueError, UnsupportedError, CorruptionError):
+        return None
+    mine = exported.meta.spatial
+    names = (
+        "affine",
+        "spacing",
+        "origin",
+        "direction",
+        "coord_system",
+        "axis_labels",
+        "axis_units",
+    )
+    if ndim + added != exported.voxels.ndim or any(
+        spatial.get(name) != getattr(mine, name) for name in names
+    ):
+        return None
+    if "axis maxs" in source and list(source["sizes"]) != list(exported.voxels.shape[:ndim]):
+        return None
+    if added:
+        if exported.voxels.shape[ndim:] != (1,) * added:
+            return None
+        exported.voxels = np.reshape(exported.voxels, exported.voxels.shape[:ndim])
+    return {name: header[name] for name in _GEOMETRY if name in header}
+
+
+def _array(name: str, value: Any) -> Any:
+    """A field as pynrrd reads it; rows that are None become NaN."""
+    import numpy as np
+
+    if name in ("space directions", "measurement frame"):
+        width = max((len(row) for row in value if row is not None), default=0)
+        return np.array([[math.nan] * width if row is None else row for row in value], float)
+    return value
+
+
+def _writable(name: str, value: Any) -> bool:
+    """Whether a field survives pynrrd, which writes ASCII, one field a line."""
+    text = f"{name}{value}"
+    return isinstance(value, str | int | float) and text.isascii() and "\n" not in text
+
+
+def _new_geometry(exported: Exported) -> dict[str, Any]:
+    import numpy as np
+
+    axes, labels, spatial = exported.spatial_axes, exported.labels, exported.meta.spatial
+    count = sum(axes)
+    fields: dict[str, Any] = {
+        "kinds": [
+            "space" if keep else _LABEL_KINDS.get(label, "list")
+            for keep, label in zip(axes, labels)
+        ]
+    }
+    if exported.affine is None:
+        fields["kinds"] = [kind.replace("space", "domain") for kind in fields["kinds"]]
+        return fields
+    affine = exported.affine
+    if exported.frame and count == 3:
+        named = exported.frame if exported.frame in _NAMES else "LPS"
+        affine = in_frame(affine, exported.frame, named)
+        fields["space"] = _NAMES[named]
+    elif count == 3 and spatial.coord_system in _FREE_SPACES:
+        fields["space"] = spatial.coord_system
+    else:
+        fields["space dimension"] = count
+        if exported.frame or spatial.coord_system:
+            exported.notes.append(
+                f"coord_system '{spatial.coord_system}' is not written: NRRD has no name for "
+                f"it in {count} dimensions"
+            )
+    columns = iter(affine[:count, :count].T)
+    fields["space directions"] = np.array(
+        [next(columns) if keep else [math.nan] * count for keep in axes]
+    )
+    fields["space origin"] = affine[:count, count]
+    units = list(spatial.axis_units or [])
+    if len(units) == len(axes) and any(unit != "unknown" for unit in units):
+        of_space = [unit for unit, keep in zip(units, axes) if keep]
+        fields["space units"] = ["" if unit == "unknown" else unit for unit in of_space]
+        others = ["" if keep or u == "unknown" else u for u, keep in zip(units, axes)]
+        if any(others):
+            fields["units"] = others
+    return fields
