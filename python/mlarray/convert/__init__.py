@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ..errors import InvalidUseError
 from ._model import Converted, MissingPackageError
 
-__all__ = ["SUFFIXES", "Converted", "MissingPackageError", "Report", "convert", "split_suffix"]
+__all__ = ["Converted", "MissingPackageError", "Report", "convert"]
 
 # What is read, and what is written. ".nhdr" is the header of a detached NRRD.
 _NIFTI = (".nii.gz", ".nii")
