@@ -109,7 +109,7 @@ def orient(
     cosines = [
         [item / length for item in c] for c, length in zip(columns, lengths, strict=True)
     ]
-    best = max(_orders(axes), key=lambda order: sum(abs(cosines[a][order[a]]) for a in order))
+    best = _nearest(cosines)
     codes, angle = "", 0.0
     for axis, world in enumerate(best):
         cosine = cosines[axis][world]
@@ -120,9 +120,11 @@ def orient(
     return Orientation(codes, angle)
 
 
-def _orders(axes: int) -> list[list[int]]:
-    """All ways to give each axis a world axis of its own."""
-    orders: list[list[int]] = [[]]
-    for _ in range(axes):
-        orders = [[*o, world] for o in orders for world in range(axes) if world not in o]
-    return orders
+def _nearest(cosines: list[list[float]]) -> list[int]:
+    """A world axis of its own for each axis; as in nibabel, the clearest axis chooses first."""
+    free = set(range(len(cosines)))
+    chosen = [0] * len(cosines)
+    for axis in sorted(free, key=lambda a: -max(abs(item) for item in cosines[a])):
+        chosen[axis] = max(sorted(free), key=lambda world: abs(cosines[axis][world]))
+        free.remove(chosen[axis])
+    return chosen
