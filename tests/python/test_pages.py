@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import mlarray
 from pages import ROOT, UNTESTED, assert_same, blocks_of, run_page
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -27,7 +28,11 @@ def name_of(page: Path) -> str:
 @pytest.mark.parametrize("page", WITH_EXAMPLES, ids=name_of)
 def test_examples(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    run_page(page)
+    threads = mlarray.num_threads()
+    try:
+        run_page(page)
+    finally:
+        mlarray.set_num_threads(threads)  # a page may change it
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
