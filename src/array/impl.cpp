@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "array/encode_chunks.hpp"
 #include "array/read_box.hpp"
@@ -156,7 +157,7 @@ void Array::Impl::after_fork() noexcept {
 
 void Array::Impl::adopt(io::WritableFile file, std::shared_ptr<io::ByteSource> source,
                         frame::State state) {
-  auto content = std::make_shared<Content>(array::content_of(state, source));
+  auto content = std::make_shared<Content>(array::content_of(state, std::move(source)));
   const array::Geometry& geometry = content->geometry;
   std::optional<array::Checksums> sums;
   // Sums of a state that another writer changed say nothing about its chunks.

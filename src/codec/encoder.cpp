@@ -27,6 +27,8 @@ std::string blosc_variables() {
   std::string found;
   for (const char* name : {"BLOSC_COMPRESSOR", "BLOSC_SHUFFLE", "BLOSC_DELTA", "BLOSC_TYPESIZE",
                            "BLOSC_BLOCKSIZE", "BLOSC_SPLITMODE", "BLOSC_CLEVEL"}) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): unsafe beside setenv, which this library never
+    // calls
     const char* value = std::getenv(name);
     if (value == nullptr) continue;
     if (!found.empty()) found += ", ";
