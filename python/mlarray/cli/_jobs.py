@@ -95,7 +95,7 @@ def _sources(inputs: list[str], wanted: str, recursive: bool) -> Iterator[tuple[
             for name in sorted(files):
                 kind = split_suffix(name)[1]
                 if kind and (kind == ".mla") != (wanted == ".mla"):
-                    file = os.path.join(folder, name)
+                    file = os.path.join(folder, name).removeprefix("." + os.sep)
                     yield file, os.path.relpath(file, path)
 
 

@@ -40,9 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def command(options: argparse.Namespace) -> int | None:
     entries: list[tuple[str, Summary | str]] = []
     for path in options.paths:
-        for name, file in _images(path, options.recursive):
+        for name in _images(path, options.recursive):
             try:
-                summary = summarise(file)
+                summary = summarise(name)
                 entries.append((name, summary.error or summary))
             except (MLArrayError, OSError) as error:
                 entries.append((name, describe(error)))
@@ -53,12 +53,12 @@ def command(options: argparse.Namespace) -> int | None:
     return FAILURE if any(isinstance(entry, str) for _, entry in entries) else None
 
 
-def _images(path: str, recursive: bool) -> Iterator[tuple[str, str]]:
-    """Name to show and path of each image, sorted; a file that is named is taken as it is."""
+def _images(path: str, recursive: bool) -> Iterator[str]:
+    """The path of each image, sorted; a file that is named is taken as it is."""
     if not os.path.isdir(path):
         if not os.path.lexists(path):
             raise NotFoundError(f"'{path}': no such file or folder")
-        yield path, path
+        yield path
         return
     with os.scandir(path) as found:
         entries = sorted(found, key=lambda entry: entry.name)
@@ -67,7 +67,7 @@ def _images(path: str, recursive: bool) -> Iterator[tuple[str, str]]:
             if recursive:
                 yield from _images(entry.path, recursive)
         elif entry.name.endswith(_SUFFIXES):
-            yield entry.path.removeprefix("." + os.sep), entry.path
+            yield entry.path.removeprefix("." + os.sep)
 
 
 def _object(name: str, entry: Summary | str) -> dict[str, Any]:

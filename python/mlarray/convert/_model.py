@@ -30,6 +30,7 @@ __all__ = [
     "simple_voxels",
 ]
 
+_NAMES = {"nifti": "NIfTI", "nrrd": "NRRD"}
 SPATIAL_LABELS = ("spatial_x", "spatial_y", "spatial_z")
 
 
@@ -157,7 +158,9 @@ def note_what_stays(exported: Exported, kind: str) -> None:
         and not (name == "source" and exported.source_of(kind))
     ]
     if lost:
-        exported.notes.append(f"not written, {kind} has no place for it: {', '.join(lost)}")
+        exported.notes.append(
+            f"not written, {_NAMES[kind]} has no place for it: {', '.join(lost)}"
+        )
 
 
 def plain(value: Any) -> Any:

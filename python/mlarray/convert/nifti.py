@@ -201,6 +201,10 @@ def write_nifti(path: str, exported: Exported) -> None:
     lost = [name for name, value in fields.items() if not _restore(header, name, value)]
     if lost:
         exported.notes.append(f"fields that NIfTI does not have: {', '.join(sorted(lost))}")
+    dim = fields.get("dim") or [0]
+    if list(voxels.shape) == dim[1 : 1 + dim[0]]:
+        # Where nibabel finds the shape there already, it leaves the unused entries alone.
+        _restore(header, "dim", dim, derived=True)
     if not fields:
         _set_units(header, exported)
     _restore_extensions(nibabel, header, fields.get("extensions") or [])
@@ -310,9 +314,11 @@ def _stored_axes(voxels: Any, fields: dict[str, Any]) -> Any:
     return voxels
 
 
-def _restore(header: Any, name: str, value: Any) -> bool:
+def _restore(header: Any, name: str, value: Any, derived: bool = False) -> bool:
     """Put back a field of the header; whether it could be put back, or need not be."""
-    if name == "extensions" or name in _DERIVED_FIELDS or name.startswith("scl_"):
+    if name == "extensions" or name.startswith("scl_"):
+        return True
+    if name in _DERIVED_FIELDS and not derived:
         return True
     if name not in header:
         return False
