@@ -93,6 +93,7 @@ std::vector<std::byte> build_header(Header& header) {
   }
   marker(kCompressorAt, static_cast<unsigned>(header.compressor));
   std::vector<NamedSpan> layers;
+  layers.reserve(header.metalayers.size());
   for (const Metalayer& layer : header.metalayers)
     layers.push_back({layer.name, layer.content});
   append_metalayers(out, layers, Place::header);

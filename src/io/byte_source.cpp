@@ -14,8 +14,8 @@ namespace {
 
 // Filling a gap costs less than one more request, up to about here. One hint makes Linux read
 // no more than its read-ahead window ahead, which is 128 KiB where nobody changed it.
-constexpr std::uint64_t kPrefetchGap = 64 * 1024;
-constexpr std::uint64_t kPrefetchPiece = 128 * 1024;
+constexpr std::uint64_t kPrefetchGap = std::uint64_t{64} << 10;
+constexpr std::uint64_t kPrefetchPiece = std::uint64_t{128} << 10;
 
 void check_range(Range range, std::uint64_t size, const std::string& name) {
   if (range.offset > size || range.length > size - range.offset) {

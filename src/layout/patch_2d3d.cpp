@@ -158,9 +158,10 @@ Layout layout_for_patch_2d3d(const Shape& shape, const std::vector<std::int64_t>
 
   Layout result{Shape(shape.size(), 1), Shape(shape.size(), 1), patch};
   for (std::size_t i = 0; i < 3; ++i) {
-    if (!image.axis_of[i]) continue;
-    result.block[*image.axis_of[i]] = block[i];
-    result.chunk[*image.axis_of[i]] = chunk[i];
+    const std::optional<std::size_t>& axis = image.axis_of[i];
+    if (!axis) continue;
+    result.block[*axis] = block[i];
+    result.chunk[*axis] = chunk[i];
   }
   if (image.channel_axis) {
     result.block[*image.channel_axis] = channels;

@@ -103,6 +103,7 @@ std::vector<std::int64_t> smallest_block(const std::vector<std::int64_t>& upper,
 
 std::vector<std::int64_t> lengths_of(const std::vector<GrowingAxis>& axes) {
   std::vector<std::int64_t> lengths;
+  lengths.reserve(axes.size());
   for (const GrowingAxis& axis : axes) lengths.push_back(axis.length);
   return lengths;
 }
@@ -130,6 +131,7 @@ Layout layout_for_patch_nd(const Shape& shape, const std::vector<std::int64_t>& 
     const std::vector<std::int64_t> start = smallest_block(upper, block_limit);
 
     std::vector<GrowingAxis> axes;
+    axes.reserve(patch.size());
     for (std::size_t i = 0; i < patch.size(); ++i) {
       axes.push_back({start[i], 2 * weights[i], upper[i], layout::kSaturated});
     }
