@@ -1,6 +1,7 @@
 # Warnings and sanitizers of our own targets; imported code is not touched.
 set(MLARRAY_SANITIZE "" CACHE STRING "Sanitizers, for example address,undefined or thread")
-option(MLARRAY_WERROR "Warnings are errors; off where a source archive is built" ON)
+option(MLARRAY_WERROR "Warnings are errors; off where a source archive is built"
+  ${PROJECT_IS_TOP_LEVEL})
 option(MLARRAY_FUZZING "Coverage for libFuzzer, and its main in fuzz/ (clang only)" OFF)
 
 # Instruments a C library that was built from source like our own code, but without the

@@ -59,7 +59,7 @@ if(NOT TARGET mlarray::blosc2 AND MLARRAY_BLOSC2 MATCHES "^(auto|package)$")
 endif()
 if(NOT TARGET mlarray::blosc2 AND MLARRAY_BLOSC2 STREQUAL "fetch")
   include(FetchContent)
-  foreach(option BUILD_TESTS BUILD_FUZZERS BUILD_BENCHMARKS BUILD_EXAMPLES BUILD_SHARED)
+  foreach(option BUILD_TESTS BUILD_FUZZERS BUILD_BENCHMARKS BUILD_EXAMPLES BUILD_SHARED BLOSC_INSTALL)
     set(${option} OFF CACHE BOOL "" FORCE)
   endforeach()
   # ZFP is refused in files; of zlib, the system's is linked for gzip anyway.

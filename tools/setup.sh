@@ -40,6 +40,7 @@ missing_packages() {
     has_header xxhash.h || echo libxxhash-dev
     [ -z "$needs_gtest" ] || has_header gtest/gtest.h || echo libgtest-dev
   fi
+  [ -z "$needs_gtest" ] || command -v pkg-config >/dev/null || echo pkg-config
   [ -z "$needs_doxygen" ] || command -v doxygen >/dev/null || echo doxygen
   local python
   if ! python=$(find_python); then

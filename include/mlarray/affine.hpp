@@ -1,8 +1,10 @@
 // Affine matrices of images: from voxel index to position, both in the order of the spatial
-// axes. Pure functions on plain values.
+// axes, lengths in the unit of the spacing (commonly mm). Pure functions; safe from any thread.
 #pragma once
 
 #include <vector>
+
+#include "mlarray/export.hpp"
 
 namespace mlarray {
 
@@ -12,17 +14,18 @@ using Matrix = std::vector<std::vector<double>>;
 // direction * diag(spacing) with `origin` as last column; an empty argument counts as its
 // identity (ones, zeros, unit matrix).
 // Errors: invalid_value for a length other than `axes`.
-Matrix make_affine(int axes, const std::vector<double>& spacing,
-                   const std::vector<double>& origin, const Matrix& direction);
+MLARRAY_EXPORT Matrix make_affine(int axes, const std::vector<double>& spacing,
+                                  const std::vector<double>& origin, const Matrix& direction);
 
 // The parts of an affine M | t, M being n x n.
 // Errors of all: invalid_value for a matrix that is not square or is empty.
-std::vector<double> affine_translation(const Matrix& affine);  // t
-std::vector<double> affine_scale(const Matrix& affine);        // length of each column of M
+MLARRAY_EXPORT std::vector<double> affine_translation(const Matrix& affine);  // t
+// Length of each column of M.
+MLARRAY_EXPORT std::vector<double> affine_scale(const Matrix& affine);
 // M with its columns divided by the scale: orthonormal only where M has no shear. NaN in the
 // column of an axis of scale 0.
-Matrix affine_rotation(const Matrix& affine);
+MLARRAY_EXPORT Matrix affine_rotation(const Matrix& affine);
 // rotation^T * M with row i divided by scale[i]: the unit matrix where M has no shear.
-Matrix affine_shear(const Matrix& affine);
+MLARRAY_EXPORT Matrix affine_shear(const Matrix& affine);
 
 }  // namespace mlarray

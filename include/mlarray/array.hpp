@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "mlarray/error.hpp"
+#include "mlarray/export.hpp"
 #include "mlarray/metadata.hpp"
 #include "mlarray/options.hpp"
 #include "mlarray/types.hpp"
@@ -45,7 +46,7 @@ enum class Seal {
   absent,  // written or edited by another Blosc2 writer: not verified
 };
 
-class Array {
+class MLARRAY_EXPORT Array {
  public:
   // Opens an existing file.
   // Errors: not_found; corruption (what is wrong, where, both lengths if truncated);
@@ -130,7 +131,7 @@ class Array {
 
 // Threads that one call may use, process-wide. Starts as MLARRAY_NUM_THREADS, or else the
 // number of processors this process may run on. Errors: invalid_value for n < 1.
-void set_num_threads(int n);
-int num_threads();
+MLARRAY_EXPORT void set_num_threads(int n);
+MLARRAY_EXPORT int num_threads();
 
 }  // namespace mlarray

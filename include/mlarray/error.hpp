@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "mlarray/export.hpp"
+
 namespace mlarray {
 
 enum class ErrorKind {
@@ -21,7 +23,7 @@ enum class ErrorKind {
   unsupported,    // valid elsewhere, but refused here (plug-in codecs, objects, sizes)
 };
 
-class Error : public std::runtime_error {
+class MLARRAY_EXPORT Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, const std::string& message)
       : std::runtime_error(message), kind_(kind) {}

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "mlarray/export.hpp"
 #include "mlarray/types.hpp"
 
 namespace mlarray {
@@ -48,7 +49,8 @@ struct LayoutRequest {
 // of chunk and block without the other; invalid_value for wrong lengths, non-positive sizes
 // and block > chunk; unsupported for a chunk (rounded up to whole blocks) beyond 2^31 - 33
 // bytes, a block beyond 536866816 bytes, and more than 16 axes.
-Layout choose_layout(const Shape& shape, std::int64_t itemsize, const LayoutRequest& request);
+MLARRAY_EXPORT Layout choose_layout(const Shape& shape, std::int64_t itemsize,
+                                    const LayoutRequest& request);
 
 // Cache sizes that the heuristics aim for: blocks fit the first, chunks the last level.
 // Both >= 1, and the share of them to use in (0, 1].
@@ -64,12 +66,14 @@ struct CacheSizes {
 // 0.0.28 to 0.0.33: 2 or 3 spatial axes and at most one other, which blocks keep whole as
 // long as the last cache holds it. Two lengths for three spatial axes are a patch of slices;
 // four axes, three lengths and no mask are channels first.
-Layout layout_for_patch_2d3d(const Shape& shape, const std::vector<std::int64_t>& patch,
-                             const std::vector<bool>& spatial_axes, std::int64_t itemsize,
-                             const CacheSizes& caches);
+MLARRAY_EXPORT Layout layout_for_patch_2d3d(const Shape& shape,
+                                            const std::vector<std::int64_t>& patch,
+                                            const std::vector<bool>& spatial_axes,
+                                            std::int64_t itemsize, const CacheSizes& caches);
 // 0.0.54: any number of axes; those that are not spatial have length 1 in chunks and blocks.
-Layout layout_for_patch_nd(const Shape& shape, const std::vector<std::int64_t>& patch,
-                           const std::vector<bool>& spatial_axes, std::int64_t itemsize,
-                           const CacheSizes& caches);
+MLARRAY_EXPORT Layout layout_for_patch_nd(const Shape& shape,
+                                          const std::vector<std::int64_t>& patch,
+                                          const std::vector<bool>& spatial_axes,
+                                          std::int64_t itemsize, const CacheSizes& caches);
 
 }  // namespace mlarray

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "mlarray/affine.hpp"
+#include "mlarray/export.hpp"
 #include "mlarray/value.hpp"
 
 namespace mlarray {
@@ -32,7 +33,7 @@ struct MetadataField {
   bool read_only;                // managed by the library: what is set is replaced on saving
 };
 
-class Metadata {
+class MLARRAY_EXPORT Metadata {
  public:
   Metadata() = default;
 
@@ -50,7 +51,9 @@ class Metadata {
   // read from a file, as it lies there. For a section of one value, `name` may also be the
   // section's: get("is_seg", "is_seg"). Errors: invalid_value for a field that the table does
   // not have.
-  const Value& get(std::string_view section, std::string_view name) const;
+  // The reference lives as long as this object is not changed; a temporary gives a copy.
+  const Value& get(std::string_view section, std::string_view name) const&;
+  Value get(std::string_view section, std::string_view name) && { return get(section, name); }
   // Validates and stores. Errors: invalid_type, invalid_value with "section.name", the value
   // and what is expected. On error nothing is changed.
   void set(std::string_view section, std::string_view name, Value value);
@@ -79,7 +82,7 @@ class Metadata {
 
   // Same content, so that nothing need be written: types count (1 is not 1.0, a tuple is no
   // list), the order of keys in user data counts, and NaN equals NaN.
-  friend bool operator==(const Metadata& a, const Metadata& b);
+  friend MLARRAY_EXPORT bool operator==(const Metadata& a, const Metadata& b);
 
  private:
   friend class metadata::Tree;

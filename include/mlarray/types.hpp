@@ -4,7 +4,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "mlarray/export.hpp"
 
 namespace mlarray {
 
@@ -15,7 +18,7 @@ using Shape = std::vector<std::int64_t>;
 inline constexpr int kMaxDims = 16;
 
 // A half-open box of voxels: start[i] <= index < stop[i] on every axis.
-struct Box {
+struct MLARRAY_EXPORT Box {
   Shape start;
   Shape stop;
 
@@ -26,14 +29,14 @@ struct Box {
 
 // Number of elements of a shape (1 for a 0-d array).
 // Errors: invalid_value for a negative length, unsupported past 2^63 - 1.
-std::int64_t element_count(const Shape& shape);
+MLARRAY_EXPORT std::int64_t element_count(const Shape& shape);
 
 // "(3, 4, 5)", "(3,)", "()": as Python prints a tuple.
-std::string to_string(const Shape& shape);
+MLARRAY_EXPORT std::string to_string(const Shape& shape);
 
 // The element type in NumPy's notation: a type string ("<i2", "|b1", "<M8[ns]", ">f8") or,
 // for a structured type, the text of its field list ("[('a', '<i4'), ('b', '<f8', (3,))]").
-class DType {
+class MLARRAY_EXPORT DType {
  public:
   DType() = default;
 
@@ -43,7 +46,8 @@ class DType {
   // for elements of 0 bytes or of more than 2^31 - 1.
   static DType parse(std::string_view text);
 
-  const std::string& text() const noexcept { return text_; }  // as given
+  const std::string& text() const& noexcept { return text_; }  // as given
+  std::string text() && noexcept { return std::move(text_); }
   char kind() const noexcept { return kind_; }  // NumPy's kind letter; 'V' if structured
   std::int64_t itemsize() const noexcept { return itemsize_; }  // bytes per element
   bool big_endian() const noexcept { return big_endian_; }      // false if structured

@@ -5,12 +5,16 @@
 // It has value semantics: copies are deep. Not synchronised.
 #pragma once
 
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "mlarray/export.hpp"
 
 namespace mlarray {
 
@@ -30,21 +34,22 @@ struct Bytes {
 struct List {
   std::vector<Value> items;
   bool is_tuple = false;  // a tuple in Python; valid wherever a list is
-  friend bool operator==(const List& a, const List& b);
+  friend MLARRAY_EXPORT bool operator==(const List& a, const List& b);
 };
 
 // Keeps the order of insertion. Keys are usually strings, but any scalar is allowed.
-struct Map {
+struct MLARRAY_EXPORT Map {
   std::vector<std::pair<Value, Value>> items;
 
-  // First entry with this string key, or nullptr.
-  const Value* find(std::string_view key) const;
-  Value* find(std::string_view key);
+  // First entry with this string key, or nullptr. Not of a temporary: it would dangle.
+  const Value* find(std::string_view key) const&;
+  Value* find(std::string_view key) &;
+  const Value* find(std::string_view key) const&& = delete;
   // Replaces the entry with this string key, or appends it.
   void set(std::string_view key, Value value);
   bool erase(std::string_view key);
 
-  friend bool operator==(const Map& a, const Map& b);
+  friend MLARRAY_EXPORT bool operator==(const Map& a, const Map& b);
 };
 
 // An object of a class that is neither plain data nor known to be harmless
@@ -53,10 +58,10 @@ struct Map {
 struct Opaque {
   std::string class_name;    // "package.module.ClassName"
   std::vector<Value> state;  // arguments of the constructor, then the restored state
-  friend bool operator==(const Opaque& a, const Opaque& b);
+  friend MLARRAY_EXPORT bool operator==(const Opaque& a, const Opaque& b);
 };
 
-class Value {
+class MLARRAY_EXPORT Value {
  public:
   // Text is UTF-8. A lone surrogate, which Python strings may hold, is stored as the three
   // bytes that UTF-8 would give it (Python's "surrogatepass").
@@ -64,11 +69,14 @@ class Value {
                                Bytes, List, Map, Opaque>;
 
   Value() = default;
-  Value(bool value) : storage_(value) {}
+  // Exactly bool: a pointer would convert to it.
+  template <std::same_as<bool> Bool>
+  Value(Bool value) : storage_(value) {}
   Value(int value) : storage_(std::int64_t{value}) {}
   Value(std::int64_t value) : storage_(value) {}
   Value(double value) : storage_(value) {}
   Value(const char* text) : storage_(std::string(text)) {}
+  Value(std::nullptr_t) = delete;  // None is Value()
   Value(std::string text) : storage_(std::move(text)) {}
   Value(std::string_view text) : storage_(std::string(text)) {}
   Value(BigInt value) : storage_(std::move(value)) {}
@@ -78,16 +86,20 @@ class Value {
   Value(Opaque value) : storage_(std::move(value)) {}
 
   bool is_none() const noexcept { return std::holds_alternative<std::monostate>(storage_); }
+  // The value if it is a T, or nullptr. Not of a temporary: it would dangle.
   template <class T>
-  const T* get_if() const noexcept {
+  const T* get_if() const& noexcept {
     return std::get_if<T>(&storage_);
   }
   template <class T>
-  T* get_if() noexcept {
+  T* get_if() & noexcept {
     return std::get_if<T>(&storage_);
   }
+  template <class T>
+  const T* get_if() const&& = delete;
 
-  const Storage& storage() const noexcept { return storage_; }
+  const Storage& storage() const& noexcept { return storage_; }
+  Storage storage() && noexcept { return std::move(storage_); }
 
   // "None", "bool", "int", "float", "str", "bytes", "list", "tuple", "dict" or the class name.
   std::string type_name() const;
@@ -103,6 +115,6 @@ class Value {
 // JSON": bytes as {"__bytes__": base64}, an unknown object as {"__class__": name, "__state__":
 // [...]}, NaN and infinities as in Python's json, keys that are no strings as their JSON text.
 // Errors: unsupported for a value nested deeper than 500 levels.
-std::string to_json(const Value& value, int indent = -1);
+MLARRAY_EXPORT std::string to_json(const Value& value, int indent = -1);
 
 }  // namespace mlarray

@@ -21,14 +21,14 @@ bool has_key(const std::pair<Value, Value>& item, std::string_view key) {
 
 }  // namespace
 
-const Value* Map::find(std::string_view key) const {
+const Value* Map::find(std::string_view key) const& {
   for (const auto& item : items) {
     if (has_key(item, key)) return &item.second;
   }
   return nullptr;
 }
 
-Value* Map::find(std::string_view key) {
+Value* Map::find(std::string_view key) & {
   for (auto& item : items) {
     if (has_key(item, key)) return &item.second;
   }

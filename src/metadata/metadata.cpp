@@ -153,7 +153,7 @@ Value Metadata::to_value(bool include_none) const {
   return tree;
 }
 
-const Value& Metadata::get(std::string_view section, std::string_view name) const {
+const Value& Metadata::get(std::string_view section, std::string_view name) const& {
   static const Value unset;
   const MetadataField& field = required_field(section, name);
   const Map* values = Tree::section(*this, field.section);

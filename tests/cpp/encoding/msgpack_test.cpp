@@ -91,7 +91,8 @@ TEST(Msgpack, EveryCode) {
       {"c701ff61", Opaque{"msgpack.ext", {Value(-1), Value(Bytes{"a"})}}},
   };
   for (const auto& [hex, value] : cases) EXPECT_EQ(decode_hex(hex), value) << hex;
-  EXPECT_TRUE(std::isnan(*decode_hex("cb7ff8000000000000").get_if<double>()));
+  const Value nan = decode_hex("cb7ff8000000000000");
+  EXPECT_TRUE(std::isnan(*nan.get_if<double>()));
   EXPECT_EQ(to_json(decode_hex("82a16101a16102")), "{\"a\":2}");  // the last of two equal keys
 }
 

@@ -224,7 +224,7 @@ TEST(ChannelAxis, BecomesLabelsAndBack) {
   EXPECT_THROW(labels_for_channel_axis(-4, 3), Error);
   EXPECT_EQ(channel_axis_of(labels_for_channel_axis(2, 4)), 2);
   EXPECT_EQ(channel_axis_of({}), std::nullopt);
-  EXPECT_EQ(channel_axis_of(*list({"channel", "temporal"}).get_if<List>()), std::nullopt);
+  EXPECT_EQ(channel_axis_of(List{{"channel", "temporal"}}), std::nullopt);
 }
 
 TEST(ChannelAxis, NeedsTheNumberOfAxes) {

@@ -21,13 +21,14 @@ inline Value map(std::initializer_list<std::pair<std::string_view, Value>> items
   return map;
 }
 
-// The value at a path of string keys; None if there is none.
-inline Value at(const Value& tree, std::initializer_list<std::string_view> path) {
+// The value in `tree` at a path of string keys; None if there is none.
+inline const Value& at(const Value& tree, std::initializer_list<std::string_view> path) {
+  static const Value none;
   const Value* value = &tree;
   for (const std::string_view key : path) {
     const Map* here = value->get_if<Map>();
     value = here ? here->find(key) : nullptr;
-    if (!value) return {};
+    if (!value) return none;
   }
   return *value;
 }

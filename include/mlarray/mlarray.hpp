@@ -1,0 +1,12 @@
+// Every public header at once. array.hpp is the place to begin reading.
+#pragma once
+
+#include "mlarray/affine.hpp"
+#include "mlarray/array.hpp"
+#include "mlarray/error.hpp"
+#include "mlarray/layout.hpp"
+#include "mlarray/metadata.hpp"
+#include "mlarray/options.hpp"
+#include "mlarray/types.hpp"
+#include "mlarray/value.hpp"
+#include "mlarray/version.hpp"

@@ -1,0 +1,13 @@
+# Public headers are read from top to bottom: at most 200 lines each.
+file(GLOB headers "${FOLDER}/*.hpp")
+if(NOT headers)
+  message(FATAL_ERROR "no headers in ${FOLDER}")
+endif()
+foreach(header IN LISTS headers)
+  file(READ "${header}" text)
+  string(REGEX MATCHALL "\n" ends "${text}")
+  list(LENGTH ends lines)
+  if(lines GREATER 200)
+    message(FATAL_ERROR "${header} has ${lines} lines; split it before 200")
+  endif()
+endforeach()
