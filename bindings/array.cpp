@@ -49,18 +49,21 @@ Lengths to_tuple(const Shape& shape) {
   return nb::borrow<Lengths>(nb::tuple(items));
 }
 
-Array open(const Path& path, const std::string& mode, bool mapped, int threads) {
+Array open(const Path& path, const std::string& mode, bool mapped, int threads,
+           std::optional<bool> verify) {
   OpenOptions options;
   options.mode = mode_from_text(mode);
   options.access = mapped ? Access::mapped : Access::buffered;
   options.threads = threads;
+  options.verify = verify;
   const WithoutGil nogil;
   return Array::open(path, options);
 }
 
-Array load(const Path& path, int threads) {
+Array load(const Path& path, int threads, std::optional<bool> verify) {
   OpenOptions options;
   options.threads = threads;
+  options.verify = verify;
   const WithoutGil nogil;
   return Array::load(path, options);
 }
@@ -121,10 +124,12 @@ void set_metadata(Array& self, const Metadata& metadata) {
 
 void register_opening(nb::class_<Array>& type) {
   type.def_static("open", &open, "path"_a, "mode"_a = "r", "mapped"_a = true, "threads"_a = 0,
+                  "verify"_a = nb::none(),
                   nb::sig("def open(" MLARRAY_PATH ", mode: str = 'r', mapped: bool = True, "
-                          "threads: int = 0) -> Array"))
-      .def_static("load", &load, "path"_a, "threads"_a = 0,
-                  nb::sig("def load(" MLARRAY_PATH ", threads: int = 0) -> Array"),
+                          "threads: int = 0, verify: bool | None = None) -> Array"))
+      .def_static("load", &load, "path"_a, "threads"_a = 0, "verify"_a = nb::none(),
+                  nb::sig("def load(" MLARRAY_PATH ", threads: int = 0, "
+                          "verify: bool | None = None) -> Array"),
                   "The whole file into memory, still compressed and detached from the path.")
       .def_static("create", &create, "path"_a, "shape"_a, "dtype"_a, "metadata"_a, "options"_a,
                   nb::sig("def create(" MLARRAY_PATH ", shape: collections.abc.Sequence[int], "

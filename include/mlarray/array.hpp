@@ -25,6 +25,7 @@
 #include "mlarray/metadata.hpp"
 #include "mlarray/options.hpp"
 #include "mlarray/types.hpp"
+#include "mlarray/verify.hpp"
 
 namespace mlarray {
 
@@ -38,12 +39,6 @@ struct ArrayView {
   std::byte* data = nullptr;
   Shape shape;
   std::vector<std::int64_t> strides;
-};
-
-// Whether the bytes of a file are what this library committed.
-enum class Seal {
-  valid,   // our fingerprint matches: ours, and whole
-  absent,  // written or edited by another Blosc2 writer: not verified
 };
 
 class MLARRAY_EXPORT Array {
@@ -115,6 +110,10 @@ class MLARRAY_EXPORT Array {
   // then releases it. Reading afterwards is an error. Closing twice is not.
   void close();
 
+  // Looks at every chunk and block, and decodes them: include/mlarray/verify.hpp.
+  // Errors: invalid_use after close(); damage is no error but in the report.
+  VerifyReport verify(const VerifyOptions& options = {}) const;
+
   void set_commit_budget(const CommitBudget& budget);
 
   // Paths whose older writer in this process was detached since the last call of this.
@@ -133,5 +132,11 @@ class MLARRAY_EXPORT Array {
 // number of processors this process may run on. Errors: invalid_value for n < 1.
 MLARRAY_EXPORT void set_num_threads(int n);
 MLARRAY_EXPORT int num_threads();
+
+// Whether seals and checksums are verified where OpenOptions::verify does not say it,
+// process-wide, also for arrays that are open. Starts as MLARRAY_VERIFY (0 or 1), or else on.
+// Errors: invalid_value for a variable that is neither.
+MLARRAY_EXPORT void set_verification(bool on);
+MLARRAY_EXPORT bool verification();
 
 }  // namespace mlarray

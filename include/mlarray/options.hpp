@@ -57,6 +57,9 @@ struct OpenOptions {
   Mode mode = Mode::read;
   Access access = Access::mapped;
   int threads = 0;  // at most this many for one call; 0: the process-wide number
+  // Verify the seal, and every block's checksum before the block is decoded. Empty: as
+  // set_verification() says. In mode read_write the seal is verified always.
+  std::optional<bool> verify = {};
 };
 
 struct SaveOptions {

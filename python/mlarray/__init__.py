@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._core import DEFAULT_PATCH_SIZE as MLARRAY_DEFAULT_PATCH_SIZE
-    from ._core import num_threads, set_num_threads
+    from ._core import num_threads, set_num_threads, set_verification, verification
     from ._core import version as __version__
+    from ._verify import Damage, VerifyReport, verify_file
     from .array import MLArray
     from .cli import cli_convert_to_mlarray, cli_print_header
     from .errors import MLArrayError
@@ -44,6 +45,7 @@ __all__ = [
     "MLARRAY_DEFAULT_PATCH_SIZE",
     "AxisLabel",
     "CoordSystem",
+    "Damage",
     "MLArray",
     "MLArrayError",
     "Meta",
@@ -58,15 +60,20 @@ __all__ = [
     "MetaSpatial",
     "MetaStatistics",
     "MetaVersion",
+    "VerifyReport",
     "__version__",
     "cli_convert_to_mlarray",
     "cli_print_header",
     "num_threads",
     "set_num_threads",
+    "set_verification",
+    "verification",
+    "verify_file",
 ]
 
 # Where a name is, and what it is called there; all others are in `meta`.
 _HOME = {
+    "Damage": ("_verify", "Damage"),
     "MLARRAY_DEFAULT_PATCH_SIZE": ("_core", "DEFAULT_PATCH_SIZE"),
     "MLArray": ("array", "MLArray"),
     "MLArrayError": ("errors", "MLArrayError"),
@@ -75,6 +82,10 @@ _HOME = {
     "cli_print_header": ("cli", "cli_print_header"),
     "num_threads": ("_core", "num_threads"),
     "set_num_threads": ("_core", "set_num_threads"),
+    "set_verification": ("_core", "set_verification"),
+    "VerifyReport": ("_verify", "VerifyReport"),
+    "verification": ("_core", "verification"),
+    "verify_file": ("_verify", "verify_file"),
 }
 
 

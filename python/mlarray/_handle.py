@@ -10,7 +10,7 @@ from . import _core, _writers
 from ._checks import check, checked_path, new_meta, state_facts, to_core
 from ._dtypes import dtype_from_text
 from ._voxels import Voxels
-from .errors import ClosedError, MLArrayError
+from .errors import ClosedError, InvalidUseError, MLArrayError
 from .spatial import SpatialProperties
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ._types import PathLike
+    from ._verify import VerifyReport
     from .meta import Meta
 
 __all__ = ["Handle"]
@@ -94,6 +95,40 @@ class Handle(SpatialProperties):
     def __del__(self) -> None:
         if self._array is not None:
             self.close()
+
+    def verify(self, decode: bool = True) -> VerifyReport:
+        """Look at the seal, every checksum, and whether every block decodes.
+
+        Parameters
+        ----------
+        decode : bool
+            False looks at checksums and structure only, which is several times faster.
+
+        Returns
+        -------
+        VerifyReport
+            Damage is in it; it is no error. Voxels that were never in a file are
+            'unverified'.
+
+        Raises
+        ------
+        ClosedError
+            After `close`.
+        InvalidUseError
+            If the image holds a NumPy array, in which there is nothing to verify.
+
+        Examples
+        --------
+        >>> with MLArray.open("image.mla") as image:
+        ...     image.verify().status
+        'verified'
+        """
+        from ._verify import report_of
+
+        if self._plain is not None:
+            raise InvalidUseError("the image holds a NumPy array: there is nothing to verify")
+        core = self._open_core()
+        return report_of(_core.verify_array(core, decode, self._threads), self._path)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -198,10 +233,10 @@ class Handle(SpatialProperties):
         self._pid = os.getpid()
         self._voxels = Voxels(core, dtype_from_text(core.dtype), threads)
 
-    def _load(self, filepath: PathLike) -> None:
+    def _load(self, filepath: PathLike, verify: bool | None) -> None:
         path = checked_path(filepath)
         _writers.before_use_of(path)
-        self._attach(_core.Array.load(path, self._threads), path, None, False, self._threads)
+        self._attach(_core.Array.load(path, self._threads, verify), path, None, False, self._threads)
 
     def _hold_plain(self, voxels: np.ndarray[Any, Any]) -> None:
         """Let go of the core's array for voxels in memory."""

@@ -51,7 +51,7 @@ class MLArray(Savable):
     ----------
     array : numpy.ndarray, path or MLArray, optional
         The voxels, any shape of 0 to 16 axes, any dtype but objects. A path is loaded; then
-        only `num_threads`, `dparams` and `compressed` may be given besides. Without it, the
+        only `num_threads`, `dparams`, `compressed` and `verify` may be given besides. Without it, the
         image is metadata only.
     spacing, origin : sequence of float, optional
         Per axis of space, in `meta.spatial.axis_units`, commonly mm.
@@ -75,6 +75,8 @@ class MLArray(Savable):
         The older spelling of `axis_labels`.
     num_threads : int, optional
         The older spelling of `dparams`.
+    verify : bool, optional
+        For a path: as for `load`.
 
     Raises
     ------
@@ -115,6 +117,7 @@ class MLArray(Savable):
         *,
         channel_axis: int | None = None,
         num_threads: int | None = None,
+        verify: bool | None = None,
     ) -> None:
         geometry = {
             "spacing": spacing,
@@ -133,7 +136,7 @@ class MLArray(Savable):
                     f"{', '.join(given)} cannot be given together with a path: the file says "
                     f"it; change the image after loading it"
                 )
-            self._load(array)
+            self._load(array, verify)
             if not compressed:
                 self._hold_plain(self.to_numpy())
             return
@@ -180,6 +183,7 @@ class MLArray(Savable):
         block_size: Sizes = None,
         num_threads: int | None = None,
         cparams: Params = None,
+        verify: bool | None = None,
     ) -> MLArray:
         """Open a file without reading its voxels.
 
@@ -199,6 +203,10 @@ cparams
             For 'w+' only: see `create`.
         num_threads : int, optional
             The older spelling of `dparams`.
+        verify : bool, optional
+            False neither checks the seal nor the checksum of what is read, to save what is
+            left of a damaged file. None: as `set_verification` says, which is True unless
+            the environment says ``MLARRAY_VERIFY=0``.
 
         Returns
         -------
@@ -260,7 +268,7 @@ cparams
         threads = resolve_threads(num_threads, dparams)
         path = checked_path(filepath)
         _writers.before_use_of(path)
-        core = _core.Array.open(path, access.mode, access.mapped, threads)
+        core = _core.Array.open(path, access.mode, access.mapped, threads, verify)
         image = cls.__new__(cls)
         image._attach(core, path, access.mode, access.mapped, threads)
         if access.mode == "r+":
@@ -368,6 +376,7 @@ cparams
         compressed: bool = True,
         *,
         num_threads: int | None = None,
+        verify: bool | None = None,
     ) -> MLArray:
         """Read a whole file into memory, detached from its path.
 
@@ -381,6 +390,8 @@ cparams
             True keeps the voxels compressed and decodes what is indexed; False decodes them.
         num_threads : int, optional
             The older spelling of `dparams`.
+        verify : bool, optional
+            As for `open`; holds for what is decoded later, too.
 
         Returns
         -------
@@ -396,4 +407,10 @@ cparams
         --------
         >>> image = MLArray.load("image.mla")
         """
-        return cls(filepath, dparams=dparams, compressed=compressed, num_threads=num_threads)
+        return cls(
+            filepath,
+            dparams=dparams,
+            compressed=compressed,
+            num_threads=num_threads,
+            verify=verify,
+        )

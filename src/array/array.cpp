@@ -79,8 +79,9 @@ void Array::read(const Box& box, const ArrayView& out, int threads) const {
   check_box(box, content->geometry.shape());
   check_view(out.shape, out.strides.size(), box);
   try {
-    array::read_box(*content->store, content->geometry, box, out,
-                    threads > 0 ? threads : impl_->threads);
+    array::read_box(
+        *content->store, content->geometry, box, out,
+        {.threads = threads > 0 ? threads : impl_->threads, .verify = impl_->verifies()});
   } catch (const Error& error) {
     if (impl_->path.empty()) throw;
     throw Error(error.kind(), "'" + impl_->path + "': " + error.what());

@@ -1,8 +1,8 @@
 #include "array/checksums.hpp"
 
 #include <algorithm>
-#include <limits>
 
+#include "codec/bytes.hpp"
 #include "codec/checksum.hpp"
 #include "codec/chunk.hpp"
 #include "codec/encoder.hpp"
@@ -16,86 +16,91 @@ namespace {
 // In it, little endian: version (1 byte), 3 zero bytes, blocks per chunk (uint32), then the
 // sums (uint32 each). On disk: do not change.
 constexpr std::byte kBin32{0xc6};
-constexpr std::uint32_t kVersion = 1;
+constexpr std::int32_t kVersion = 1;
 constexpr std::size_t kVersionAt = 5;
 constexpr std::size_t kBlocksAt = 9;
 constexpr std::size_t kHeadBytes = 13;
+constexpr std::size_t kSumBytes = 4;
 constexpr std::int64_t kMaxTable = std::int64_t{1} << 28;
 
-std::uint32_t load_little(std::span<const std::byte> data, std::size_t at) {
-  std::uint32_t value = 0;
-  for (std::size_t i = 4; i-- > 0;) {
-    value = (value << 8) | std::to_integer<std::uint32_t>(data[at + i]);
-  }
-  return value;
-}
-
-void store_little(std::span<std::byte> data, std::size_t at, std::uint32_t value) {
-  for (std::size_t i = 0; i < 4; ++i, value >>= 8) {
-    data[at + i] = static_cast<std::byte>(value & 0xff);
-  }
-}
-
-// Entries of the table, or nothing if it is too large to be kept.
-std::optional<std::size_t> table_entries(std::int64_t chunk_count, std::int64_t block_count) {
-  if (block_count > 0 && chunk_count > kMaxTable / 4 / block_count) return std::nullopt;
-  return static_cast<std::size_t>(chunk_count * block_count);
+// Bytes of all sums, or 0 if there are none or they are too many to be kept.
+std::size_t table_bytes(std::int64_t chunk_count, std::int64_t block_count) {
+  constexpr std::int64_t kMaxSums = kMaxTable / static_cast<std::int64_t>(kSumBytes);
+  if (block_count > 0 && chunk_count > kMaxSums / block_count) return 0;
+  return static_cast<std::size_t>(chunk_count * block_count) * kSumBytes;
 }
 
 }  // namespace
 
-Checksums::Checksums(std::int64_t chunk_count, std::int64_t block_count)
-    : block_count_(block_count) {
-  if (const auto entries = table_entries(chunk_count, block_count)) {
-    sums_.assign(*entries, codec::kNoChecksum);
-  }
+std::uint32_t ChunkSums::of_block(std::int32_t block) const {
+  if (bytes.empty()) return codec::kNoChecksum;
+  return static_cast<std::uint32_t>(
+      codec::load_i32(bytes, static_cast<std::size_t>(block) * kSumBytes));
 }
 
-std::optional<Checksums> Checksums::parse(std::span<const std::byte> chunk,
-                                          std::int64_t chunk_count, std::int64_t block_count) {
-  Checksums out(chunk_count, block_count);
-  const auto size = static_cast<std::int64_t>(kHeadBytes + out.sums_.size() * 4);
-  std::vector<std::byte> raw;
+ChecksumTable ChecksumTable::parse(io::Bytes chunk, std::int64_t chunk_count,
+                                   std::int64_t block_count) {
+  ChecksumTable out;
+  const std::size_t sums = table_bytes(chunk_count, block_count);
+  const std::size_t size = kHeadBytes + sums;
+  if (sums == 0 || chunk.data.size() != codec::kChunkHeaderBytes + size) return out;
   try {
-    raw = codec::decompress_bytes(chunk, size,
-                                  {.nbytes = size, .what = "metadata 'mlarray:checksums'"});
+    const codec::ChunkHeader header = codec::parse_chunk(
+        chunk.data, {.nbytes = static_cast<std::int64_t>(size), .what = kChecksumLayer});
+    if (!header.memcpyed) return out;
   } catch (const Error&) {
-    return std::nullopt;  // of another shape: written for another array
+    return out;  // written by somebody else for something else
   }
-  if (raw[0] != kBin32 || load_little(raw, kVersionAt) != kVersion ||
-      load_little(raw, kBlocksAt) != static_cast<std::uint32_t>(block_count)) {
-    return std::nullopt;
+  const auto value = chunk.data.subspan(codec::kChunkHeaderBytes);
+  if (value[0] != kBin32 || codec::load_i32(value, kVersionAt) != kVersion ||
+      codec::load_i32(value, kBlocksAt) != block_count) {
+    return out;
   }
-  for (std::size_t i = 0; i < out.sums_.size(); ++i) {
-    out.sums_[i] = load_little(raw, kHeadBytes + i * 4);
-  }
+  out.layer_ = {value.subspan(kHeadBytes), std::move(chunk.owner)};
+  out.chunk_bytes_ = static_cast<std::size_t>(block_count) * kSumBytes;
   return out;
 }
 
-std::vector<std::byte> Checksums::build() const {
-  if (sums_.empty()) return {};
-  std::vector<std::byte> raw(kHeadBytes + sums_.size() * 4);
-  raw[0] = kBin32;
-  frame::store_big(std::span(raw), 1, static_cast<std::uint32_t>(raw.size() - kVersionAt));
-  store_little(raw, kVersionAt, kVersion);
-  store_little(raw, kBlocksAt, static_cast<std::uint32_t>(block_count_));
-  for (std::size_t i = 0; i < sums_.size(); ++i) {
-    store_little(raw, kHeadBytes + i * 4, sums_[i]);
+ChunkSums ChecksumTable::of_chunk(std::int64_t chunk) const {
+  if (layer_.data.empty()) return {};
+  return {layer_.data.subspan(static_cast<std::size_t>(chunk) * chunk_bytes_, chunk_bytes_),
+          nullptr};
+}
+
+ChecksumBuilder::ChecksumBuilder(std::int64_t chunk_count, std::int64_t block_count,
+                                 const ChecksumTable& base)
+    : chunk_bytes_(static_cast<std::size_t>(block_count) * kSumBytes) {
+  const std::size_t sums = table_bytes(chunk_count, block_count);
+  if (sums == 0) return;
+  raw_.resize(kHeadBytes + sums);
+  raw_[0] = kBin32;
+  frame::store_big(std::span(raw_), 1, static_cast<std::uint32_t>(raw_.size() - kVersionAt));
+  codec::store_i32(raw_, kVersionAt, kVersion);
+  codec::store_i32(raw_, kBlocksAt, static_cast<std::int32_t>(block_count));
+  if (base.layer_.data.size() == sums) {
+    codec::copy_bytes(base.layer_.data, raw_.data() + kHeadBytes);
   }
-  return codec::store_chunk(raw, 1, static_cast<std::int32_t>(raw.size()));
 }
 
-void Checksums::set(std::int64_t chunk, std::span<const std::uint32_t> sums) {
-  if (sums_.empty()) return;
-  const auto begin = sums_.begin() + static_cast<std::ptrdiff_t>(chunk * block_count_);
-  std::fill_n(begin, block_count_, codec::kNoChecksum);
-  std::copy(sums.begin(), sums.end(), begin);
+void ChecksumBuilder::set(std::int64_t chunk, std::span<const std::byte> sums) {
+  if (raw_.empty()) return;
+  const auto place = std::span(raw_).subspan(
+      kHeadBytes + static_cast<std::size_t>(chunk) * chunk_bytes_, chunk_bytes_);
+  std::fill(place.begin(), place.end(), std::byte{0});
+  codec::copy_bytes(sums, place.data());
 }
 
-std::span<const std::uint32_t> Checksums::of_chunk(std::int64_t chunk) const {
-  if (sums_.empty()) return {};
-  return std::span(sums_).subspan(static_cast<std::size_t>(chunk * block_count_),
-                                  static_cast<std::size_t>(block_count_));
+std::vector<std::byte> ChecksumBuilder::build() && {
+  if (raw_.empty()) return {};
+  return codec::store_chunk(raw_, 1, static_cast<std::int32_t>(raw_.size()));
+}
+
+std::vector<std::byte> stored_sums(std::span<const std::uint32_t> sums) {
+  std::vector<std::byte> out(sums.size() * kSumBytes);
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    codec::store_i32(out, i * kSumBytes, static_cast<std::int32_t>(sums[i]));
+  }
+  return out;
 }
 
 }  // namespace mlarray::array

@@ -4,34 +4,65 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "io/byte_source.hpp"
+
 namespace mlarray::array {
 
 inline constexpr std::string_view kChecksumLayer = "mlarray:checksums";
 
-class Checksums {
+// What is recorded of one chunk: 4 little-endian bytes per block, as on disk; empty if nothing.
+// `owner` keeps them alive, where they are not in the file.
+struct ChunkSums {
+  std::span<const std::byte> bytes;
+  std::shared_ptr<const void> owner;
+
+  // codec::kNoChecksum if none is recorded.
+  std::uint32_t of_block(std::int32_t block) const;
+};
+
+// The table of a file, where it lies: nothing is copied, a sum is read when it is needed.
+class ChecksumTable {
  public:
-  Checksums() = default;
-  Checksums(std::int64_t chunk_count, std::int64_t block_count);
+  ChecksumTable() = default;  // nothing recorded
 
-  // From the metalayer's chunk. Nothing if it is of another version or another grid.
-  static std::optional<Checksums> parse(std::span<const std::byte> chunk,
-                                        std::int64_t chunk_count, std::int64_t block_count);
-  // The metalayer's chunk; empty if the table would pass the size the format can hold, in
-  // which case the file goes without checksums.
-  std::vector<std::byte> build() const;
+  // From the metalayer's chunk. Nothing recorded if it is of another version or grid.
+  static ChecksumTable parse(io::Bytes chunk, std::int64_t chunk_count,
+                             std::int64_t block_count);
 
-  // `sums` has one entry per block, or none: the chunk has no checksums.
-  void set(std::int64_t chunk, std::span<const std::uint32_t> sums);
-  std::span<const std::uint32_t> of_chunk(std::int64_t chunk) const;
+  // Without an owner: valid as long as the table is.
+  ChunkSums of_chunk(std::int64_t chunk) const;
 
  private:
-  std::int64_t block_count_ = 0;
-  std::vector<std::uint32_t> sums_;
+  friend class ChecksumBuilder;
+  io::Bytes layer_;  // the bytes of all sums
+  std::size_t chunk_bytes_ = 0;
 };
+
+// Makes a table. Not synchronised.
+class ChecksumBuilder {
+ public:
+  // Begins with what `base` has recorded. Keeps nothing if the table would pass the size that
+  // the format can hold: the file then goes without checksums.
+  ChecksumBuilder(std::int64_t chunk_count, std::int64_t block_count,
+                  const ChecksumTable& base = {});
+
+  // As stored: 4 bytes per block, or none to record nothing.
+  void set(std::int64_t chunk, std::span<const std::byte> sums);
+  // The metalayer's chunk, empty if there is no table.
+  std::vector<std::byte> build() &&;
+
+ private:
+  std::size_t chunk_bytes_ = 0;
+  std::vector<std::byte> raw_;  // the metalayer's value
+};
+
+// As a table stores them.
+std::vector<std::byte> stored_sums(std::span<const std::uint32_t> sums);
 
 }  // namespace mlarray::array

@@ -11,17 +11,24 @@ ChunkStore::ChunkStore(std::int64_t chunk_count)
     : index_(static_cast<std::size_t>(chunk_count)) {}
 
 ChunkStore::ChunkStore(std::shared_ptr<io::ByteSource> source, std::uint64_t header_len,
-                       std::vector<frame::IndexEntry> index)
-    : source_(std::move(source)), header_len_(header_len), index_(std::move(index)) {}
+                       std::vector<frame::IndexEntry> index, ChecksumTable sums)
+    : source_(std::move(source)),
+      header_len_(header_len),
+      index_(std::move(index)),
+      sums_(std::move(sums)) {}
 
 ChunkRef ChunkStore::locate(std::int64_t number) const {
-  if (!in_memory_.empty()) {
-    if (const auto it = in_memory_.find(number); it != in_memory_.end()) {
-      return {codec::Special::none, {*it->second, it->second}};
-    }
+  const auto replaced = replaced_.empty() ? replaced_.end() : replaced_.find(number);
+  ChunkSums sums;
+  if (replaced == replaced_.end()) {
+    sums = sums_.of_chunk(number);
+  } else if (const MemoryChunk& bytes = replaced->second.bytes) {
+    return {codec::Special::none, {*bytes, bytes}, {}};
+  } else {
+    sums = {*replaced->second.sums, replaced->second.sums};
   }
   const frame::IndexEntry entry = index_[static_cast<std::size_t>(number)];
-  if (entry.is_special()) return {static_cast<codec::Special>(entry.special()), {}};
+  if (entry.is_special()) return {static_cast<codec::Special>(entry.special()), {}, {}};
   const std::string what = "chunk " + std::to_string(number);
   const std::uint64_t at = header_len_ + entry.offset();
   // A chunk that this process appended lies past what was mapped when the file was opened.
@@ -29,7 +36,7 @@ ChunkRef ChunkStore::locate(std::int64_t number) const {
   const io::Bytes header = source_->get({at, codec::kChunkHeaderBytes});
   const auto length = static_cast<std::uint64_t>(codec::chunk_length(header.data, what));
   if (length > source_->size() - at) source_->refresh();
-  return {codec::Special::none, source_->get({at, length})};
+  return {codec::Special::none, source_->get({at, length}), std::move(sums)};
 }
 
 ChunkRef ChunkStore::get(std::int64_t number) const {
@@ -45,20 +52,29 @@ std::vector<ChunkRef> ChunkStore::get(std::span<const std::int64_t> numbers) con
   return out;
 }
 
-void ChunkStore::replace(std::int64_t number, frame::IndexEntry entry) {
+void ChunkStore::replace(std::int64_t number, frame::IndexEntry entry,
+                         std::span<const std::uint32_t> sums) {
+  auto stored = std::make_shared<const std::vector<std::byte>>(stored_sums(sums));
   const std::unique_lock lock(mutex_);
   index_[static_cast<std::size_t>(number)] = entry;
-  in_memory_.erase(number);
+  replaced_[number] = {nullptr, std::move(stored)};
 }
 
 void ChunkStore::replace(std::int64_t number, MemoryChunk chunk) {
   const std::unique_lock lock(mutex_);
-  in_memory_[number] = std::move(chunk);
+  replaced_[number] = {std::move(chunk), nullptr};
 }
 
 std::vector<frame::IndexEntry> ChunkStore::index() const {
   const std::shared_lock lock(mutex_);
   return index_;
+}
+
+std::vector<std::byte> ChunkStore::checksum_layer(std::int64_t block_count) const {
+  const std::shared_lock lock(mutex_);
+  ChecksumBuilder builder(static_cast<std::int64_t>(index_.size()), block_count, sums_);
+  for (const auto& [number, replaced] : replaced_) builder.set(number, *replaced.sums);
+  return std::move(builder).build();
 }
 
 std::int64_t ChunkStore::size() const {

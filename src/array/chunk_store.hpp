@@ -9,16 +9,19 @@
 #include <unordered_map>
 #include <vector>
 
+#include "array/checksums.hpp"
 #include "codec/chunk.hpp"
 #include "frame/frame.hpp"
 #include "io/byte_source.hpp"
 
 namespace mlarray::array {
 
-// One chunk, ready to be decoded. Either special, or the bytes of a Blosc2 chunk.
+// One chunk, ready to be decoded. Either special, or the bytes of a Blosc2 chunk and the sums
+// that are recorded of its blocks. Valid as long as the store is.
 struct ChunkRef {
   codec::Special special = codec::Special::zeros;
   io::Bytes bytes;
+  ChunkSums sums;
 };
 
 // A replacement for a chunk that lives in memory only.
@@ -32,19 +35,27 @@ class ChunkStore {
   explicit ChunkStore(std::int64_t chunk_count);
   // The chunks of a frame; header_len is what the offsets count from.
   ChunkStore(std::shared_ptr<io::ByteSource> source, std::uint64_t header_len,
-             std::vector<frame::IndexEntry> index);
+             std::vector<frame::IndexEntry> index, ChecksumTable sums);
 
   // Errors: corruption (a chunk that leaves the file), io.
   ChunkRef get(std::int64_t number) const;
   // The same for several chunks under one lock.
   std::vector<ChunkRef> get(std::span<const std::int64_t> numbers) const;
 
-  void replace(std::int64_t number, frame::IndexEntry entry);
+  // `sums` has one entry per block, or none.
+  void replace(std::int64_t number, frame::IndexEntry entry,
+               std::span<const std::uint32_t> sums);
+  // Without sums: these bytes were never in a file.
   void replace(std::int64_t number, MemoryChunk chunk);
 
   // Entries for writing an index. Precondition: no chunk was replaced in memory.
   std::vector<frame::IndexEntry> index() const;
+  // The metalayer of the sums of all chunks as they are now; empty if there is none.
+  // Precondition: as for index().
+  std::vector<std::byte> checksum_layer(std::int64_t block_count) const;
   std::int64_t size() const;
+  // Where the chunks of a file are. Precondition: made from one.
+  io::ByteSource& source() const { return *source_; }
   // Stored bytes of all chunks, reading every chunk's header.
   std::int64_t stored_bytes() const;
 
@@ -55,7 +66,13 @@ class ChunkStore {
   std::shared_ptr<io::ByteSource> source_;
   std::uint64_t header_len_ = 0;
   std::vector<frame::IndexEntry> index_;
-  std::unordered_map<std::int64_t, MemoryChunk> in_memory_;
+  ChecksumTable sums_;  // of the chunks as they were when the file was opened
+  // What was put in place since: a chunk in memory, or one that index_ says where to find.
+  struct Replaced {
+    MemoryChunk bytes;
+    std::shared_ptr<const std::vector<std::byte>> sums;
+  };
+  std::unordered_map<std::int64_t, Replaced> replaced_;
 };
 
 }  // namespace mlarray::array

@@ -23,6 +23,19 @@ std::vector<std::byte> layer_value(const frame::VlMetalayer& layer) {
 
 }  // namespace
 
+namespace array {
+namespace {
+
+// Sums of a state that another writer changed say nothing about its chunks.
+ChecksumTable checksums_of(const frame::State& state, const Geometry& geometry) {
+  const frame::VlMetalayer* layer = state.find(kChecksumLayer);
+  if (layer == nullptr || state.seal == Seal::absent) return {};
+  return ChecksumTable::parse(layer->chunk, geometry.chunk_count(), geometry.block_count());
+}
+
+}  // namespace
+}  // namespace array
+
 StoredLayers::StoredLayers(std::vector<frame::VlMetalayer> layers)
     : layers_(std::move(layers)) {
   std::erase_if(layers_, [](const frame::VlMetalayer& layer) {
@@ -121,6 +134,9 @@ Content content_of(const frame::State& state, std::shared_ptr<io::ByteSource> so
     content.dtype = b2nd.dtype;
     content.codec = codec_of_header(state.header);
     content.seal = state.seal;
+    if (state.seal == Seal::absent && state.find(kChecksumLayer) != nullptr) {
+      content.seal = Seal::edited;
+    }
     const Geometry& geometry = content.geometry;
     if (geometry.chunk_count() != state.header.chunk_count() ||
         (geometry.chunk_count() > 0 && geometry.chunk_bytes() != state.header.chunksize)) {
@@ -131,8 +147,8 @@ Content content_of(const frame::State& state, std::shared_ptr<io::ByteSource> so
                       std::to_string(state.header.chunk_count()) + " of " +
                       std::to_string(state.header.chunksize));
     }
-    content.store =
-        std::make_shared<ChunkStore>(std::move(source), state.header.header_len, state.index);
+    content.store = std::make_shared<ChunkStore>(std::move(source), state.header.header_len,
+                                                 state.index, checksums_of(state, geometry));
     return content;
   } catch (const Error& error) {
     throw Error(error.kind(), "'" + name + "': " + error.what());

@@ -77,6 +77,17 @@ Box Geometry::chunk_box(std::int64_t chunk_number) const {
   return box;
 }
 
+Box Geometry::block_box(std::int64_t chunk_number, std::int64_t block_number) const {
+  Box box = chunk_box(chunk_number);
+  const Shape position = unravel(block_number, block_grid_);
+  for (std::size_t i = 0; i < ndim(); ++i) {
+    const std::int64_t start = box.start[i] + position[i] * block_[i];
+    box.stop[i] = std::min(box.stop[i], start + block_[i]);
+    box.start[i] = start;
+  }
+  return box;
+}
+
 Shape Geometry::unravel(std::int64_t number, const Shape& grid) {
   Shape position(grid.size());
   for (std::size_t i = grid.size(); i-- > 0;) {

@@ -33,6 +33,8 @@ class Geometry {
 
   // The voxels of a chunk that are inside the array.
   Box chunk_box(std::int64_t chunk_number) const;
+  // Those of one block of it; empty() for a block that is all padding.
+  Box block_box(std::int64_t chunk_number, std::int64_t block_number) const;
   // Inverse of C-order numbering on a grid.
   static Shape unravel(std::int64_t number, const Shape& grid);
   static std::int64_t ravel(const Shape& position, const Shape& grid);

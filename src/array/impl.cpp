@@ -67,6 +67,8 @@ void Array::Impl::check_writable() const {
   }
 }
 
+bool Array::Impl::verifies() const { return verify.value_or(verification()); }
+
 void Array::Impl::write(const Box& box, const ConstArrayView& voxels, int call_threads) {
   const std::lock_guard lock(write_mutex);
   const auto content = open_content();
@@ -90,15 +92,15 @@ void Array::Impl::write(const Box& box, const ConstArrayView& voxels, int call_t
         std::fill(chunk.begin(), chunk.end(), std::byte{0});
       }
     } else {
-      array::read_chunk(store, geometry, number, chunk);
+      array::read_chunk(store, geometry, number, chunk, verifies());
     }
     array::gather(geometry, number, part, voxels, box.start, chunk);
   };
   const auto take = [&](array::EncodedChunk&& chunk) {
     if (writer) {
-      store.replace(chunk.number, writer->append(chunk.number, chunk.bytes, chunk.checksums));
+      store.replace(chunk.number, writer->append(chunk.bytes), chunk.checksums);
     } else if (chunk.bytes.empty()) {
-      store.replace(chunk.number, frame::IndexEntry());
+      store.replace(chunk.number, frame::IndexEntry(), {});
     } else {
       store.replace(chunk.number,
                     std::make_shared<const std::vector<std::byte>>(std::move(chunk.bytes)));
@@ -109,9 +111,17 @@ void Array::Impl::write(const Box& box, const ConstArrayView& voxels, int call_t
   if (writer && writer->due(budget)) commit(false);
 }
 
+std::vector<frame::VlMetalayer> Array::Impl::all_layers(const Content& content) const {
+  std::vector<frame::VlMetalayer> out = layers.all();
+  const auto sums = std::make_shared<const std::vector<std::byte>>(
+      content.store->checksum_layer(content.geometry.block_count()));
+  if (!sums->empty()) out.push_back({std::string(array::kChecksumLayer), {*sums, sums}});
+  return out;
+}
+
 void Array::Impl::commit(bool durable) {
   const auto content = this->content();
-  writer->commit(content->store->index(), layers.all(), durable);
+  writer->commit(content->store->index(), all_layers(*content), durable);
   layers_dirty = false;
   committed_bytes = writer->committed_bytes();
 }
@@ -158,25 +168,13 @@ void Array::Impl::after_fork() noexcept {
 void Array::Impl::adopt(io::WritableFile file, std::shared_ptr<io::ByteSource> source,
                         frame::State state) {
   auto content = std::make_shared<Content>(array::content_of(state, std::move(source)));
-  const array::Geometry& geometry = content->geometry;
-  std::optional<array::Checksums> sums;
-  // Sums of a state that another writer changed say nothing about its chunks.
-  if (state.seal == Seal::valid) {
-    for (const frame::VlMetalayer& layer : state.vlmeta) {
-      if (layer.name == array::kChecksumLayer) {
-        sums = array::Checksums::parse(layer.chunk.data, geometry.chunk_count(),
-                                       geometry.block_count());
-      }
-    }
-  }
-  if (!sums) sums.emplace(geometry.chunk_count(), geometry.block_count());
   const std::lock_guard lock(write_mutex);
   layers = StoredLayers(std::move(state.vlmeta));
   layers_dirty = false;
   committed_bytes = state.header.frame_len;
   write_codec = array::codec_for_edits(content->codec);
   writer = std::make_unique<array::Writer>(std::move(file), std::move(state.header),
-                                           std::move(state.header_bytes), *std::move(sums));
+                                           std::move(state.header_bytes));
   generation = parallel::process_generation();
   set_content(std::move(content));
 }
@@ -205,12 +203,8 @@ void Array::Impl::compact() {
     entry = frame::IndexEntry::at(out.position() - header.header_len);
     out.append(content->store->get(number).bytes.data);
   }
-  std::vector<frame::VlMetalayer> vlmeta = layers.all();
-  const std::vector<std::byte> sums = writer->checksums().build();
-  if (!sums.empty()) {
-    vlmeta.push_back({std::string(array::kChecksumLayer), {sums, nullptr}});
-  }
-  out.append(frame::build_tail(header, header_bytes, out.position(), index, vlmeta));
+  out.append(
+      frame::build_tail(header, header_bytes, out.position(), index, all_layers(*content)));
   out.write_at(0, header_bytes);
   out.publish(false);
   committed_bytes = header.frame_len;

@@ -69,6 +69,7 @@ class Array::Impl {
   std::string file_path;  // `path` with symbolic links resolved: the file itself
   Mode mode = Mode::read;
   int threads = 0;
+  std::optional<bool> verify;  // as it was opened; empty: the process-wide choice
   CommitBudget budget;
   CodecParams write_codec;
   mutable std::recursive_mutex write_mutex;
@@ -79,6 +80,8 @@ class Array::Impl {
 
   // Errors: invalid_value (mode read), invalid_use (detached, or of another process).
   void check_writable() const;
+  // Does a block's checksum have to be right for the block to be decoded?
+  bool verifies() const;
   void set_content(std::shared_ptr<const Content> content);
   // Takes over a file that is open and locked, with the state that it holds.
   void adopt(io::WritableFile file, std::shared_ptr<io::ByteSource> source, frame::State state);
@@ -88,6 +91,8 @@ class Array::Impl {
   std::atomic<std::uint64_t> committed_bytes{0};  // length of the file's last committed state
 
  private:
+  // The metalayers of a state to be written, the checksums included.
+  std::vector<frame::VlMetalayer> all_layers(const Content& content) const;
   void commit(bool durable);
   void compact();
 

@@ -13,21 +13,26 @@ std::unique_ptr<io::ByteSource> open_source(const std::filesystem::path& path, A
   return access == Access::mapped ? io::open_mapped(path) : io::open_buffered(path);
 }
 
-std::shared_ptr<Array::Impl> new_impl(const std::filesystem::path& path, Mode mode,
-                                      int threads) {
+std::shared_ptr<Array::Impl> new_impl(const std::filesystem::path& path,
+                                      const OpenOptions& options) {
   auto impl = std::make_shared<Array::Impl>();
   impl->path = path.string();
   std::error_code ignored;
   impl->file_path = std::filesystem::weakly_canonical(path, ignored).string();
   if (ignored) impl->file_path = impl->path;
-  impl->mode = mode;
-  impl->threads = threads;
+  impl->mode = options.mode;
+  impl->threads = options.threads;
+  impl->verify = options.verify;
   return impl;
+}
+
+frame::SealCheck seal_check(const Array::Impl& impl) {
+  return impl.verifies() ? frame::SealCheck::on : frame::SealCheck::off;
 }
 
 // A state for reading: nothing of it can reach the file.
 void read_from(Array::Impl& impl, std::shared_ptr<io::ByteSource> source) {
-  frame::State state = frame::read_state(*source);
+  frame::State state = frame::read_state(*source, seal_check(impl));
   auto content = std::make_shared<Content>(array::content_of(state, std::move(source)));
   impl.committed_bytes = state.header.frame_len;
   impl.write_codec = array::codec_for_edits(content->codec);
@@ -45,7 +50,7 @@ Array::Array(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Array Array::open(const std::filesystem::path& path, const OpenOptions& options) {
   const parallel::OperationGuard guard;
-  auto impl = new_impl(path, options.mode, options.threads);
+  auto impl = new_impl(path, options);
   if (options.mode != Mode::read_write) {
     commit_own_writer(path);
     read_from(*impl, open_source(path, options.access));
@@ -55,6 +60,7 @@ Array Array::open(const std::filesystem::path& path, const OpenOptions& options)
   registry.supersede(path);
   io::WritableFile file = io::WritableFile::open(path);
   std::shared_ptr<io::ByteSource> source = open_source(path, options.access);
+  // Always with the seal: a commit would put a right one on what is damaged.
   frame::State state = frame::read_state(*source);
   // What a writer that was killed left behind its last commit.
   if (file.size() > state.header.frame_len) file.truncate(state.header.frame_len);
@@ -66,19 +72,20 @@ Array Array::open(const std::filesystem::path& path, const OpenOptions& options)
 Array Array::load(const std::filesystem::path& path, const OpenOptions& options) {
   const parallel::OperationGuard guard;
   commit_own_writer(path);
+  auto impl = std::make_shared<Impl>();
+  impl->mode = Mode::copy_on_write;
+  impl->threads = options.threads;
+  impl->verify = options.verify;
   // Read, not mapped: one copy, and what another writer does to the file stays outside.
   const std::unique_ptr<io::ByteSource> source = io::open_buffered(path);
   io::Bytes bytes;
   for (bool same_state = false; !same_state; source->refresh()) {
-    const frame::State state = frame::read_state(*source);
+    const frame::State state = frame::read_state(*source, seal_check(*impl));
     bytes = source->get({0, state.header.frame_len});
     // Otherwise another process committed between the two reads.
     same_state = std::memcmp(bytes.data.data(), state.header_bytes.data(),
                              state.header_bytes.size()) == 0;
   }
-  auto impl = std::make_shared<Impl>();
-  impl->mode = Mode::copy_on_write;
-  impl->threads = options.threads;
   read_from(*impl, io::from_memory(std::move(bytes), path.string()));
   return Array(std::move(impl));
 }
@@ -92,7 +99,7 @@ Array Array::create(const std::filesystem::path& path, const Shape& shape, const
   io::AtomicFile out(path);
   file.begin(out);
   file.finish(out);
-  auto impl = new_impl(path, Mode::read_write, options.threads);
+  auto impl = new_impl(path, {.mode = Mode::read_write, .threads = options.threads});
   io::WritableFile written = out.publish(options.durable);
   std::shared_ptr<io::ByteSource> source = io::open_mapped(path);
   frame::State state = frame::read_state(*source);

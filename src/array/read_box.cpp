@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "array/chunk_check.hpp"
 #include "array/strided.hpp"
 #include "codec/decoder.hpp"
 #include "mlarray/error.hpp"
@@ -45,21 +46,11 @@ struct ChunkTask {
   std::size_t first_unit = 0;
   std::size_t units = 0;  // blocks to decode one by one, or 1 for the chunk as a whole
   bool whole = false;
+  bool verify = false;
+  std::uint64_t seed = 0;  // of the checksums
+
+  BlockCheck check(const Geometry& geometry) const { return {ref, header, geometry, number}; }
 };
-
-std::int64_t chunk_typesize(std::int64_t itemsize) { return itemsize > 255 ? 1 : itemsize; }
-
-std::string chunk_name(std::int64_t number) { return "chunk " + std::to_string(number); }
-
-codec::ChunkHeader checked_header(const ChunkRef& ref, const Geometry& geometry,
-                                  std::int64_t number) {
-  if (ref.special != codec::Special::none) return {};
-  const std::string name = chunk_name(number);
-  return codec::parse_chunk(ref.bytes.data, {.nbytes = geometry.chunk_bytes(),
-                                             .blocksize = geometry.block_bytes(),
-                                             .typesize = chunk_typesize(geometry.itemsize()),
-                                             .what = name});
-}
 
 // The repeated element of a chunk that holds one value.
 std::span<const std::byte> repeated_item(const ChunkTask& task, const Geometry& geometry) {
@@ -119,6 +110,7 @@ void fill_part(const ChunkTask& task, const Geometry& geometry, const ArrayView&
 
 void run_whole(const ChunkTask& task, const Geometry& geometry, const ArrayView& out,
                Worker& worker) {
+  if (task.verify) task.check(geometry).check_all(task.seed);
   if (special_of(task) != codec::Special::none) return fill_part(task, geometry, out, worker);
   const auto bytes = static_cast<std::size_t>(geometry.chunk_bytes());
   const std::span<std::byte> scratch = worker.scratch(bytes);
@@ -137,6 +129,8 @@ void run_block(const ChunkTask& task, const Geometry& geometry, std::size_t unit
                const ArrayView& out, Worker& worker) {
   const Shape block = block_position(task, static_cast<std::int64_t>(unit));
   const auto number = static_cast<std::int32_t>(Geometry::ravel(block, geometry.block_grid()));
+  // Right before the decoder reads the same bytes.
+  if (task.verify) task.check(geometry).check(task.seed, number);
   const std::span<std::byte> scratch =
       worker.scratch(static_cast<std::size_t>(geometry.block_bytes()));
   worker.decoder.decode_block(task.ref.bytes.data, task.header, number, scratch,
@@ -144,7 +138,8 @@ void run_block(const ChunkTask& task, const Geometry& geometry, std::size_t unit
   copy_block_part(task, geometry, block, scratch.data(), out);
 }
 
-std::vector<ChunkTask> plan(const ChunkStore& store, const Geometry& geometry, const Box& box) {
+std::vector<ChunkTask> plan(const ChunkStore& store, const Geometry& geometry, const Box& box,
+                            bool verify) {
   const Box cells = Geometry::cells(box, geometry.chunk());
   const Shape grid = cells.shape();
   const std::int64_t count = element_count(grid);
@@ -174,6 +169,8 @@ std::vector<ChunkTask> plan(const ChunkStore& store, const Geometry& geometry, c
     task.ref = std::move(refs[i]);
     task.header = checked_header(task.ref, geometry, task.number);
     task.whole = special_of(task) != codec::Special::none || task.header.whole_only();
+    task.verify = verify;
+    if (verify) task.seed = task.check(geometry).seed();
     task.first_unit = units;
     task.units = task.whole ? 1 : static_cast<std::size_t>(element_count(task.block_grid));
     units += task.units;
@@ -184,11 +181,11 @@ std::vector<ChunkTask> plan(const ChunkStore& store, const Geometry& geometry, c
 }  // namespace
 
 void read_box(const ChunkStore& store, const Geometry& geometry, const Box& box,
-              const ArrayView& out, int threads) {
+              const ArrayView& out, const ReadOptions& options) {
   if (box.empty()) return;
-  const std::vector<ChunkTask> tasks = plan(store, geometry, box);
+  const std::vector<ChunkTask> tasks = plan(store, geometry, box, options.verify);
   const std::size_t units = tasks.back().first_unit + tasks.back().units;
-  parallel::parallel_for(units, threads, [&](std::size_t unit, int) {
+  parallel::parallel_for(units, options.threads, [&](std::size_t unit, int) {
     const auto it = std::upper_bound(
         tasks.begin(), tasks.end(), unit,
         [](std::size_t u, const ChunkTask& task) { return u < task.first_unit; });
@@ -204,11 +201,15 @@ void read_box(const ChunkStore& store, const Geometry& geometry, const Box& box,
 }
 
 void read_chunk(const ChunkStore& store, const Geometry& geometry, std::int64_t number,
-                std::span<std::byte> out) {
+                std::span<std::byte> out, bool verify) {
   ChunkTask task;
   task.number = number;
   task.ref = store.get(number);
   task.header = checked_header(task.ref, geometry, number);
+  if (verify) {
+    const BlockCheck check = task.check(geometry);
+    check.check_all(check.seed());
+  }
   if (const codec::Special special = special_of(task); special != codec::Special::none) {
     codec::fill_special(special, repeated_item(task, geometry), geometry.itemsize(), out);
     return;

@@ -32,7 +32,7 @@ void check_shape(const Shape& shape, const DType& dtype) {
 
 NewFile::NewFile(const Shape& shape, const DType& dtype, const Metadata& metadata,
                  const SaveOptions& options)
-    : store_metadata_(options.store_metadata) {
+    : store_metadata_(options.store_metadata), checksums_(0, 0) {
   check_shape(shape, dtype);
   const Layout layout = choose_layout(shape, dtype.itemsize(), options.layout);
   geometry_ = Geometry(shape, layout.chunk, layout.block, dtype.itemsize());
@@ -46,7 +46,7 @@ NewFile::NewFile(const Shape& shape, const DType& dtype, const Metadata& metadat
   }
   header_ = new_header(geometry_, dtype, codec_, header_bytes_);
   index_.resize(static_cast<std::size_t>(geometry_.chunk_count()));
-  checksums_ = Checksums(geometry_.chunk_count(), geometry_.block_count());
+  checksums_ = ChecksumBuilder(geometry_.chunk_count(), geometry_.block_count());
 }
 
 void NewFile::begin(io::AtomicFile& out) { out.append(header_bytes_); }
@@ -58,7 +58,7 @@ void NewFile::add_chunks(io::AtomicFile& out, int threads, const FillChunk& fill
     if (chunk.bytes.empty()) return;
     index_[static_cast<std::size_t>(chunk.number)] =
         frame::IndexEntry::at(out.position() - header_.header_len);
-    checksums_.set(chunk.number, chunk.checksums);
+    checksums_.set(chunk.number, stored_sums(chunk.checksums));
     out.append(chunk.bytes);
   });
 }
@@ -68,7 +68,7 @@ void NewFile::finish(io::AtomicFile& out) {
   if (store_metadata_) {
     vlmeta.push_back({std::string(kMetadataLayer), {metadata_layer_, nullptr}});
   }
-  const std::vector<std::byte> sums = checksums_.build();
+  const std::vector<std::byte> sums = std::move(checksums_).build();
   if (!sums.empty()) vlmeta.push_back({std::string(kChecksumLayer), {sums, nullptr}});
   out.append(frame::build_tail(header_, header_bytes_, out.position(), index_, vlmeta));
   out.write_at(0, header_bytes_);
@@ -155,7 +155,8 @@ void Array::save(const std::filesystem::path& path, const SaveOptions& options,
         static_cast<std::size_t>(element_count(part.shape()) * geometry.itemsize()));
     const Shape shape = part.shape();
     const auto strides = array::c_strides(shape, geometry.itemsize());
-    array::read_box(*content->store, source, part, {voxels.data(), shape, strides}, 1);
+    array::read_box(*content->store, source, part, {voxels.data(), shape, strides},
+                    {.threads = 1, .verify = impl_->verifies()});
     if (!array::fills_padding(geometry, part)) {
       std::fill(chunk.begin(), chunk.end(), std::byte{0});
     }

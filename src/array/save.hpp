@@ -43,7 +43,7 @@ class NewFile {
   frame::Header header_;
   std::vector<std::byte> header_bytes_;
   std::vector<frame::IndexEntry> index_;
-  Checksums checksums_;
+  ChecksumBuilder checksums_;
 };
 
 }  // namespace mlarray::array

@@ -2,33 +2,24 @@
 
 namespace mlarray::array {
 
-Writer::Writer(io::WritableFile file, frame::Header header, std::vector<std::byte> header_bytes,
-               Checksums checksums)
+Writer::Writer(io::WritableFile file, frame::Header header, std::vector<std::byte> header_bytes)
     : file_(std::move(file)),
       header_(std::move(header)),
       header_bytes_(std::move(header_bytes)),
-      checksums_(std::move(checksums)),
       end_(header_.frame_len),
       committed_at_(std::chrono::steady_clock::now()) {}
 
-frame::IndexEntry Writer::append(std::int64_t number, std::span<const std::byte> chunk,
-                                 std::span<const std::uint32_t> checksums) {
+frame::IndexEntry Writer::append(std::span<const std::byte> chunk) {
   dirty_ = true;
-  if (chunk.empty()) {
-    checksums_.set(number, {});
-    return frame::IndexEntry();
-  }
+  if (chunk.empty()) return frame::IndexEntry();
   file_.write_at(end_, chunk);
-  checksums_.set(number, checksums);
   const auto entry = frame::IndexEntry::at(end_ - header_.header_len);
   end_ += chunk.size();
   return entry;
 }
 
 void Writer::commit(std::span<const frame::IndexEntry> index,
-                    std::vector<frame::VlMetalayer> vlmeta, bool durable) {
-  const std::vector<std::byte> sums = checksums_.build();
-  if (!sums.empty()) vlmeta.push_back({std::string(kChecksumLayer), {sums, nullptr}});
+                    std::span<const frame::VlMetalayer> vlmeta, bool durable) {
   frame::Header header = header_;
   std::vector<std::byte> header_bytes = header_bytes_;
   const std::vector<std::byte> tail =

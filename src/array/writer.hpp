@@ -7,7 +7,6 @@
 #include <span>
 #include <vector>
 
-#include "array/checksums.hpp"
 #include "frame/frame.hpp"
 #include "io/file.hpp"
 #include "mlarray/options.hpp"
@@ -18,20 +17,18 @@ namespace mlarray::array {
 class Writer {
  public:
   // `file` is open and locked and holds the committed state that `header` describes.
-  Writer(io::WritableFile file, frame::Header header, std::vector<std::byte> header_bytes,
-         Checksums checksums);
+  Writer(io::WritableFile file, frame::Header header, std::vector<std::byte> header_bytes);
 
   // Appends one encoded chunk past the committed end. An empty span is a chunk of zeros.
   // Nothing that a reader sees changes. Errors: io.
-  frame::IndexEntry append(std::int64_t number, std::span<const std::byte> chunk,
-                           std::span<const std::uint32_t> checksums);
+  frame::IndexEntry append(std::span<const std::byte> chunk);
 
   // Writes index and trailer after what was appended, then flips the header: before the flip
-  // readers see the old state, after it the new one. `vlmeta` without the checksums.
+  // readers see the old state, after it the new one.
   // With `durable` the disk has the tail before the flip, and the flip before this returns.
   // Errors: io; the old state is then intact.
-  void commit(std::span<const frame::IndexEntry> index, std::vector<frame::VlMetalayer> vlmeta,
-              bool durable);
+  void commit(std::span<const frame::IndexEntry> index,
+              std::span<const frame::VlMetalayer> vlmeta, bool durable);
 
   bool dirty() const { return dirty_; }  // appended since the last commit
   bool due(const CommitBudget& budget) const;
@@ -45,14 +42,12 @@ class Writer {
   const std::vector<std::byte>& header_bytes() const { return header_bytes_; }
   bool ever_committed() const { return ever_committed_; }
   io::FileId id() const { return file_.id(); }
-  const Checksums& checksums() const { return checksums_; }
   void abandon() noexcept { file_.abandon(); }
 
  private:
   io::WritableFile file_;
   frame::Header header_;
   std::vector<std::byte> header_bytes_;
-  Checksums checksums_;
   std::uint64_t end_;  // where the next chunk goes
   std::chrono::steady_clock::time_point committed_at_;
   bool dirty_ = false;

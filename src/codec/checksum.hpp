@@ -26,15 +26,18 @@ inline constexpr std::uint32_t kNoChecksum = 0;  // "none recorded"
 // So swapped blocks, changed headers and changed dictionaries are found; the block starts
 // need no cover: a wrong one leads to other bytes.
 //
-// Never kNoChecksum. Errors: corruption, when the block's streams leave the chunk.
+// What the sums of one chunk share, `a`: once per chunk.
+std::uint64_t checksum_seed(std::span<const std::byte> chunk, const ChunkHeader& header);
+// Never kNoChecksum. `seed` is the chunk's. Allocates nothing.
+// Errors: corruption, when the block's streams leave the chunk.
 std::uint32_t block_checksum(std::span<const std::byte> chunk, const ChunkHeader& header,
-                             std::int64_t chunk_number, std::int32_t block);
+                             std::uint64_t seed, std::int64_t chunk_number, std::int32_t block);
 // Of every block; for a special chunk the first entry covers it and the rest are kNoChecksum.
 std::vector<std::uint32_t> chunk_checksums(std::span<const std::byte> chunk,
                                            const ChunkHeader& header,
                                            std::int64_t chunk_number);
 
-// XXH3-128 (seed 0, canonical: big-endian) of the parts one after another.
+// XXH3-128 (seed 0, canonical: big-endian) of the parts, at most 8, one after another.
 std::array<std::byte, 16> fingerprint(std::span<const std::span<const std::byte>> parts);
 
 }  // namespace mlarray::codec

@@ -193,6 +193,8 @@ void check_body(std::span<const std::byte> chunk, const ChunkHeader& header,
   }
 }
 
+std::string block_name(std::int32_t block) { return "block " + std::to_string(block); }
+
 }  // namespace
 
 std::int32_t ChunkHeader::block_count() const {
@@ -255,10 +257,9 @@ ChunkHeader parse_chunk(std::span<const std::byte> chunk, const Expected& expect
 
 std::span<const std::byte> block_bytes(std::span<const std::byte> chunk,
                                        const ChunkHeader& header, std::int32_t block) {
-  const std::string what = "block " + std::to_string(block);
   if (block < 0 || block >= header.block_count() || header.special != Special::none) {
     throw Error(ErrorKind::invalid_use,
-                what + " of a chunk that stores " +
+                block_name(block) + " of a chunk that stores " +
                     std::to_string(header.special == Special::none ? header.block_count() : 0) +
                     " blocks");
   }
@@ -268,18 +269,19 @@ std::span<const std::byte> block_bytes(std::span<const std::byte> chunk,
         kChunkHeaderBytes +
         static_cast<std::size_t>(block) * static_cast<std::size_t>(header.blocksize);
     if (start + static_cast<std::size_t>(size) > chunk.size()) {
-      throw_corrupt(what, "it lies outside its chunk");
+      throw_corrupt(block_name(block), "it lies outside its chunk");
     }
     return chunk.subspan(start, static_cast<std::size_t>(size));
   }
   const auto tail = block_tail(chunk, block);
-  if (!tail) throw_corrupt(what, "it starts outside its chunk");
+  if (!tail) throw_corrupt(block_name(block), "it starts outside its chunk");
   StreamReader reader(*tail);
   const std::int32_t streams = stream_count(header, size);
   for (std::int32_t i = 0; i < streams; ++i) {
     if (!reader.next()) {
-      throw_corrupt(what, "stream " + std::to_string(i) + " of " + std::to_string(streams) +
-                              " has a wrong form or reaches past the end of the chunk");
+      throw_corrupt(block_name(block),
+                    "stream " + std::to_string(i) + " of " + std::to_string(streams) +
+                        " has a wrong form or reaches past the end of the chunk");
     }
   }
   return tail->first(tail->size() - reader.remaining());

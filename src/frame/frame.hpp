@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "io/byte_source.hpp"
-#include "mlarray/array.hpp"
 #include "mlarray/options.hpp"
+#include "mlarray/verify.hpp"
 
 namespace mlarray::frame {
 
@@ -85,13 +85,18 @@ struct State {
   std::vector<std::byte> header_bytes;
   std::vector<IndexEntry> index;
   std::vector<VlMetalayer> vlmeta;
-  Seal seal = Seal::absent;
+  Seal seal = Seal::absent;  // never Seal::edited, which only the array can tell
+
+  const VlMetalayer* find(std::string_view name) const;
 };
 
+enum class SealCheck { on, off };
+
 // Reads and checks a committed state. A seal that does not match is looked at again a few
-// times, because a reader may meet a commit of another process half way.
+// times, because a reader may meet a commit of another process half way. With the check off,
+// a seal that is there is Seal::unchecked.
 // Errors: corruption (what, where, expected and found); unsupported; io.
-State read_state(io::ByteSource& source);
+State read_state(io::ByteSource& source, SealCheck check = SealCheck::on);
 
 // The bytes of a header; sets header_len. Errors: unsupported if a metalayer does not fit.
 std::vector<std::byte> build_header(Header& header);

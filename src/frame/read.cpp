@@ -134,7 +134,7 @@ struct Attempt {
   bool seal_mismatch = false;
 };
 
-Attempt read_once(io::ByteSource& source) {
+Attempt read_once(io::ByteSource& source, SealCheck check) {
   const std::uint64_t file_size = source.size();
   if (file_size < kHeaderMinBytes) {
     corrupt(source, "not an array file: " + std::to_string(file_size) +
@@ -195,6 +195,8 @@ Attempt read_once(io::ByteSource& source) {
       std::all_of(print.begin(), print.end(), [](std::byte b) { return b == std::byte{0}; });
   if (type == 0 && zeros) {
     state.seal = Seal::absent;
+  } else if (check == SealCheck::off) {
+    state.seal = Seal::unchecked;
   } else {
     const std::array<std::span<const std::byte>, 3> parts = {
         std::span<const std::byte>(state.header_bytes), index_chunk,
@@ -227,18 +229,25 @@ const Metalayer* Header::find(std::string_view name) const {
   return it == metalayers.end() ? nullptr : &*it;
 }
 
-State read_state(io::ByteSource& source) {
+const VlMetalayer* State::find(std::string_view name) const {
+  const auto it = std::find_if(vlmeta.begin(), vlmeta.end(),
+                               [&](const VlMetalayer& layer) { return layer.name == name; });
+  return it == vlmeta.end() ? nullptr : &*it;
+}
+
+State read_state(io::ByteSource& source, SealCheck check) {
   // Another process may be flipping the header while we read it: two small fields, so a
   // second look a moment later sees the whole commit. Damage stays damage.
   constexpr int kAttempts = 5;
   for (int i = 1;; ++i) {
     try {
-      Attempt attempt = with_name(source, [&] { return read_once(source); });
+      Attempt attempt = with_name(source, [&] { return read_once(source, check); });
       if (!attempt.seal_mismatch) return std::move(attempt.state);
       if (i == kAttempts) {
         corrupt(source,
                 "the seal does not match: header, index or metadata were damaged after the "
-                "last commit");
+                "last commit ('mlarray verify' says what of it can still be read; "
+                "verify=False opens it for reading as it is)");
       }
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::corruption || i == kAttempts) throw;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "codec/bytes.hpp"
+#include "codec/hash.hpp"
 #include "expect_error.hpp"
 #include "golden_chunks.hpp"
 
@@ -29,7 +30,8 @@ TEST(Checksum, IsTheSameForOneBlockAndForAll) {
       }
       EXPECT_NE(all[block], kNoChecksum);
       EXPECT_EQ(all[block],
-                block_checksum(golden.chunk, header, 5, static_cast<std::int32_t>(block)));
+                block_checksum(golden.chunk, header, checksum_seed(golden.chunk, header), 5,
+                               static_cast<std::int32_t>(block)));
     }
   }
 }
@@ -87,6 +89,30 @@ TEST(Checksum, IsFixedOnDisk) {
   EXPECT_EQ(sums(golden_chunk("dictionary zstd").chunk, 7),
             (Sums{2818110955U, 319383589U, 2242359500U, 443376484U}));
   EXPECT_EQ(sums(golden_chunk("special value <c16").chunk, 7)[0], 2107747886U);
+}
+
+// A kernel for wide vectors must not write other sums than the next machine expects.
+TEST(Hash, IsTheSameWithEveryInstructionSet) {
+  Bytes data(5000);
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    data[i] = static_cast<std::byte>(i * 2654435761U >> 13);
+  }
+  const HashKernel& plain = *hash_kernels().back();
+  EXPECT_STREQ(plain.name, "baseline");
+  for (const HashKernel* kernel : hash_kernels()) {
+    for (std::size_t size = 0; size <= data.size(); size += size < 600 ? 1 : 97) {
+      ASSERT_EQ(kernel->hash64(data.data(), size, 77), plain.hash64(data.data(), size, 77))
+          << kernel->name << " of " << size;
+      const HashPart parts[] = {{data.data(), size / 3},
+                                {data.data() + size / 3, size - size / 3}};
+      std::uint64_t here[2];
+      std::uint64_t there[2];
+      kernel->hash128(parts, 2, here);
+      plain.hash128(parts, 2, there);
+      ASSERT_EQ(here[0], there[0]) << kernel->name << " of " << size;
+      ASSERT_EQ(here[1], there[1]) << kernel->name << " of " << size;
+    }
+  }
 }
 
 std::string hex(const std::array<std::byte, 16>& bytes) {

@@ -44,7 +44,7 @@ class DamageTest : public ::testing::Test {
         }
         EXPECT_TRUE(out_.intact(out));
       });
-      attempt([&] { block_checksum(chunk, header, 0, block); });
+      attempt([&] { block_checksum(chunk, header, checksum_seed(chunk, header), 0, block); });
     }
     return true;
   }

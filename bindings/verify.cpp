@@ -1,0 +1,114 @@
+// Verification: the switches, and the reports. python/mlarray/_verify.py makes them Python's.
+#include "mlarray/verify.hpp"
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/filesystem.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <atomic>
+#include <filesystem>
+#include <string>
+
+#include "bindings.hpp"
+#include "mlarray/array.hpp"
+#include "mlarray/error.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace mlarray::bindings {
+namespace {
+
+using WithoutGil = nb::gil_scoped_release;
+
+// How far a verification is. It is looked at, not called: the core must not wait for the GIL
+// (parallel/thread_pool.hpp, OperationGuard).
+struct VerifyProgress {
+  std::atomic<std::int64_t> done{0};
+  std::atomic<std::int64_t> total{0};
+  std::atomic<bool> cancelled{false};
+};
+
+VerifyOptions options(bool decode, int threads, VerifyProgress* progress) {
+  VerifyOptions out;
+  out.decode = decode;
+  out.threads = threads;
+  if (progress != nullptr) {
+    out.progress = [progress](std::int64_t done, std::int64_t total) {
+      progress->done = done;
+      progress->total = total;
+      if (progress->cancelled)
+        throw Error(ErrorKind::invalid_use, "verification was cancelled");
+    };
+  }
+  return out;
+}
+
+const char* seal_name(const VerifyReport& report) {
+  switch (report.seal) {
+    case Seal::valid:
+      return "valid";
+    case Seal::absent:
+      return "absent";
+    case Seal::edited:
+      return "edited";
+    case Seal::unchecked:
+      return "unchecked";
+    case Seal::broken:
+      return "broken";
+  }
+  return "";
+}
+
+}  // namespace
+
+void register_verify(nb::module_& module) {
+  nb::class_<VerifyProgress>(module, "VerifyProgress", "Chunks looked at, for other threads.")
+      .def(nb::init<>())
+      .def_prop_ro("done", [](const VerifyProgress& self) { return self.done.load(); })
+      .def_prop_ro("total", [](const VerifyProgress& self) { return self.total.load(); })
+      .def("cancel", [](VerifyProgress& self) { self.cancelled = true; });
+
+  nb::class_<Damage>(module, "Damage", "One place that cannot be trusted.")
+      .def_ro("chunk", &Damage::chunk)
+      .def_ro("block", &Damage::block)
+      .def_prop_ro("start", [](const Damage& self) { return self.voxels.start; })
+      .def_prop_ro("stop", [](const Damage& self) { return self.voxels.stop; })
+      .def_ro("what", &Damage::what);
+
+  nb::class_<VerifyReport>(module, "VerifyReport", "What of a file is verified.")
+      .def_prop_ro("seal", &seal_name)
+      .def_ro("opened", &VerifyReport::opened)
+      .def_ro("chunks", &VerifyReport::chunks)
+      .def_ro("blocks", &VerifyReport::blocks)
+      .def_ro("verified_blocks", &VerifyReport::verified_blocks)
+      .def_ro("unverified_blocks", &VerifyReport::unverified_blocks)
+      .def_ro("damaged_blocks", &VerifyReport::damaged_blocks)
+      .def_ro("damage", &VerifyReport::damage)
+      .def_ro("damage_is_complete", &VerifyReport::damage_is_complete);
+
+  module.def(
+      "verify_file",
+      [](const std::filesystem::path& path, bool decode, int threads,
+         VerifyProgress* progress) {
+        const WithoutGil nogil;
+        return verify_file(path, options(decode, threads, progress));
+      },
+      "path"_a, "decode"_a = true, "threads"_a = 0, "progress"_a.none() = nb::none(),
+      nb::sig(
+          "def verify_file(path: str | os.PathLike[str], decode: bool = True, threads: int = "
+          "0, progress: VerifyProgress | None = None) -> VerifyReport"));
+  module.def(
+      "verify_array",
+      [](const Array& array, bool decode, int threads) {
+        const WithoutGil nogil;
+        return array.verify(options(decode, threads, nullptr));
+      },
+      "array"_a, "decode"_a = true, "threads"_a = 0);
+  module.def("set_verification", &set_verification, "on"_a,
+             "Whether seals and checksums are verified where no call says it, process-wide.");
+  module.def("verification", &verification, "Whether they are.");
+}
+
+}  // namespace mlarray::bindings

@@ -1,0 +1,44 @@
+// What is checked of a chunk before it is decoded: its header against the array, and the
+// checksum of each block against the one recorded.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "array/chunk_store.hpp"
+#include "array/geometry.hpp"
+#include "codec/chunk.hpp"
+
+namespace mlarray::array {
+
+std::string chunk_name(std::int64_t number);
+
+// Of a chunk that has bytes; a default header of one that the index alone describes.
+// Errors: corruption, unsupported.
+codec::ChunkHeader checked_header(const ChunkRef& ref, const Geometry& geometry,
+                                  std::int64_t number);
+
+// The checks of one chunk's blocks. Cheap to make; refers to what it is made of.
+class BlockCheck {
+ public:
+  BlockCheck(const ChunkRef& ref, const codec::ChunkHeader& header, const Geometry& geometry,
+             std::int64_t number)
+      : ref_(ref), header_(header), geometry_(geometry), number_(number) {}
+
+  // Is a sum recorded? Of a chunk without bytes none is needed: the seal covers the index.
+  bool recorded() const { return !ref_.sums.bytes.empty() && ref_.sums.of_block(0) != 0; }
+  // What check() needs once per chunk.
+  std::uint64_t seed() const;
+  // Does nothing for a chunk without recorded sums. Of a special chunk, block 0 is the whole.
+  // Errors: corruption naming chunk, block, voxels and the way out.
+  void check(std::uint64_t seed, std::int32_t block) const;
+  void check_all(std::uint64_t seed) const;
+
+ private:
+  const ChunkRef& ref_;
+  const codec::ChunkHeader& header_;
+  const Geometry& geometry_;
+  std::int64_t number_;
+};
+
+}  // namespace mlarray::array

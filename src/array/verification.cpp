@@ -1,0 +1,41 @@
+#include <atomic>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "mlarray/array.hpp"
+#include "mlarray/error.hpp"
+
+namespace mlarray {
+namespace {
+
+constexpr char kVariable[] = "MLARRAY_VERIFY";
+
+enum class Choice { not_looked_up, off, on };
+std::atomic<Choice> chosen = Choice::not_looked_up;
+
+Choice initial() {
+  const char* text = std::getenv(kVariable);
+  const std::string_view value = text == nullptr ? "" : text;
+  if (value.empty() || value == "1") return Choice::on;
+  if (value == "0") return Choice::off;
+  throw Error(ErrorKind::invalid_value, std::string("environment variable ") + kVariable +
+                                            " is '" + std::string(value) +
+                                            "', but must be 0 or 1; correct or unset it");
+}
+
+}  // namespace
+
+void set_verification(bool on) { chosen.store(on ? Choice::on : Choice::off); }
+
+bool verification() {
+  Choice choice = chosen.load(std::memory_order_relaxed);
+  if (choice == Choice::not_looked_up) {
+    const Choice looked_up = initial();
+    // Unless somebody has set it meanwhile.
+    if (chosen.compare_exchange_strong(choice, looked_up)) choice = looked_up;
+  }
+  return choice == Choice::on;
+}
+
+}  // namespace mlarray

@@ -1,0 +1,3 @@
+#define MLARRAY_HASH_KERNEL kBaselineHash
+#define MLARRAY_HASH_NAME "baseline"
+#include "codec/hash_kernel.inc"
