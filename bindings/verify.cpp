@@ -22,24 +22,19 @@ namespace {
 
 using WithoutGil = nb::gil_scoped_release;
 
-// How far a verification is. It is looked at, not called: the core must not wait for the GIL
+// Ends a verification early. It is looked at, not called: the core must not wait for the GIL
 // (parallel/thread_pool.hpp, OperationGuard).
-struct VerifyProgress {
-  std::atomic<std::int64_t> done{0};
-  std::atomic<std::int64_t> total{0};
+struct Cancel {
   std::atomic<bool> cancelled{false};
 };
 
-VerifyOptions options(bool decode, int threads, VerifyProgress* progress) {
+VerifyOptions options(bool decode, int threads, Cancel* cancel) {
   VerifyOptions out;
   out.decode = decode;
   out.threads = threads;
-  if (progress != nullptr) {
-    out.progress = [progress](std::int64_t done, std::int64_t total) {
-      progress->done = done;
-      progress->total = total;
-      if (progress->cancelled)
-        throw Error(ErrorKind::invalid_use, "verification was cancelled");
+  if (cancel != nullptr) {
+    out.progress = [cancel](std::int64_t, std::int64_t) {
+      if (cancel->cancelled) throw Error(ErrorKind::invalid_use, "verification was cancelled");
     };
   }
   return out;
@@ -64,11 +59,9 @@ const char* seal_name(const VerifyReport& report) {
 }  // namespace
 
 void register_verify(nb::module_& module) {
-  nb::class_<VerifyProgress>(module, "VerifyProgress", "Chunks looked at, for other threads.")
+  nb::class_<Cancel>(module, "Cancel", "Ends verifications early, from another thread.")
       .def(nb::init<>())
-      .def_prop_ro("done", [](const VerifyProgress& self) { return self.done.load(); })
-      .def_prop_ro("total", [](const VerifyProgress& self) { return self.total.load(); })
-      .def("cancel", [](VerifyProgress& self) { self.cancelled = true; });
+      .def("cancel", [](Cancel& self) { self.cancelled = true; });
 
   nb::class_<Damage>(module, "Damage", "One place that cannot be trusted.")
       .def_ro("chunk", &Damage::chunk)
@@ -90,15 +83,14 @@ void register_verify(nb::module_& module) {
 
   module.def(
       "verify_file",
-      [](const std::filesystem::path& path, bool decode, int threads,
-         VerifyProgress* progress) {
+      [](const std::filesystem::path& path, bool decode, int threads, Cancel* cancel) {
         const WithoutGil nogil;
-        return verify_file(path, options(decode, threads, progress));
+        return verify_file(path, options(decode, threads, cancel));
       },
-      "path"_a, "decode"_a = true, "threads"_a = 0, "progress"_a.none() = nb::none(),
+      "path"_a, "decode"_a = true, "threads"_a = 0, "cancel"_a.none() = nb::none(),
       nb::sig(
           "def verify_file(path: str | os.PathLike[str], decode: bool = True, threads: int = "
-          "0, progress: VerifyProgress | None = None) -> VerifyReport"));
+          "0, cancel: Cancel | None = None) -> VerifyReport"));
   module.def(
       "verify_array",
       [](const Array& array, bool decode, int threads) {

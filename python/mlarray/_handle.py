@@ -41,6 +41,7 @@ class Handle(SpatialProperties):
     _access: str | None = None  # 'r', 'r+', 'c', 'w+'; None in memory
     _mapped: bool = False
     _threads: int = 0
+    _verify: bool | None = None
     _pid: int = 0
 
     def flush(self, durable: bool = False) -> None:
@@ -236,7 +237,9 @@ class Handle(SpatialProperties):
     def _load(self, filepath: PathLike, verify: bool | None) -> None:
         path = checked_path(filepath)
         _writers.before_use_of(path)
-        self._attach(_core.Array.load(path, self._threads, verify), path, None, False, self._threads)
+        self._attach(
+            _core.Array.load(path, self._threads, verify), path, None, False, self._threads
+        )
 
     def _hold_plain(self, voxels: np.ndarray[Any, Any]) -> None:
         """Let go of the core's array for voxels in memory."""

@@ -132,7 +132,7 @@ class Savable(Indexed):
                 f"process would not see its edits; open {self._path!r} with 'r' for that"
             )
         changed = self.meta if self._changed_metadata() is not None else None
-        return _reopen, (self._absolute, self._mapped, self._threads, changed)
+        return _reopen, (self._absolute, self._mapped, self._threads, changed, self._verify)
 
     def _packing_to_save(self, asked: Packing, spatial_ndim: int) -> Packing:
         """What `save` was asked for, completed by what the image was made with."""
@@ -172,11 +172,16 @@ def _from_memory(voxels: np.ndarray[Any, Any], meta: Meta) -> MLArray:
     return MLArray(voxels, meta=meta)
 
 
-def _reopen(path: str, mapped: bool, threads: int, meta: Meta | None) -> MLArray:
+def _reopen(
+    path: str, mapped: bool, threads: int, meta: Meta | None, verify: bool | None
+) -> MLArray:
     from .array import MLArray
 
     image = MLArray.open(
-        path, mmap_mode="r" if mapped else None, num_threads=threads if threads > 0 else None
+        path,
+        mmap_mode="r" if mapped else None,
+        num_threads=threads if threads > 0 else None,
+        verify=verify,
     )
     if meta is not None:
         image.meta = meta

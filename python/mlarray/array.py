@@ -51,8 +51,8 @@ class MLArray(Savable):
     ----------
     array : numpy.ndarray, path or MLArray, optional
         The voxels, any shape of 0 to 16 axes, any dtype but objects. A path is loaded; then
-        only `num_threads`, `dparams`, `compressed` and `verify` may be given besides. Without it, the
-        image is metadata only.
+        only `num_threads`, `dparams`, `compressed` and `verify` may be given besides. Without
+        it, the image is metadata only.
     spacing, origin : sequence of float, optional
         Per axis of space, in `meta.spatial.axis_units`, commonly mm.
     direction : sequence of sequence of float, optional
@@ -246,6 +246,10 @@ cparams
         }
         given = given_names(to_create)
         if access.mode == "w+":
+            if verify is not None:
+                raise InvalidUseError(
+                    "verify can only be given to open an existing file; mode 'w+' creates one"
+                )
             missing = [name for name in ("shape", "dtype") if name not in given]
             if missing:
                 raise InvalidUseError(
@@ -271,6 +275,7 @@ cparams
         core = _core.Array.open(path, access.mode, access.mapped, threads, verify)
         image = cls.__new__(cls)
         image._attach(core, path, access.mode, access.mapped, threads)
+        image._verify = verify
         if access.mode == "r+":
             _writers.warn_of_detached()
             _writers.add(image)

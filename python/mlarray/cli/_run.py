@@ -12,7 +12,7 @@ from ..errors import MLArrayError
 
 __all__ = ["FAILURE", "add_json", "describe", "printable", "run"]
 
-# Returns nothing, or FAILURE if it has said on stderr or stdout what failed.
+# Returns nothing, or an exit code: FAILURE if it has said on stderr or stdout what failed.
 Command = Callable[[argparse.Namespace], "int | None"]
 
 FAILURE: Final = 1
@@ -40,7 +40,7 @@ def run(
     Returns
     -------
     int
-        0; 1 after an error, of which one line is on stderr; 130 after Ctrl-C; 141 if the
+        0, or what the command returns; 1 after an error, of which one line is on stderr; 130 after Ctrl-C; 141 if the
         reader of our output (head, less) has gone. Wrong usage exits with 2 from within
         argparse.
     """

@@ -12,7 +12,7 @@ from ..errors import MLArrayError, NotFoundError
 from ._run import FAILURE, add_json, describe, printable
 from ._summary import Summary, lengths, numbers, size_text, summarise
 
-__all__ = ["add_arguments", "command"]
+__all__ = ["add_arguments", "command", "images"]
 
 DESCRIPTION = (
     "List the images of folders, one a line. A file that cannot be read is a line that says "
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def command(options: argparse.Namespace) -> int | None:
     entries: list[tuple[str, Summary | str]] = []
     for path in options.paths:
-        for name in _images(path, options.recursive):
+        for name in images(path, options.recursive):
             try:
                 summary = summarise(name)
                 entries.append((name, summary.error or summary))
@@ -53,7 +53,7 @@ def command(options: argparse.Namespace) -> int | None:
     return FAILURE if any(isinstance(entry, str) for _, entry in entries) else None
 
 
-def _images(path: str, recursive: bool) -> Iterator[str]:
+def images(path: str, recursive: bool) -> Iterator[str]:
     """The path of each image, sorted; a file that is named is taken as it is."""
     if not os.path.isdir(path):
         if not os.path.lexists(path):
@@ -65,7 +65,7 @@ def _images(path: str, recursive: bool) -> Iterator[str]:
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
             if recursive:
-                yield from _images(entry.path, recursive)
+                yield from images(entry.path, recursive)
         elif entry.name.endswith(_SUFFIXES):
             yield entry.path.removeprefix("." + os.sep)
 

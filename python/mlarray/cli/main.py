@@ -11,12 +11,18 @@ import textwrap
 from collections.abc import Sequence
 
 from .. import __version__
-from . import convert, header, info, ls
+from . import convert, header, info, ls, verify
 from ._run import run
 
 __all__ = ["main"]
 
-_COMMANDS = {"info": info, "ls": ls, "header": header, "convert": convert}
+_COMMANDS = {
+    "info": info,
+    "ls": ls,
+    "header": header,
+    "convert": convert,
+    "verify": verify,
+}
 
 _EPILOG = """\
 exit codes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+import mlarray
 from mlarray import MLArray, _core
 
 if TYPE_CHECKING:
@@ -153,6 +154,8 @@ def test_edits_in_turns(peer: Any, tmp_path: Path, who: str, name: str) -> None:
     peer(who).with_voxels("edit", values, path=path, start=start, stop=stop, other=1)
     twin[box] = values
     assert not is_sealed(path)
+    report = mlarray.verify_file(path)
+    assert (report.status, report.seal) == ("unverified", "edited")
     with MLArray.open(path) as image:
         assert_same(image[:], twin)
         assert image.meta.source["patient_id"] == "123"
@@ -167,6 +170,10 @@ def test_edits_in_turns(peer: Any, tmp_path: Path, who: str, name: str) -> None:
         assert about["names"] == about["all_names"] == [*NAMES, "other"]
         assert about["other"] == 1
     assert is_sealed(path)
+    report = mlarray.verify_file(path)
+    # Chunks that nobody has written since the other writer's edit have no sums.
+    assert (report.seal, report.damage) == ("valid", ())
+    assert report.verified_blocks + report.unverified_blocks == report.blocks
     image = MLArray(path)
     assert_same(image.to_numpy(), twin)
     assert image.meta.source["patient_id"] == "456"

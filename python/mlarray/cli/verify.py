@@ -1,0 +1,163 @@
+"""``mlarray verify PATH...``: is what the files hold what was written?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TYPE_CHECKING, Any
+
+from .. import _core
+from ..errors import MLArrayError, NotFoundError
+from ._progress import Progress
+from ._run import FAILURE, add_json, describe, printable
+from .ls import images
+
+if TYPE_CHECKING:
+    from .._verify import VerifyReport
+
+__all__ = ["add_arguments", "command", "verify_files"]
+
+DESCRIPTION = (
+    "Check that files hold what was written. The seal, the metadata and every block's checksum "
+    "are looked at, and every block is decoded. All damaged boxes are listed. Files of other "
+    "writers have nothing to verify them by: exit code 3, if nothing is damaged."
+)
+EXAMPLES = """\
+examples:
+  mlarray verify ct.mla
+  mlarray verify -r -j 8 dataset          a folder with all folders below
+  mlarray verify --fast --json dataset    checksums only, all reports as JSON
+"""
+
+_UNVERIFIED = 3  # exit code
+_SHOWN = 20  # damaged places of one file in the table; --json has all
+_SEALS = {
+    "valid": "",
+    "absent": "another writer's file",
+    "edited": "edited by another writer",
+    "broken": "seal broken",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", metavar="PATH", nargs="+", help="a file or a folder")
+    parser.add_argument("-r", "--recursive", action="store_true", help="folders in folders too")
+    parser.add_argument(
+        "-j", "--jobs", type=_jobs, metavar="N", help="threads in all (default: processors)"
+    )
+    parser.add_argument("--fast", action="store_true", help="checksums only, decode nothing")
+    parser.add_argument(
+        "--accept-unverified",
+        action="store_true",
+        help="exit code 0 for files of other writers that show no damage",
+    )
+    add_json(parser, "print all reports as JSON")
+
+
+def _jobs(text: str) -> int:
+    jobs = int(text)
+    if jobs < 1:
+        raise ValueError(text)
+    return jobs
+
+
+_jobs.__name__ = "number of jobs"
+
+
+def verify_files(files: Sequence[str], jobs: int, decode: bool) -> list[VerifyReport | str]:
+    """Look at many files at once, with progress on stderr.
+
+    Parameters
+    ----------
+    files : sequence of str
+        Paths.
+    jobs : int
+        Threads in all: over files, and within one where there are fewer files.
+    decode : bool
+        False for checksums and structure only.
+
+    Returns
+    -------
+    list of VerifyReport or str
+        In the order of `files`; the text of an error for a file that cannot be read.
+    """
+    sizes = [os.path.getsize(path) if os.path.exists(path) else 0 for path in files]
+    at_once = max(1, min(jobs, len(files)))
+    cancel = _core.Cancel()
+
+    def look_at(path: str) -> VerifyReport | str:
+        from .._verify import report_of
+
+        try:
+            threads = max(1, jobs // at_once)
+            return report_of(_core.verify_file(path, decode, threads, cancel), path)
+        except (MLArrayError, OSError, MemoryError) as error:
+            return describe(error)
+
+    with ThreadPoolExecutor(at_once) as pool, Progress(len(files), sum(sizes)) as progress:
+        futures = {pool.submit(look_at, path): i for i, path in enumerate(files)}
+        try:
+            for future in as_completed(futures):
+                i = futures[future]
+                progress.end(files[i], sizes[i])
+        except BaseException:  # Ctrl-C: no thread goes on
+            cancel.cancel()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    return [future.result() for future in futures]
+
+
+def command(options: argparse.Namespace) -> int | None:
+    found = [file for path in options.paths for file in images(path, options.recursive)]
+    files = list(dict.fromkeys(found))
+    if not files:
+        below = "" if options.recursive else " (-r looks into folders below)"
+        raise NotFoundError(f"'{options.paths[0]}': no .mla or .b2nd files{below}")
+    reports = verify_files(files, options.jobs or _core.num_threads(), not options.fast)
+    if options.json:
+        everything = [_object(*item) for item in zip(files, reports, strict=True)]
+        print(json.dumps(everything, indent=2))
+    else:
+        for line in _table(files, reports):
+            print(printable(line))
+    states = {_status(report) for report in reports}
+    if states & {"damaged", "error"}:
+        return FAILURE
+    return _UNVERIFIED if "unverified" in states and not options.accept_unverified else None
+
+
+def _status(report: VerifyReport | str) -> str:
+    return "error" if isinstance(report, str) else report.status
+
+
+def _object(path: str, report: VerifyReport | str) -> dict[str, Any]:
+    if isinstance(report, str):
+        return {"path": path, "status": "error", "error": report}
+    return report.to_dict()
+
+
+def _table(files: Sequence[str], reports: Sequence[VerifyReport | str]) -> Iterator[str]:
+    width = max(len("name"), *(len(path) for path in files))
+    yield f"{'name':<{width}}  {'status':<10}  {'blocks':>8}  note"
+    for path, report in zip(files, reports, strict=True):
+        if isinstance(report, str):
+            yield f"{path:<{width}}  {'error':<10}  {'-':>8}  {report}"
+            continue
+        notes = [_SEALS[report.seal]]
+        if report.damaged_blocks:
+            notes.append(f"{report.damaged_blocks} damaged")
+        if report.unverified_blocks and report.seal == "valid":
+            notes.append(f"{report.unverified_blocks} without checksum")
+        note = ", ".join(part for part in notes if part)
+        yield f"{path:<{width}}  {report.status:<10}  {report.blocks:>8}  {note}".rstrip()
+        for damage in report.damage[:_SHOWN]:
+            yield f"    {damage.what}"
+        if len(report.damage) > _SHOWN:
+            yield f"    and {len(report.damage) - _SHOWN} more, listed by --json"
+    counts = dict.fromkeys(("verified", "unverified", "damaged", "error"), 0)
+    for report in reports:
+        counts[_status(report)] += 1
+    yield ", ".join(f"{count} {state}" for state, count in counts.items() if count)
