@@ -9,4 +9,5 @@
 #include "mlarray/options.hpp"
 #include "mlarray/types.hpp"
 #include "mlarray/value.hpp"
+#include "mlarray/verify.hpp"
 #include "mlarray/version.hpp"

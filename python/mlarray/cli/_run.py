@@ -40,9 +40,9 @@ def run(
     Returns
     -------
     int
-        0, or what the command returns; 1 after an error, of which one line is on stderr; 130 after Ctrl-C; 141 if the
-        reader of our output (head, less) has gone. Wrong usage exits with 2 from within
-        argparse.
+        0, or what the command returns; 1 after an error, of which one line is on stderr; 130
+        after Ctrl-C; 141 if the reader of our output (head, less) has gone. Wrong usage exits
+        with 2 from within argparse.
     """
     try:
         try:

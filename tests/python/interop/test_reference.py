@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+import mlarray
 from mlarray import Meta, MLArray, _core
 
 if TYPE_CHECKING:
@@ -227,6 +228,8 @@ def test_edits_in_turns(
     twin[box] = values
 
     assert not is_sealed(path)
+    report = mlarray.verify_file(path)
+    assert (report.status, report.seal, report.damage) == ("unverified", "edited", ())
     with MLArray.open(path) as image:
         assert_same(image[:], twin)
         found = plain(image.meta.to_mapping())
