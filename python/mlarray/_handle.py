@@ -120,6 +120,7 @@ class Handle(SpatialProperties):
 
         Examples
         --------
+        >>> from mlarray import MLArray
         >>> with MLArray.open("image.mla") as image:
         ...     image.verify().status
         'verified'
