@@ -17,6 +17,12 @@ const char* class_name(ErrorKind kind) {
       return "InvalidTypeError";
     case ErrorKind::invalid_use:
       return "InvalidUseError";
+    case ErrorKind::closed:
+      return "ClosedError";
+    case ErrorKind::read_only:
+      return "ReadOnlyError";
+    case ErrorKind::layout:
+      return "LayoutError";
     case ErrorKind::out_of_bounds:
       return "OutOfBoundsError";
     case ErrorKind::not_found:

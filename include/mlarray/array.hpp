@@ -45,9 +45,10 @@ class MLARRAY_EXPORT Array {
  public:
   // Opens an existing file.
   // Errors: not_found; corruption (what is wrong, where, both lengths if truncated);
-  // unsupported (codec, object dtype); busy (another process writes it and mode is
-  // read_write); io. An older writer of this process on the same file is committed and
-  // detached; the names of such paths are returned by take_detached_notice().
+  // unsupported (another format, codec, object dtype, a .b2nd named .mla); busy (another
+  // process writes it and mode is read_write); io. An older writer of this process on the same
+  // file is committed and detached; the names of such paths are returned by
+  // take_detached_notice().
   static Array open(const std::filesystem::path& path, const OpenOptions& options = {});
 
   // Creates or replaces `path` with zeros, committed at once, and opens it for writing.
@@ -65,7 +66,7 @@ class MLARRAY_EXPORT Array {
 
   // Writes voxels to `path`: sibling temporary file, then rename. The old file is intact
   // until the rename, and on every error.
-  // Errors: invalid_use, invalid_value (layout, metadata); not_found (parent folder);
+  // Errors: layout; invalid_value, invalid_type (metadata); not_found (parent folder);
   // busy (another process writes the target); unsupported; io.
   static void save_voxels(const std::filesystem::path& path, const ConstArrayView& voxels,
                           const DType& dtype, const Metadata& metadata = {},
@@ -86,16 +87,16 @@ class MLARRAY_EXPORT Array {
   std::int64_t file_bytes() const;  // of the last committed state; 0 in memory
   bool writable() const;
   bool closed() const;
-  // Stored bytes of the voxels; looks at every chunk. Errors: invalid_use after close().
+  // Stored bytes of the voxels; looks at every chunk. Errors: closed.
   std::int64_t compressed_bytes() const;
 
   // Copies the voxels of `box` into `out`, whose shape must be the box's.
-  // Errors: out_of_bounds, invalid_value, corruption, io, invalid_use after close().
+  // Errors: out_of_bounds, invalid_value, corruption, io, closed.
   void read(const Box& box, const ArrayView& out, int threads = 0) const;
   // The same into a contiguous buffer in C order of exactly the box's size in bytes.
   void read(const Box& box, std::span<std::byte> out, int threads = 0) const;
 
-  // Replaces the voxels of `box`. Errors: as read, and invalid_use for mode read.
+  // Replaces the voxels of `box`. Errors: as read, and read_only.
   void write(const Box& box, const ConstArrayView& voxels, int threads = 0);
 
   // Parsed on first use. Voxels stay readable where the metadata is not.

@@ -15,6 +15,9 @@ enum class ErrorKind {
   invalid_value,  // an argument of the right type has a wrong value
   invalid_type,   // an argument or a metadata field has a wrong type
   invalid_use,    // a call that this object, mode or combination of arguments does not allow
+  closed,         // the array was closed
+  read_only,      // voxels or metadata of an array that was opened for reading were set
+  layout,         // patch, chunk and block sizes do not fit each other or the array
   out_of_bounds,  // an index outside the array
   not_found,      // no such file
   busy,           // another writer holds the file

@@ -45,10 +45,11 @@ struct LayoutRequest {
 // of up to 128 KiB and chunks of up to 4 MiB, whatever the machine.
 //   shape     lengths of the axes in voxels, 0 to 16 axes; an empty axis counts as one voxel
 //   itemsize  bytes per voxel, > 0; a voxel larger than a cache makes a block of its own
-// Errors: invalid_use for an explicit patch length together with chunk or block, and for one
-// of chunk and block without the other; invalid_value for wrong lengths, non-positive sizes
-// and block > chunk; unsupported for a chunk (rounded up to whole blocks) beyond 2^31 - 33
-// bytes, a block beyond 536866816 bytes, and more than 16 axes.
+// Errors: layout for an explicit patch length together with chunk or block, for one of chunk
+// and block without the other, for wrong numbers of lengths, non-positive sizes and
+// block > chunk; invalid_value for a negative length of the array; unsupported for a chunk
+// (rounded up to whole blocks) beyond 2^31 - 33 bytes, a block beyond 536866816 bytes, and more
+// than 16 axes.
 MLARRAY_EXPORT Layout choose_layout(const Shape& shape, std::int64_t itemsize,
                                     const LayoutRequest& request);
 

@@ -108,6 +108,7 @@ class Access(NamedTuple):
 
 
 _MODES: Final = {"r": "r", "a": "r+", "r+": "r+", "c": "c", "w": "w+", "w+": "w+"}
+_MOST_THREADS: Final = 2**31 - 1
 _MMAP_MODES: Final = ("r", "r+", "c", "w+", None)
 
 
@@ -138,12 +139,15 @@ def resolve_access(mode: Any, mmap_mode: Any, mmap: Any) -> Access:
         return Access("r", True)
     if mode is not UNSET and (not isinstance(mode, str) or mode not in _MODES):
         raise InvalidUseError(
-            f"mode={mode!r} is not one of 'r', 'a', 'r+', 'c', 'w', 'w+'"
-            + ("" if isinstance(mode, str) else "; give shape= and dtype= by name")
+            f"mode={mode!r} is not one of 'r', 'a', 'r+', 'c', 'w', 'w+'; leave it out to read"
+            + ("" if isinstance(mode, str) else ", and give shape= and dtype= by name")
         )
     mapping = agreed(mmap_mode=mmap_mode, mmap=mmap)
     if mapping is not UNSET and mapping not in _MMAP_MODES:
-        raise InvalidUseError(f"mmap_mode={mapping!r} is not one of 'r', 'r+', 'c', 'w+', None")
+        raise InvalidUseError(
+            f"mmap_mode={mapping!r} is not one of 'r', 'r+', 'c', 'w+', None; leave it out to "
+            f"read"
+        )
     if mode is UNSET:
         return Access("r" if mapping is None else mapping, mapping is not None)
     asked = _MODES[mode]
@@ -196,9 +200,15 @@ def resolve_threads(num_threads: Any, params: Any, name: str = "dparams") -> int
     try:
         count = operator.index(threads)
     except TypeError:
-        raise InvalidTypeError(f"num_threads={threads!r} is not a whole number") from None
+        raise InvalidTypeError(
+            f"num_threads={threads!r} is not a whole number; leave it out to use all"
+        ) from None
     if count < 1:
         raise InvalidValueError(f"num_threads={count} is below 1; leave it out to use all")
+    if count > _MOST_THREADS:
+        raise InvalidValueError(
+            f"num_threads={count} is above {_MOST_THREADS}; leave it out to use all"
+        )
     return count
 
 
@@ -210,6 +220,7 @@ def param(params: Any, key: str, name: str) -> Any:
         return params.get(key, UNSET)
     if isinstance(params, (str, bytes, int, float, list, tuple)):
         raise InvalidTypeError(
-            f"{name} is a {type(params).__name__}; give a dict such as {{'nthreads': 4}}"
+            f"{name}={params!r} is a {type(params).__name__}; give a dict such as "
+            f"{{'nthreads': 4}}"
         )
     return getattr(params, key, UNSET)

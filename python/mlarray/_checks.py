@@ -12,16 +12,27 @@ import numpy as np
 from . import _core
 from ._aliases import UNSET
 from ._dtypes import dtype_to_text
-from .errors import InvalidTypeError, InvalidUseError, InvalidValueError
+from .errors import (
+    InvalidTypeError,
+    InvalidUseError,
+    InvalidValueError,
+    MLArrayError,
+    UnsupportedError,
+)
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
     from ._types import PathLike
     from .meta import Meta
 
 __all__ = [
+    "Naming",
+    "as_dtype",
     "as_shape",
     "as_voxels",
     "check",
+    "check_64_bits",
     "checked_path",
     "given_names",
     "new_meta",
@@ -30,6 +41,7 @@ __all__ = [
 ]
 
 _SUFFIXES = (".mla", ".b2nd")
+_LARGEST = 2**63 - 1
 
 
 def as_voxels(array: Any) -> np.ndarray[Any, Any]:
@@ -45,15 +57,79 @@ def as_voxels(array: Any) -> np.ndarray[Any, Any]:
 def as_shape(shape: int | Sequence[int]) -> list[int]:
     lengths = np.atleast_1d(np.asarray(shape, dtype=object)).tolist()
     if not all(isinstance(length, (int, np.integer)) for length in lengths):
-        raise InvalidTypeError(f"shape={shape!r} is not an int or a sequence of ints")
-    return [int(length) for length in lengths]
+        raise InvalidTypeError(
+            f"shape={shape!r} is not an int or a sequence of ints; give one int per axis"
+        )
+    lengths = [int(length) for length in lengths]
+    check_64_bits("shape", lengths)
+    if any(length < 0 for length in lengths):
+        raise InvalidValueError(
+            f"shape={tuple(lengths)} has a negative length; lengths are 0 or more"
+        )
+    return lengths
+
+
+def as_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    try:
+        return np.dtype(dtype)
+    except (TypeError, ValueError) as error:
+        raise InvalidTypeError(
+            f"dtype={dtype!r} is not a dtype that NumPy knows ({error}); give one such as "
+            f"'int16' or array.dtype"
+        ) from None
+
+
+def check_64_bits(name: str, numbers: Sequence[int]) -> None:
+    if any(not -_LARGEST <= number <= _LARGEST for number in numbers):
+        raise UnsupportedError(
+            f"{name}={tuple(numbers)} is beyond 64 bits: a length is at most 2^63 - 1 "
+            f"({_LARGEST}); use smaller ones"
+        )
 
 
 def checked_path(filepath: PathLike) -> str:
-    path = os.fspath(filepath)
-    if not isinstance(path, str) or not path.endswith(_SUFFIXES):
+    """The path of an image as text; bytes are decoded as file names are.
+
+    Raises
+    ------
+    InvalidTypeError
+        For what is no path.
+    InvalidValueError
+        For a path that no file can have.
+    InvalidUseError
+        For another suffix.
+    """
+    try:
+        path = os.fsdecode(filepath)
+    except TypeError:
+        raise InvalidTypeError(
+            f"the path is {filepath!r}, a {type(filepath).__name__}; give a str, bytes or "
+            f"pathlib.Path"
+        ) from None
+    if "\0" in path:
+        raise InvalidValueError(f"the path {path!r} has a zero byte; no file name has one")
+    if not path.endswith(_SUFFIXES):
         raise InvalidUseError(f"{path!r} does not end in .mla or .b2nd; rename it")
     return path
+
+
+class Naming:
+    """Put the path in front of errors that do not name it."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if not isinstance(error, MLArrayError):
+            return
+        text = str(error)
+        if self.path not in text and repr(self.path) not in text:
+            raise type(error)(f"{self.path!r}: {text}") from error
 
 
 def given_names(arguments: Mapping[str, Any]) -> list[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from . import _core
 from ._aliases import UNSET, param, resolve_threads
+from ._checks import check_64_bits
 from .errors import (
     InvalidTypeError,
     InvalidUseError,
@@ -237,13 +238,15 @@ def _sizes(name: str, value: Any, count: int, what: str, *, single: bool = False
     except TypeError:
         pass
     else:
+        check_64_bits(name, [length])
         return length if single else [length] * count
     try:
         sizes = [operator.index(item) for item in value]
     except TypeError:
         raise InvalidTypeError(
-            f"{name}={value!r} is not an int or a sequence of ints"
+            f"{name}={value!r} is not an int or a sequence of ints; give one of these"
         ) from None
+    check_64_bits(name, sizes)
     if len(sizes) != count:
         raise LayoutError(
             f"{name}={tuple(sizes)} has {len(sizes)} lengths, but the array has {count} "
@@ -264,11 +267,14 @@ def _number(name: str, value: Any, names: Mapping[str, int], default: int) -> in
             )
         return number
     try:
-        return operator.index(getattr(value, "value", value))
+        number = operator.index(getattr(value, "value", value))
     except TypeError:
         raise InvalidTypeError(
-            f"cparams[{name!r}]={value!r} is not a name or a number"
+            f"cparams[{name!r}]={value!r} is not a name or a number; give one of these"
         ) from None
+    if not 0 <= number <= 255:
+        raise InvalidValueError(f"cparams[{name!r}]={number} is not in the range 0 to 255")
+    return number
 
 
 def _slots(
@@ -280,10 +286,14 @@ def _slots(
     """
     if value is UNSET or value is None:
         return list(default), 0
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise InvalidTypeError(
+            f"cparams[{name!r}]={value!r} is not a list; give up to {_SLOTS} names or numbers"
+        )
     numbers = [_number(name, item, _FILTERS, 0) for item in value]
     if len(numbers) > _SLOTS:
         raise InvalidValueError(
-            f"cparams[{name!r}] has {len(numbers)} entries, at most {_SLOTS}"
+            f"cparams[{name!r}]={numbers} has {len(numbers)} entries; give at most {_SLOTS}"
         )
     before = _SLOTS - len(numbers) if padding is None else min(padding, _SLOTS - len(numbers))
     return [0] * before + numbers + [0] * (_SLOTS - before - len(numbers)), before

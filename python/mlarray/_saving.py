@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from . import _core, _writers
 from ._aliases import UNSET
-from ._checks import checked_path, to_core
+from ._checks import Naming, checked_path, to_core
 from ._dtypes import as_bytes_view, dtype_to_text
 from ._indexed import Indexed
 from ._options import Packing, codec_params, kept_codec, save_options
@@ -92,28 +92,30 @@ class Savable(Indexed):
         >>> MLArray(np.eye(3)).save("eye.mla", patch_size=64)
         """
         path = checked_path(filepath)
-        spatial_axes = self._spatial_axes_to_save()
-        packing = self._packing_to_save(
-            Packing(patch_size, chunk_size, block_size, cparams), sum(spatial_axes)
-        )
-        options = save_options(
-            packing,
-            ndim=self.ndim,
-            spatial_axes=spatial_axes,
-            codec=self._codec_to_save(packing.cparams),
-            num_threads=num_threads,
-            dparams=dparams,
-            metadata_format=metadata_format,
-            store_metadata=path.endswith(".mla"),
-            has_array=self._has_array(),
-            durable=durable,
-        )
+        with Naming(path):
+            spatial_axes = self._spatial_axes_to_save()
+            packing = self._packing_to_save(
+                Packing(patch_size, chunk_size, block_size, cparams), sum(spatial_axes)
+            )
+            options = save_options(
+                packing,
+                ndim=self.ndim,
+                spatial_axes=spatial_axes,
+                codec=self._codec_to_save(packing.cparams),
+                num_threads=num_threads,
+                dparams=dparams,
+                metadata_format=metadata_format,
+                store_metadata=path.endswith(".mla"),
+                has_array=self._has_array(),
+                durable=durable,
+            )
         _writers.before_use_of(path)
         if self._plain is not None:
-            metadata = to_core(self.meta)
-            voxels = as_bytes_view(self._plain)
-            text = dtype_to_text(self._plain.dtype)
-            _core.Array.save_voxels(path, voxels, text, metadata, options)
+            with Naming(path):
+                metadata = to_core(self.meta)
+                voxels = as_bytes_view(self._plain)
+                text = dtype_to_text(self._plain.dtype)
+                _core.Array.save_voxels(path, voxels, text, metadata, options)
         else:
             # Untouched metadata goes from file to file as it is, even if it cannot be read.
             changed = self._changed_metadata()

@@ -12,7 +12,7 @@ from ._aliases import Unset
 
 __all__ = ["MmapMode", "Params", "PatchSize", "PathLike", "Sizes", "Vector"]
 
-PathLike = str | os.PathLike[str]
+PathLike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 PatchSize = int | Sequence[int] | Literal["default"] | None | Unset
 Sizes = int | Sequence[int] | None
 Vector = Sequence[float] | np.ndarray[Any, Any] | None

@@ -10,6 +10,8 @@ import numpy as np
 from . import _core, _writers
 from ._aliases import UNSET, Unset, resolve_access, resolve_threads
 from ._checks import (
+    Naming,
+    as_dtype,
     as_shape,
     as_voxels,
     check,
@@ -22,7 +24,7 @@ from ._checks import (
 from ._dtypes import dtype_to_text
 from ._options import Packing, check_dparams, codec_params, save_options
 from ._saving import Savable
-from .errors import InvalidUseError
+from .errors import InvalidTypeError, InvalidUseError
 from .spatial import fill_from, resolve_axis_labels
 
 if TYPE_CHECKING:
@@ -128,18 +130,23 @@ class MLArray(Savable):
         packing = Packing(patch_size, chunk_size, block_size, cparams)
         check_dparams(dparams)
         self._threads = resolve_threads(num_threads, dparams)
-        if isinstance(array, (str, os.PathLike)):
+        if isinstance(array, (str, bytes, os.PathLike)):
             other = {"meta": meta, "axis_labels": axis_labels, "channel_axis": channel_axis}
             given = given_names({**geometry, **other, "copy": copy, **packing._asdict()})
             if given:
                 raise InvalidUseError(
-                    f"{', '.join(given)} cannot be given together with a path: the file says "
-                    f"it; change the image after loading it"
+                    f"{', '.join(given)} cannot be given together with {array!r}: the file "
+                    f"says it; change the image after loading it"
                 )
             self._load(array, verify)
             if not compressed:
                 self._hold_plain(self.to_numpy())
             return
+        if copy is not None and not isinstance(copy, MLArray):
+            raise InvalidTypeError(
+                f"copy={copy!r} is a {type(copy).__name__}; give an MLArray, whose metadata is "
+                f"taken"
+            )
         has_array = array is not None
         base = copy
         if isinstance(array, MLArray):
@@ -235,7 +242,7 @@ cparams
         >>> with MLArray.open("image.mla", mmap="r+") as image:
         ...     image[10:20, 50:60] *= 5
         """
-        access = resolve_access(mode, mmap_mode, mmap)
+        path = checked_path(filepath)
         to_create = {
             "shape": shape,
             "dtype": dtype,
@@ -244,33 +251,28 @@ cparams
             "channel_axis": channel_axis,
             **Packing(patch_size, chunk_size, block_size, cparams)._asdict(),
         }
-        given = given_names(to_create)
-        if access.mode == "w+":
-            if verify is not None:
-                raise InvalidUseError(
-                    "verify can only be given to open an existing file; mode 'w+' creates one"
+        with Naming(path):
+            access = resolve_access(mode, mmap_mode, mmap)
+            if access.mode == "w+":
+                if verify is not None:
+                    raise InvalidUseError(
+                        "verify can only be given to open an existing file; mode 'w+' creates "
+                        "one: leave it out"
+                    )
+                return cls.create(
+                    path,
+                    mmap_mode="w+" if access.mapped else None,
+                    dparams=dparams,
+                    num_threads=num_threads,
+                    **to_create,
                 )
-            missing = [name for name in ("shape", "dtype") if name not in given]
-            if missing:
+            if given := given_names(to_create):
                 raise InvalidUseError(
-                    f"mode 'w+' creates {os.fspath(filepath)!r}, which needs "
-                    f"{' and '.join(missing)}; give it, or open an existing file with 'r+'"
+                    f"{', '.join(given)} can only be given to create a file, with mode 'w+', "
+                    f"but the mode is {access.mode!r}; leave it out or change the mode"
                 )
-            return cls.create(
-                filepath,
-                mmap_mode="w+" if access.mapped else None,
-                dparams=dparams,
-                num_threads=num_threads,
-                **to_create,
-            )
-        if given:
-            raise InvalidUseError(
-                f"{', '.join(given)} can only be given to create a file, with mode 'w+', but "
-                f"the mode is {access.mode!r}"
-            )
-        check_dparams(dparams)
-        threads = resolve_threads(num_threads, dparams)
-        path = checked_path(filepath)
+            check_dparams(dparams)
+            threads = resolve_threads(num_threads, dparams)
         _writers.before_use_of(path)
         core = _core.Array.open(path, access.mode, access.mapped, threads, verify)
         image = cls.__new__(cls)
@@ -341,31 +343,38 @@ cparams
         >>> with MLArray.create("new.mla", (64, 64), "uint8") as image:
         ...     image[:32] = 1
         """
-        access = resolve_access(mode, mmap_mode, UNSET)
-        if access.mode != "w+":
-            raise InvalidUseError(f"mode={mode!r} does not create a file; leave it out")
         path = checked_path(filepath)
-        lengths = as_shape(shape)
-        text = dtype_to_text(np.dtype(dtype))
-        new = new_meta(meta)
-        labels = resolve_axis_labels(axis_labels, channel_axis, len(lengths))
-        if labels is not None:
-            new.spatial.axis_labels = list(labels)
-        state_facts(new, tuple(lengths))
-        check(new, len(lengths))
-        metadata = to_core(new)
-        options = save_options(
-            Packing(patch_size, chunk_size, block_size, cparams),
-            ndim=len(lengths),
-            spatial_axes=metadata.spatial_axes(len(lengths)),
-            codec=codec_params(cparams, text),
-            num_threads=num_threads,
-            dparams=dparams,
-            metadata_format=metadata_format,
-            store_metadata=path.endswith(".mla"),
-        )
-        _writers.before_use_of(path)
-        core = _core.Array.create(path, lengths, text, metadata, options)
+        with Naming(path):
+            access = resolve_access(mode, mmap_mode, UNSET)
+            if access.mode != "w+":
+                raise InvalidUseError(f"mode={mode!r} does not create a file; leave it out")
+            sizes = {"shape": shape, "dtype": dtype}
+            if missing := [name for name, value in sizes.items() if value is None]:
+                raise InvalidUseError(
+                    f"mode 'w+' creates a file, which needs {' and '.join(missing)}; give it, "
+                    f"or open an existing file with 'r+'"
+                )
+            lengths = as_shape(shape)
+            text = dtype_to_text(as_dtype(dtype))
+            new = new_meta(meta)
+            labels = resolve_axis_labels(axis_labels, channel_axis, len(lengths))
+            if labels is not None:
+                new.spatial.axis_labels = list(labels)
+            state_facts(new, tuple(lengths))
+            check(new, len(lengths))
+            metadata = to_core(new)
+            options = save_options(
+                Packing(patch_size, chunk_size, block_size, cparams),
+                ndim=len(lengths),
+                spatial_axes=metadata.spatial_axes(len(lengths)),
+                codec=codec_params(cparams, text),
+                num_threads=num_threads,
+                dparams=dparams,
+                metadata_format=metadata_format,
+                store_metadata=path.endswith(".mla"),
+            )
+            _writers.before_use_of(path)
+            core = _core.Array.create(path, lengths, text, metadata, options)
         image = cls.__new__(cls)
         threads = resolve_threads(num_threads, dparams)
         image._attach(core, path, access.mode, access.mapped, threads)
@@ -413,7 +422,7 @@ cparams
         >>> image = MLArray.load("image.mla")
         """
         return cls(
-            filepath,
+            checked_path(filepath),
             dparams=dparams,
             compressed=compressed,
             num_threads=num_threads,

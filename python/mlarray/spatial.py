@@ -7,10 +7,11 @@ commonly mm. Vectors have one entry per axis of space, in the array's axis order
 from __future__ import annotations
 
 import copy
+import operator
 from typing import TYPE_CHECKING, Any
 
 from . import _core
-from .errors import InvalidUseError, InvalidValueError, LayoutError
+from .errors import InvalidTypeError, InvalidUseError, InvalidValueError, LayoutError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,6 +153,13 @@ def resolve_axis_labels(
     LayoutError
         If there is not one label per axis.
     """
+    if axis_labels is not None and (
+        isinstance(axis_labels, str) or not hasattr(axis_labels, "__len__")
+    ):
+        raise InvalidTypeError(
+            f"axis_labels={axis_labels!r} is a {type(axis_labels).__name__}; give a list of "
+            f"one label for each of the {ndim} axes"
+        )
     if axis_labels is not None and len(axis_labels) != ndim:
         raise LayoutError(
             f"axis_labels={list(axis_labels)} has {len(axis_labels)} entries, but the array "
@@ -159,8 +167,14 @@ def resolve_axis_labels(
         )
     if channel_axis is None:
         return axis_labels
+    if not hasattr(channel_axis, "__index__"):
+        raise InvalidTypeError(f"channel_axis={channel_axis!r} is not an int; give one")
+    channel_axis = operator.index(channel_axis)
     if not -ndim <= channel_axis < ndim:
-        raise InvalidValueError(f"channel_axis={channel_axis} is no axis of {ndim}")
+        raise InvalidValueError(
+            f"channel_axis={channel_axis} is no axis of an array of {ndim}; give {-ndim} to "
+            f"{ndim - 1}"
+        )
     if axis_labels is None:
         return _core.labels_for_channel_axis(channel_axis, ndim)
     if _core.channel_axis_of(axis_labels) != channel_axis % ndim:

@@ -5,6 +5,7 @@
 
 #include "array/impl.hpp"
 #include "array/read_box.hpp"
+#include "base/naming.hpp"
 #include "codec/encoder.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
@@ -76,16 +77,13 @@ std::int64_t Array::compressed_bytes() const {
 void Array::read(const Box& box, const ArrayView& out, int threads) const {
   const parallel::OperationGuard guard;
   const auto content = impl_->open_content();
-  check_box(box, content->geometry.shape());
-  check_view(out.shape, out.strides.size(), box);
-  try {
+  base::naming(impl_->path, [&] {
+    check_box(box, content->geometry.shape());
+    check_view(out.shape, out.strides.size(), box);
     array::read_box(
         *content->store, content->geometry, box, out,
         {.threads = threads > 0 ? threads : impl_->threads, .verify = impl_->verifies()});
-  } catch (const Error& error) {
-    if (impl_->path.empty()) throw;
-    throw Error(error.kind(), "'" + impl_->path + "': " + error.what());
-  }
+  });
 }
 
 void Array::read(const Box& box, std::span<std::byte> out, int threads) const {
@@ -104,9 +102,11 @@ void Array::read(const Box& box, std::span<std::byte> out, int threads) const {
 
 void Array::write(const Box& box, const ConstArrayView& voxels, int threads) {
   const parallel::OperationGuard guard;
-  check_box(box, impl_->content()->geometry.shape());
-  check_view(voxels.shape, voxels.strides.size(), box);
-  impl_->write(box, voxels, threads);
+  base::naming(impl_->path, [&] {
+    check_box(box, impl_->content()->geometry.shape());
+    check_view(voxels.shape, voxels.strides.size(), box);
+    impl_->write(box, voxels, threads);
+  });
 }
 
 Metadata Array::metadata() const {
@@ -117,12 +117,7 @@ Metadata Array::metadata() const {
     const std::lock_guard lock(impl_->write_mutex);
     layers = impl_->layers;
   }
-  try {
-    return layers.metadata(content->geometry.ndim());
-  } catch (const Error& error) {
-    if (impl_->path.empty()) throw;
-    throw Error(error.kind(), "'" + impl_->path + "': " + error.what());
-  }
+  return base::naming(impl_->path, [&] { return layers.metadata(content->geometry.ndim()); });
 }
 
 void Array::set_metadata(const Metadata& metadata) {
@@ -135,8 +130,10 @@ void Array::set_metadata(const Metadata& metadata) {
                                             has_array(impl_->layers, geometry.ndim()),
                                             MetadataEncoding::current,
                                             impl_->layers.stored_metadata()};
-  impl_->layers.set(kMetadataLayer,
-                    array::build_metadata_layer(metadata, geometry, content->codec, options));
+  impl_->layers.set(kMetadataLayer, base::naming(impl_->path, [&] {
+                      return array::build_metadata_layer(metadata, geometry, content->codec,
+                                                         options);
+                    }));
   impl_->layers_dirty = true;
 }
 

@@ -3,6 +3,7 @@
 
 #include "array/b2nd.hpp"
 #include "array/impl.hpp"
+#include "base/naming.hpp"
 #include "codec/encoder.hpp"
 #include "metadata/stored.hpp"
 #include "mlarray/error.hpp"
@@ -122,7 +123,7 @@ frame::Header new_header(const Geometry& geometry, const DType& dtype, const Cod
 
 Content content_of(const frame::State& state, std::shared_ptr<io::ByteSource> source) {
   const std::string name = source->name();
-  try {
+  return base::naming(name, [&] {
     const frame::Metalayer* layer = state.header.find(kB2nd);
     if (layer == nullptr) {
       throw Error(ErrorKind::unsupported,
@@ -150,9 +151,7 @@ Content content_of(const frame::State& state, std::shared_ptr<io::ByteSource> so
     content.store = std::make_shared<ChunkStore>(std::move(source), state.header.header_len,
                                                  state.index, checksums_of(state, geometry));
     return content;
-  } catch (const Error& error) {
-    throw Error(error.kind(), "'" + name + "': " + error.what());
-  }
+  });
 }
 
 std::vector<std::byte> build_metadata_layer(const Metadata& metadata, const Geometry& geometry,

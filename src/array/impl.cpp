@@ -35,7 +35,7 @@ std::shared_ptr<const Content> Array::Impl::content() const {
 
 std::shared_ptr<const Content> Array::Impl::open_content() const {
   if (closed) {
-    throw Error(ErrorKind::invalid_use,
+    throw Error(ErrorKind::closed,
                 "'" + (path.empty() ? "the array" : path) + "' is closed: open it again");
   }
   return content();
@@ -48,7 +48,7 @@ void Array::Impl::set_content(std::shared_ptr<const Content> content) {
 
 void Array::Impl::check_writable() const {
   if (mode == Mode::read) {
-    throw Error(ErrorKind::invalid_value,
+    throw Error(ErrorKind::read_only,
                 "'" + path +
                     "' is open for reading (mode 'r'): open it with 'r+' to edit the "
                     "file, or with 'c' to edit a copy in memory");

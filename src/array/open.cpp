@@ -3,6 +3,7 @@
 
 #include "array/impl.hpp"
 #include "array/save.hpp"
+#include "base/naming.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
 
@@ -40,6 +41,18 @@ void read_from(Array::Impl& impl, std::shared_ptr<io::ByteSource> source) {
   impl.set_content(std::move(content));
 }
 
+// A name that promises metadata on a file that has none: a renamed .b2nd.
+// Errors: unsupported.
+void check_name(const std::filesystem::path& path, const StoredLayers& layers) {
+  if (path.extension() != ".mla" || layers.find(kMetadataLayer) != nullptr) return;
+  throw Error(
+      ErrorKind::unsupported,
+      "'" + path.string() + "' is a plain Blosc2 array without the metadata ('" +
+          std::string(kMetadataLayer) +
+          "') that an .mla file has; rename it to .b2nd to open it, and save it as .mla "
+          "from there");
+}
+
 void commit_own_writer(const std::filesystem::path& path) {
   if (const auto writer = array::WriterRegistry::instance().find(path)) writer->flush(false);
 }
@@ -54,6 +67,7 @@ Array Array::open(const std::filesystem::path& path, const OpenOptions& options)
   if (options.mode != Mode::read_write) {
     commit_own_writer(path);
     read_from(*impl, open_source(path, options.access));
+    check_name(path, impl->layers);
     return Array(std::move(impl));
   }
   array::WriterRegistry& registry = array::WriterRegistry::instance();
@@ -62,6 +76,7 @@ Array Array::open(const std::filesystem::path& path, const OpenOptions& options)
   std::shared_ptr<io::ByteSource> source = open_source(path, options.access);
   // Always with the seal: a commit would put a right one on what is damaged.
   frame::State state = frame::read_state(*source);
+  check_name(path, StoredLayers(state.vlmeta));
   // What a writer that was killed left behind its last commit.
   if (file.size() > state.header.frame_len) file.truncate(state.header.frame_len);
   impl->adopt(std::move(file), std::move(source), std::move(state));
@@ -87,13 +102,15 @@ Array Array::load(const std::filesystem::path& path, const OpenOptions& options)
                              state.header_bytes.size()) == 0;
   }
   read_from(*impl, io::from_memory(std::move(bytes), path.string()));
+  check_name(path, impl->layers);
   return Array(std::move(impl));
 }
 
 Array Array::create(const std::filesystem::path& path, const Shape& shape, const DType& dtype,
                     const Metadata& metadata, const SaveOptions& options) {
   const parallel::OperationGuard guard;
-  array::NewFile file(shape, dtype, metadata, options);
+  array::NewFile file = base::naming(
+      path.string(), [&] { return array::NewFile(shape, dtype, metadata, options); });
   array::WriterRegistry& registry = array::WriterRegistry::instance();
   registry.supersede(path);
   io::AtomicFile out(path);

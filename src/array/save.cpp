@@ -5,7 +5,9 @@
 
 #include "array/impl.hpp"
 #include "array/read_box.hpp"
+#include "base/naming.hpp"
 #include "codec/encoder.hpp"
+#include "layout/limits.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
 
@@ -15,25 +17,13 @@ namespace {
 
 bool is_float(const DType& dtype) { return dtype.kind() == 'f' || dtype.kind() == 'c'; }
 
-void check_shape(const Shape& shape, const DType& dtype) {
-  if (shape.size() > static_cast<std::size_t>(kMaxDims)) {
-    throw Error(ErrorKind::unsupported, "an array of " + std::to_string(shape.size()) +
-                                            " axes; the format holds at most " +
-                                            std::to_string(kMaxDims));
-  }
-  if (dtype.itemsize() < 1) {
-    throw Error(ErrorKind::unsupported,
-                "elements of type " + dtype.text() + " have no bytes to store");
-  }
-  element_count(shape);
-}
-
 }  // namespace
 
 NewFile::NewFile(const Shape& shape, const DType& dtype, const Metadata& metadata,
                  const SaveOptions& options)
     : store_metadata_(options.store_metadata), checksums_(0, 0) {
-  check_shape(shape, dtype);
+  layout::check_array(shape, dtype.itemsize());
+  element_count(shape);
   const Layout layout = choose_layout(shape, dtype.itemsize(), options.layout);
   geometry_ = Geometry(shape, layout.chunk, layout.block, dtype.itemsize());
   codec_ =
@@ -94,7 +84,8 @@ void Array::save_voxels(const std::filesystem::path& path, const ConstArrayView&
                         const SaveOptions& options) {
   const parallel::OperationGuard guard;
   check_view(voxels);
-  array::NewFile file(voxels.shape, dtype, metadata, options);
+  array::NewFile file = base::naming(
+      path.string(), [&] { return array::NewFile(voxels.shape, dtype, metadata, options); });
   array::WriterRegistry::instance().supersede(path);
   io::AtomicFile out(path);
   file.begin(out);
@@ -132,7 +123,10 @@ void Array::save(const std::filesystem::path& path, const SaveOptions& options,
       keep_stored = true;
     }
   }
-  array::NewFile file(source.shape(), content->dtype, readable.value_or(Metadata{}), options);
+  array::NewFile file = base::naming(path.string(), [&] {
+    return array::NewFile(source.shape(), content->dtype, readable.value_or(Metadata{}),
+                          options);
+  });
   std::vector<frame::VlMetalayer> others;
   for (const frame::VlMetalayer& layer : layers.all()) {
     if (layer.name != kMetadataLayer) {

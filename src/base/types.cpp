@@ -42,8 +42,10 @@ std::int64_t element_count(const Shape& shape) {
   std::int64_t count = 1;
   for (const std::int64_t length : shape) {
     if (count > std::numeric_limits<std::int64_t>::max() / length) {
-      throw Error(ErrorKind::unsupported,
-                  "shape " + to_string(shape) + " has more than 2^63 - 1 elements");
+      throw Error(
+          ErrorKind::unsupported,
+          "shape " + to_string(shape) +
+              " has more than 2^63 - 1 elements, the most that an array can have; split it");
     }
     count *= length;
   }

@@ -3,11 +3,13 @@
 #include <cstring>
 #include <thread>
 
+#include "base/naming.hpp"
 #include "codec/checksum.hpp"
 #include "codec/chunk.hpp"
 #include "codec/encoder.hpp"
 #include "frame/big_endian.hpp"
 #include "frame/constants.hpp"
+#include "frame/foreign.hpp"
 #include "frame/frame.hpp"
 #include "frame/metalayers.hpp"
 #include "mlarray/error.hpp"
@@ -18,18 +20,6 @@ namespace {
 [[noreturn]] void corrupt(const io::ByteSource& source, const std::string& what) {
   throw Error(ErrorKind::corruption, "'" + source.name() + "': " + what +
                                          "; restore the file from a copy or write it again");
-}
-
-// Error texts from lower layers get the path put in front.
-template <class Body>
-auto with_name(const io::ByteSource& source, Body body) {
-  try {
-    return body();
-  } catch (const Error& error) {
-    const std::string text = error.what();
-    if (text.find(source.name()) != std::string::npos) throw;
-    throw Error(error.kind(), "'" + source.name() + "': " + text);
-  }
 }
 
 std::array<std::uint8_t, 6> six_bytes(std::span<const std::byte> data, std::size_t offset) {
@@ -134,17 +124,36 @@ struct Attempt {
   bool seal_mismatch = false;
 };
 
+// Errors: unsupported if it is a file of another format; corruption.
+void check_start(const io::ByteSource& source, std::uint64_t file_size) {
+  const std::uint64_t length = std::min<std::uint64_t>(file_size, kForeignBytes);
+  const io::Bytes start = source.get({0, length});
+  // All of the magic that is there: a frame may have been cut inside it.
+  const std::size_t magic = std::min(start.data.size(), kMagic.size() + 1);
+  const bool is_frame = magic > 0 &&
+                        (std::to_integer<unsigned>(start.data[0]) & 0xf0) == 0x90 &&
+                        std::memcmp(start.data.data() + 1, kMagic.data(), magic - 1) == 0;
+  if (is_frame && file_size >= kHeaderMinBytes) return;
+  const std::string bytes = std::to_string(file_size) + " bytes";
+  if (is_frame || file_size == 0) {
+    corrupt(source, (file_size == 0 ? "not an array file: the file is empty, "
+                                    : "truncated: the file has ") +
+                        bytes + ", a header alone has " + std::to_string(kHeaderMinBytes));
+  }
+  if (const Foreign foreign = recognise(start.data); !foreign.what.empty()) {
+    throw Error(ErrorKind::unsupported, "'" + source.name() +
+                                            "': not an array file, it looks "
+                                            "like " +
+                                            std::string(foreign.what) + "; " +
+                                            std::string(foreign.way_out));
+  }
+  corrupt(source, "not an array file: its " + bytes + " do not start as a Blosc2 frame");
+}
+
 Attempt read_once(io::ByteSource& source, SealCheck check) {
   const std::uint64_t file_size = source.size();
-  if (file_size < kHeaderMinBytes) {
-    corrupt(source, "not an array file: " + std::to_string(file_size) +
-                        " bytes, a header alone has " + std::to_string(kHeaderMinBytes));
-  }
+  check_start(source, file_size);
   const io::Bytes fixed = source.get({0, kHeaderMinBytes});
-  if ((std::to_integer<unsigned>(fixed.data[0]) & 0xf0) != 0x90 ||
-      std::memcmp(fixed.data.data() + 1, kMagic.data(), kMagic.size()) != 0) {
-    corrupt(source, "not an array file: it does not start as a Blosc2 frame");
-  }
   Attempt attempt;
   State& state = attempt.state;
   state.header = parse_header(source, fixed.data, file_size);
@@ -241,7 +250,7 @@ State read_state(io::ByteSource& source, SealCheck check) {
   constexpr int kAttempts = 5;
   for (int i = 1;; ++i) {
     try {
-      Attempt attempt = with_name(source, [&] { return read_once(source, check); });
+      Attempt attempt = base::naming(source.name(), [&] { return read_once(source, check); });
       if (!attempt.seal_mismatch) return std::move(attempt.state);
       if (i == kAttempts) {
         corrupt(source,

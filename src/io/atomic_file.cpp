@@ -1,16 +1,13 @@
-#include <random>
 #include <utility>
 
 #include "io/file.hpp"
 #include "io/locked_open.hpp"
 #include "io/system.hpp"
+#include "io/temporary.hpp"
 #include "mlarray/error.hpp"
 
 namespace mlarray::io {
 namespace {
-
-// File names end at 255 bytes, on some encrypted file systems at 143.
-constexpr std::size_t kMaxCarriedName = 80;
 
 std::filesystem::path folder_of(const std::filesystem::path& path) {
   const std::filesystem::path folder = path.parent_path();
@@ -66,26 +63,6 @@ class HeldLock {
   system::Descriptor file_;
 };
 
-std::filesystem::path temporary_name(const std::filesystem::path& target) {
-  std::u8string carried = target.filename().u8string();
-  if (carried.size() > kMaxCarriedName) {
-    std::size_t end = kMaxCarriedName;
-    while (end > 0 && (static_cast<unsigned>(carried[end]) & 0xC0u) == 0x80u) --end;
-    carried.resize(end);
-  }
-  constexpr char kHex[] = "0123456789abcdef";
-  std::random_device random;
-  std::string suffix = std::to_string(system::process_id());
-  suffix += '-';
-  for (int digit = 0; digit < 12; ++digit) suffix += kHex[random() & 15u];
-  std::filesystem::path name(u8".");
-  name += carried;
-  name += ".";
-  name += suffix;
-  name += ".tmp";
-  return folder_of(target) / name;
-}
-
 }  // namespace
 
 AtomicFile::AtomicFile(const std::filesystem::path& target, bool own_writer_open)
@@ -100,6 +77,7 @@ AtomicFile::AtomicFile(const std::filesystem::path& target, bool own_writer_open
     check_target(*existing, name);
     if (!own_writer_open_) const HeldLock is_free(target_);
   }
+  remove_leftovers(folder_of(target_));
   std::optional<system::Descriptor> file;
   while (!file) {
     temporary_ = temporary_name(target_);

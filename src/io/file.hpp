@@ -58,11 +58,13 @@ class WritableFile {
 };
 
 // Builds a new file beside its target and puts it in place by rename. Until publish() the
-// target is as it was; without publish() the temporary file (".<name>.<pid>-<random>.tmp") is
-// removed, except by a forked child. Symbolic links are followed, so that the file they name is
-// replaced or, if it does not exist yet, made; the other names of a hard-linked file keep the
-// old content. The target's permission bits are kept, its owner where the system allows it
-// (a new file gets 0666 less the umask); access lists and extended attributes are not.
+// target is as it was; without publish() the temporary file
+// (".<name>.<pid>-<machine>-<random>.tmp") is removed, except by a forked child; what a killed
+// process leaves is removed by a later AtomicFile in the same folder (io/temporary.hpp).
+// Symbolic links are followed, so that the file they name is replaced or, if it does not exist
+// yet, made; the other names of a hard-linked file keep the old content. The target's
+// permission bits are kept, its owner where the system allows it (a new file gets 0666 less the
+// umask); access lists and extended attributes are not.
 class AtomicFile {
  public:
   // Pass `own_writer_open` if this process has a WritableFile of the target open: the target is

@@ -76,6 +76,8 @@ std::optional<Descriptor> create_new(const std::filesystem::path& path, bool ope
 // holds it; true also where the file system has no locks.
 bool lock(int fd) noexcept;
 void unlock(int fd) noexcept;
+// Takes the lock too, but only where the system says for certain that nobody holds it.
+bool is_surely_unlocked(int fd) noexcept;
 
 // Fills `out`. Errors: io; corruption if the file ends before.
 void read_at(int fd, std::uint64_t offset, std::span<std::byte> out, const std::string& name);
@@ -113,6 +115,11 @@ void will_need(const Map& map, Range range) noexcept;
 void will_need(int fd, Range range) noexcept;
 
 std::int64_t process_id() noexcept;
+// False only if no process of this machine has the number.
+bool may_be_running(std::int64_t process) noexcept;
+// Tells the machines apart whose process numbers mean different processes: containers that
+// count their own are machines of their own.
+std::string machine();
 
 // Memory for a large read, not cleared; in huge pages where the system has them, since for
 // tens of megabytes the page faults of small ones cost as much as the read itself.

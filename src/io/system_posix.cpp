@@ -8,15 +8,19 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <limits>
 #include <memory>
 #include <new>
 #include <system_error>
 #include <thread>
 
+#include "base/text.hpp"
 #include "io/system.hpp"
 #include "mlarray/error.hpp"
 
@@ -47,7 +51,9 @@ std::string way_out(int code) {
     case ENOTDIR:
       return "; check the path";
     case ENAMETOOLONG:
-      return "; use a shorter name";
+      return "; names end at 255 bytes and paths at 4096 on most systems, use a shorter one";
+    case ELOOP:
+      return "; its symbolic links lead in a circle, remove the link";
     case EIO:
     case ESTALE:
       return "; the disk or its network failed, check it and try again";
@@ -70,7 +76,17 @@ auto retry_interrupted(Call call) {
   return result;
 }
 
+// What the system calls take ends at a zero: the rest of such a path would be lost.
+void check_text(const std::filesystem::path& path) {
+  const std::size_t zero = path.native().find('\0');
+  if (zero == std::string::npos) return;
+  throw Error(ErrorKind::invalid_value, "the path " + base::quote(path.native()) +
+                                            " has a zero byte at position " +
+                                            std::to_string(zero) + "; no file name has one");
+}
+
 int try_open(const std::filesystem::path& path, int flags, mode_t mode = 0) {
+  check_text(path);
   return retry_interrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); });
 }
 
@@ -88,6 +104,17 @@ Status to_status(const struct stat& info) {
   return status;
 }
 
+[[noreturn]] void fail_missing(const std::filesystem::path& path, const std::string& action,
+                               const std::string& name) {
+  std::error_code ignored;
+  const std::filesystem::path link = std::filesystem::read_symlink(path, ignored);
+  if (link.empty()) fail(action, name, ENOENT);
+  throw Error(ErrorKind::not_found, "cannot " + action + " '" + name +
+                                        "': it is a symbolic link to '" + display_name(link) +
+                                        "', which does not exist; restore that or remove the "
+                                        "link");
+}
+
 Descriptor open_regular(const std::filesystem::path& path, int flags,
                         const std::string& action) {
   const std::string name = display_name(path);
@@ -95,6 +122,7 @@ Descriptor open_regular(const std::filesystem::path& path, int flags,
   // except that a file somebody holds a lease on is then not opened at once.
   Descriptor file(try_open(path, flags | O_NONBLOCK));
   if (file.get() < 0 && errno == EWOULDBLOCK) file = Descriptor(try_open(path, flags));
+  if (file.get() < 0 && errno == ENOENT) fail_missing(path, action, name);
   if (file.get() < 0 && errno != EISDIR) fail(action, name, errno);
   const FileType type = file.get() < 0 ? FileType::folder : status(file.get(), name).type;
   if (type != FileType::regular) {
@@ -128,6 +156,7 @@ void Descriptor::reset() noexcept {
 }
 
 std::optional<Status> status(const std::filesystem::path& path) {
+  check_text(path);
   struct stat info;
   if (::stat(path.c_str(), &info) == 0) return to_status(info);
   if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
@@ -169,6 +198,10 @@ bool lock(int fd) noexcept {
 }
 
 void unlock(int fd) noexcept { ::flock(fd, LOCK_UN); }
+
+bool is_surely_unlocked(int fd) noexcept {
+  return retry_interrupted([&] { return ::flock(fd, LOCK_EX | LOCK_NB); }) == 0;
+}
 
 void read_at(int fd, std::uint64_t offset, std::span<std::byte> out, const std::string& name) {
   const off_t start =
@@ -303,6 +336,22 @@ void will_need(int fd, Range range) noexcept {
 }
 
 std::int64_t process_id() noexcept { return static_cast<std::int64_t>(::getpid()); }
+
+bool may_be_running(std::int64_t process) noexcept {
+  if (process > std::numeric_limits<pid_t>::max()) return true;
+  return ::kill(static_cast<pid_t>(process), 0) == 0 || errno != ESRCH;
+}
+
+std::string machine() {
+  std::array<char, 256> host{};
+  static_cast<void>(::gethostname(host.data(), host.size() - 1));
+  std::string text = host.data();
+  std::string id;
+  std::getline(std::ifstream("/etc/machine-id"), id);
+  std::error_code ignored;
+  return text + "/" + id + "/" +
+         std::filesystem::read_symlink("/proc/self/ns/pid", ignored).string();
+}
 
 std::shared_ptr<std::byte[]> allocate(std::size_t size) {
 #ifdef MADV_HUGEPAGE

@@ -140,6 +140,12 @@ bool lock(int fd) noexcept {
   }
 }
 
+bool is_surely_unlocked(int fd) noexcept {
+  OVERLAPPED position = at_offset(std::uint64_t{kLockOffsetHigh} << 32);
+  return ::LockFileEx(handle_of(fd), LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, 1,
+                      0, &position) != 0;
+}
+
 void unlock(int fd) noexcept {
   OVERLAPPED position = at_offset(std::uint64_t{kLockOffsetHigh} << 32);
   ::UnlockFileEx(handle_of(fd), 0, 1, 0, &position);
@@ -245,6 +251,20 @@ void will_need(const Map& map, Range range) noexcept {
 void will_need(int, Range) noexcept {}
 
 std::int64_t process_id() noexcept { return ::_getpid(); }
+
+bool may_be_running(std::int64_t process) noexcept {
+  const HANDLE handle = ::OpenProcess(SYNCHRONIZE, FALSE, static_cast<DWORD>(process));
+  if (handle == nullptr) return ::GetLastError() != ERROR_INVALID_PARAMETER;
+  const bool running = ::WaitForSingleObject(handle, 0) == WAIT_TIMEOUT;
+  ::CloseHandle(handle);
+  return running;
+}
+
+std::string machine() {
+  char name[MAX_COMPUTERNAME_LENGTH + 1] = {};
+  DWORD size = sizeof name;
+  return ::GetComputerNameA(name, &size) ? std::string(name, size) : std::string();
+}
 
 std::shared_ptr<std::byte[]> allocate(std::size_t size) {
   return std::make_shared_for_overwrite<std::byte[]>(size);

@@ -29,6 +29,12 @@ system::Descriptor open_locked(const std::filesystem::path& path) {
 
 WritableFile WritableFile::open(const std::filesystem::path& path) {
   std::string name = system::display_name(path);
+  // The superuser could, and would write what saving over the file refuses.
+  if (const auto found = system::status(path); found && (found->permissions & 0222u) == 0) {
+    throw Error(ErrorKind::io, "cannot open for writing '" + name +
+                                   "': the file is read-only; " +
+                                   "make it writable or open it for reading");
+  }
   return {open_locked(path).release(), std::move(name)};
 }
 

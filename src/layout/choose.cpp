@@ -16,7 +16,7 @@ Layout explicit_layout(const Shape& shape, std::int64_t itemsize, const Shape& c
   Layout result{chunk, block, {}};
   const auto check = [&](const char* name, Shape& sizes) {
     if (sizes.size() != shape.size()) {
-      throw Error(ErrorKind::invalid_value,
+      throw Error(ErrorKind::layout,
                   std::string(name) + " " + to_string(sizes) + " has " +
                       std::to_string(sizes.size()) + " lengths, but the array has " +
                       std::to_string(shape.size()) + " axes; give one length for each");
@@ -26,8 +26,8 @@ Layout explicit_layout(const Shape& shape, std::int64_t itemsize, const Shape& c
       // again must not fail.
       if (sizes[axis] == 0 && shape[axis] == 0) sizes[axis] = 1;
       if (sizes[axis] < 1) {
-        throw Error(ErrorKind::invalid_value, std::string(name) + " " + to_string(sizes) +
-                                                  " has a length below 1; use 1 or more");
+        throw Error(ErrorKind::layout, std::string(name) + " " + to_string(sizes) +
+                                           " has a length below 1; use 1 or more");
       }
     }
   };
@@ -35,10 +35,10 @@ Layout explicit_layout(const Shape& shape, std::int64_t itemsize, const Shape& c
   check("block_size", result.block);
   for (std::size_t axis = 0; axis < shape.size(); ++axis) {
     if (result.block[axis] > result.chunk[axis]) {
-      throw Error(ErrorKind::invalid_value,
-                  "block_size " + to_string(block) + " is larger than chunk_size " +
-                      to_string(chunk) + " on axis " + std::to_string(axis) +
-                      "; a chunk is made of whole blocks");
+      throw Error(ErrorKind::layout, "block_size " + to_string(block) +
+                                         " is larger than chunk_size " + to_string(chunk) +
+                                         " on axis " + std::to_string(axis) +
+                                         "; a chunk is made of whole blocks");
     }
   }
   layout::check_sizes(result, itemsize);
@@ -54,15 +54,15 @@ Layout choose_layout(const Shape& shape, std::int64_t itemsize, const LayoutRequ
 
   if (request.chunk || request.block) {
     if (request.patch_is_explicit && (one_length != nullptr || lengths != nullptr)) {
-      throw Error(ErrorKind::invalid_use,
+      throw Error(ErrorKind::layout,
                   "patch_size cannot be given together with chunk_size and block_size; "
                   "give either the patch or the sizes");
     }
     if (!request.chunk || !request.block) {
-      throw Error(ErrorKind::invalid_use,
-                  std::string(request.chunk ? "chunk_size" : "block_size") +
-                      " was given without " + (request.chunk ? "block_size" : "chunk_size") +
-                      "; give both or neither");
+      throw Error(ErrorKind::layout, std::string(request.chunk ? "chunk_size" : "block_size") +
+                                         " was given without " +
+                                         (request.chunk ? "block_size" : "chunk_size") +
+                                         "; give both or neither");
     }
     return explicit_layout(shape, itemsize, *request.chunk, *request.block);
   }

@@ -78,14 +78,14 @@ std::vector<bool> complete_mask(const Shape& shape, const std::vector<bool>& spa
 
 void check_patch(const std::vector<std::int64_t>& patch, std::size_t spatial_ndim) {
   if (patch.size() != spatial_ndim) {
-    throw Error(ErrorKind::invalid_value,
+    throw Error(ErrorKind::layout,
                 "patch_size " + to_string(patch) + " has " + std::to_string(patch.size()) +
                     " lengths, but the array has " + std::to_string(spatial_ndim) +
                     " spatial axes; give one length for all, or one for each of them");
   }
   for (const std::int64_t length : patch) {
     if (length < 1) {
-      throw Error(ErrorKind::invalid_value,
+      throw Error(ErrorKind::layout,
                   "patch_size " + to_string(patch) + " has a length below 1; use 1 or more");
     }
   }

@@ -37,7 +37,7 @@ def test_an_array_is_held_as_it_is(volume: Any) -> None:
     assert (image.chunks, image.blocks, image.support_metadata) == (None, None, None)
 
 
-@pytest.mark.parametrize("wrong", [[1, 2, 3], 5, {"a": 1}, b"bytes"])
+@pytest.mark.parametrize("wrong", [[1, 2, 3], 5, {"a": 1}, bytearray(b"x")])
 def test_what_is_no_array_is_refused(wrong: Any) -> None:
     with pytest.raises(TypeError, match="array is a"):
         MLArray(wrong)

@@ -83,8 +83,7 @@ TEST(ChooseLayout, SizesWinOverAPatchThatNobodyAskedFor) {
   request.patch = std::int64_t{64};
   EXPECT_EQ(choose_layout({8, 8}, 2, request).chunk, (Shape{4, 4}));
   request.patch_is_explicit = true;
-  expect_error(ErrorKind::invalid_use, "patch_size cannot be given together", {8, 8}, 2,
-               request);
+  expect_error(ErrorKind::layout, "patch_size cannot be given together", {8, 8}, 2, request);
   // 'default' and None say nothing against the sizes, however they were given.
   request.patch = DefaultPatch{};
   EXPECT_EQ(choose_layout({8, 8}, 2, request).chunk, (Shape{4, 4}));
@@ -93,30 +92,30 @@ TEST(ChooseLayout, SizesWinOverAPatchThatNobodyAskedFor) {
 }
 
 TEST(ChooseLayout, RefusesWrongSizes) {
-  expect_error(ErrorKind::invalid_use, "without block_size", {8, 8}, 2,
+  expect_error(ErrorKind::layout, "without block_size", {8, 8}, 2,
                with_sizes(Shape{4, 4}, std::nullopt));
-  expect_error(ErrorKind::invalid_use, "without chunk_size", {8, 8}, 2,
+  expect_error(ErrorKind::layout, "without chunk_size", {8, 8}, 2,
                with_sizes(std::nullopt, Shape{4, 4}));
-  expect_error(ErrorKind::invalid_value, "chunk_size (4,) has 1 lengths", {8, 8}, 2,
+  expect_error(ErrorKind::layout, "chunk_size (4,) has 1 lengths", {8, 8}, 2,
                with_sizes(Shape{4}, Shape{4, 4}));
-  expect_error(ErrorKind::invalid_value, "block_size (4, 0)", {8, 8}, 2,
+  expect_error(ErrorKind::layout, "block_size (4, 0)", {8, 8}, 2,
                with_sizes(Shape{4, 4}, Shape{4, 0}));
-  expect_error(ErrorKind::invalid_value, "chunk_size (-4, 4)", {8, 8}, 2,
+  expect_error(ErrorKind::layout, "chunk_size (-4, 4)", {8, 8}, 2,
                with_sizes(Shape{-4, 4}, Shape{4, 4}));
-  expect_error(ErrorKind::invalid_value, "larger than chunk_size (4, 4) on axis 1", {8, 8}, 2,
+  expect_error(ErrorKind::layout, "larger than chunk_size (4, 4) on axis 1", {8, 8}, 2,
                with_sizes(Shape{4, 4}, Shape{4, 5}));
 }
 
 TEST(ChooseLayout, RefusesWrongPatches) {
-  expect_error(ErrorKind::invalid_value, "2 lengths, but the array has 3 spatial axes",
-               {8, 8, 8}, 2, with_patch({4, 4}));
-  expect_error(ErrorKind::invalid_value, "has 3 lengths, but the array has 2", {3, 8, 8}, 2,
+  expect_error(ErrorKind::layout, "2 lengths, but the array has 3 spatial axes", {8, 8, 8}, 2,
+               with_patch({4, 4}));
+  expect_error(ErrorKind::layout, "has 3 lengths, but the array has 2", {3, 8, 8}, 2,
                with_patch({4, 4, 4}, {false, true, true}));
-  expect_error(ErrorKind::invalid_value, "length below 1", {8, 8}, 2, with_patch({4, 0}));
+  expect_error(ErrorKind::layout, "length below 1", {8, 8}, 2, with_patch({4, 0}));
   LayoutRequest negative;
   negative.patch = std::int64_t{-1};
-  expect_error(ErrorKind::invalid_value, "length below 1", {8, 8}, 2, negative);
-  expect_error(ErrorKind::invalid_value, "length below 1", {}, 2, negative);
+  expect_error(ErrorKind::layout, "length below 1", {8, 8}, 2, negative);
+  expect_error(ErrorKind::layout, "length below 1", {}, 2, negative);
   expect_error(ErrorKind::invalid_value, "described for 1 axes", {8, 8}, 2,
                with_patch({4}, {true}));
 }
