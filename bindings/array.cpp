@@ -171,6 +171,8 @@ void register_voxels(nb::class_<Array>& type) {
       .def("set_metadata", &set_metadata, "metadata"_a)
       .def("flush", &Array::flush, "durable"_a = false, nb::call_guard<WithoutGil>())
       .def("close", &Array::close, nb::call_guard<WithoutGil>())
+      .def("newer", &Array::newer, nb::call_guard<WithoutGil>(),
+           "The newest commit of the path; None if this array shows it.")
       .def(
           "set_commit_budget",
           [](Array& self, std::int64_t bytes, double seconds) {

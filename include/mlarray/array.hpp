@@ -115,6 +115,16 @@ class MLARRAY_EXPORT Array {
   // Errors: invalid_use after close(); damage is no error but in the report.
   VerifyReport verify(const VerifyOptions& options = {}) const;
 
+  // Shows the newest commit of the path from now on, also where the file was replaced: for
+  // readers of a file that another process writes. False if nothing has changed. Every read
+  // and every metadata() sees one commit or the other. Unsealed files (seal()) are read anew
+  // always. False for arrays in memory and for a writer, whose file nobody else changes.
+  // Errors: as open, and the array stays as it is; invalid_use after close(), for edits in
+  // memory (copy_on_write), and where shape or type of the voxels is another one by now.
+  bool refresh();
+  // The same in an array of its own; nothing if this one shows the newest commit.
+  std::optional<Array> newer() const;
+
   void set_commit_budget(const CommitBudget& budget);
 
   // Paths whose older writer in this process was detached since the last call of this.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -26,6 +27,18 @@ __all__ = ["Handle"]
 
 HandleType = TypeVar("HandleType", bound="Handle")
 
+# So that no refresh takes back what a later one has seen.
+_refreshing = threading.Lock()
+
+
+def _new_lock_in_child() -> None:
+    global _refreshing
+    _refreshing = threading.Lock()  # the thread that held it may not be here
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_new_lock_in_child)
+
 
 class Handle(SpatialProperties):
     """An open file, compressed voxels in memory, or a NumPy array; and metadata."""
@@ -34,8 +47,7 @@ class Handle(SpatialProperties):
     _array: _core.Array | None = None  # a file, or compressed voxels in memory
     _plain: np.ndarray[Any, Any] | None = None  # voxels in memory
     _voxels: Voxels | None = None
-    # The metadata, and what is stored of it: (Meta, None) for an array in memory.
-    _loaded: tuple[Meta, _core.Metadata | None] | None = None
+    _plain_meta: tuple[Meta, None] | None = None
     _path: str | None = None
     _absolute: str = ""
     _access: str | None = None  # 'r', 'r+', 'c', 'w+'; None in memory
@@ -86,6 +98,60 @@ class Handle(SpatialProperties):
         self._push_metadata()
         _writers.discard(self)
         core.close()
+
+    def refresh(self) -> bool:
+        """Show the newest commit of the file from now on, also if the file was replaced.
+
+        For readers of a file that another process writes: an open image keeps the commit that
+        it was opened with. An indexing, and a look at `meta`, sees one commit or the other,
+        also in other threads; a `Meta` that was taken before stays as it was.
+
+        Returns
+        -------
+        bool
+            Whether there is a newer commit. Always False for images in memory, and for a
+            writer, whose file nobody else changes; always True for files that another Blosc2
+            writer made, which do not say it.
+
+        Raises
+        ------
+        NotFoundError, CorruptionError, UnsupportedError
+            As for `open`; the image stays as it was.
+        InvalidUseError
+            For edits in mode 'c', which would be lost, and if the file holds voxels of another
+            shape or type by now: open it again.
+        ClosedError
+            After `close`.
+
+        Warns
+        -----
+        UserWarning
+            If metadata was edited in mode 'r': these edits are gone.
+
+        Examples
+        --------
+        >>> from mlarray import MLArray
+        >>> image = MLArray.open("image.mla")
+        >>> image.refresh()
+        False
+        """
+        if self._plain is not None or self._access is None:
+            return False
+        with _refreshing:
+            core = self._open_core()
+            if self._access == "c" and self._changed_metadata() is not None:
+                raise InvalidUseError(
+                    f"the metadata of {self._path!r} was edited in memory (mode 'c'), which a "
+                    f"refresh would drop: save the image to another path, or open it again"
+                )
+            _writers.before_use_of(self._absolute)
+            newer = core.newer()
+            if newer is None:
+                return False
+            self._warn_of_lost_metadata()
+            self._voxels = Voxels(newer, dtype_from_text(newer.dtype), self._threads)
+            self._array = newer
+        return True
 
     def __enter__(self: HandleType) -> HandleType:
         return self
@@ -157,19 +223,26 @@ class Handle(SpatialProperties):
         CorruptionError, UnsupportedError
             If it cannot be read; the voxels still can.
         """
-        if self._loaded is None:
+        voxels = self._voxels
+        if voxels is None:
+            if self._plain_meta is None:
+                raise ClosedError("the MLArray is closed: make it again")
+            return self._plain_meta[0]
+        if "meta" not in voxels.loaded:
             from .meta import Meta
 
-            core = self._open_core()
+            self._open_core()
             meta = (
-                Meta._from_stored(core.metadata().to_tree()) if self._has_metadata() else Meta()
+                Meta._from_stored(voxels.core.metadata().to_tree())
+                if self._has_metadata()
+                else Meta()
             )
             # Files of up to 0.0.33 leave it out, and so do those whose metadata was never set.
             if meta._has_array.value and meta.spatial.shape is None:
-                meta.spatial._store("shape", list(self.shape))
+                meta.spatial._store("shape", list(voxels.shape))
             # Two threads may come here at once: both get the object that was first.
-            self.__dict__.setdefault("_loaded", (meta, to_core(meta)))
-        return cast("tuple[Meta, _core.Metadata | None]", self._loaded)[0]
+            voxels.loaded.setdefault("meta", (meta, to_core(meta)))
+        return cast("tuple[Meta, _core.Metadata]", voxels.loaded["meta"])[0]
 
     @meta.setter
     def meta(self, value: Mapping[str, Any] | Meta | None) -> None:
@@ -241,6 +314,19 @@ class Handle(SpatialProperties):
         self._attach(
             _core.Array.load(path, self._threads, verify), path, None, False, self._threads
         )
+
+    @property
+    def _loaded(self) -> tuple[Meta, _core.Metadata | None] | None:
+        """The metadata, and what is stored of it: (Meta, None) for an array in memory."""
+        voxels = self._voxels
+        return self._plain_meta if voxels is None else voxels.loaded.get("meta")
+
+    @_loaded.setter
+    def _loaded(self, value: tuple[Meta, _core.Metadata | None]) -> None:
+        if self._voxels is not None:
+            self._voxels.loaded["meta"] = value
+        else:
+            self._plain_meta = (value[0], None)
 
     def _hold_plain(self, voxels: np.ndarray[Any, Any]) -> None:
         """Let go of the core's array for voxels in memory."""

@@ -36,10 +36,13 @@ class Voxels:
         At most so many per call; 0 for the process-wide number.
     """
 
-    __slots__ = ("blocks", "core", "dtype", "shape", "threads")
+    __slots__ = ("blocks", "core", "dtype", "loaded", "shape", "threads")
 
     def __init__(self, core: _core.Array, dtype: np.dtype[Any], threads: int) -> None:
         self.core = core
+        # What the image has read of the core's metadata, once it has: {"meta": ...}. Here,
+        # so that voxels and metadata are exchanged together.
+        self.loaded: dict[str, Any] = {}
         self.dtype = dtype
         self.threads = threads
         self.shape: tuple[int, ...] = core.shape

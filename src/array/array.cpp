@@ -71,7 +71,8 @@ bool Array::writable() const {
 
 std::int64_t Array::compressed_bytes() const {
   const parallel::OperationGuard guard;
-  return impl_->open_content()->store->stored_bytes();
+  const auto content = impl_->open_content();
+  return io::checked(*content->store, [&] { return content->store->stored_bytes(); });
 }
 
 void Array::read(const Box& box, const ArrayView& out, int threads) const {
@@ -80,9 +81,11 @@ void Array::read(const Box& box, const ArrayView& out, int threads) const {
   base::naming(impl_->path, [&] {
     check_box(box, content->geometry.shape());
     check_view(out.shape, out.strides.size(), box);
-    array::read_box(
-        *content->store, content->geometry, box, out,
-        {.threads = threads > 0 ? threads : impl_->threads, .verify = impl_->verifies()});
+    io::checked(*content->store, [&] {
+      array::read_box(
+          *content->store, content->geometry, box, out,
+          {.threads = threads > 0 ? threads : impl_->threads, .verify = impl_->verifies()});
+    });
   });
 }
 
@@ -111,13 +114,12 @@ void Array::write(const Box& box, const ConstArrayView& voxels, int threads) {
 
 Metadata Array::metadata() const {
   const parallel::OperationGuard guard;
-  const auto content = impl_->open_content();
-  StoredLayers layers;
-  {
-    const std::lock_guard lock(impl_->write_mutex);
-    layers = impl_->layers;
-  }
-  return base::naming(impl_->path, [&] { return layers.metadata(content->geometry.ndim()); });
+  const auto state = impl_->open_state();
+  const auto& content = *state.first;
+  return base::naming(impl_->path, [&] {
+    return io::checked(*content.store,
+                       [&] { return state.second.metadata(content.geometry.ndim()); });
+  });
 }
 
 void Array::set_metadata(const Metadata& metadata) {
@@ -126,15 +128,17 @@ void Array::set_metadata(const Metadata& metadata) {
   const auto content = impl_->open_content();
   impl_->check_writable();
   const array::Geometry& geometry = content->geometry;
-  const array::MetadataLayerOptions options{{},
-                                            has_array(impl_->layers, geometry.ndim()),
-                                            MetadataEncoding::current,
-                                            impl_->layers.stored_metadata()};
-  impl_->layers.set(kMetadataLayer, base::naming(impl_->path, [&] {
-                      return array::build_metadata_layer(metadata, geometry, content->codec,
-                                                         options);
-                    }));
-  impl_->layers_dirty = true;
+  base::naming(impl_->path, [&] {
+    const auto options = io::checked(*content->store, [&] {
+      return array::MetadataLayerOptions{{},
+                                         has_array(impl_->layers, geometry.ndim()),
+                                         MetadataEncoding::current,
+                                         impl_->layers.stored_metadata()};
+    });
+    impl_->layers.set(kMetadataLayer,
+                      array::build_metadata_layer(metadata, geometry, content->codec, options));
+  });
+  impl_->layers_dirty = impl_->edited = true;
 }
 
 void Array::flush(bool durable) {

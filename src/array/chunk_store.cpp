@@ -10,12 +10,21 @@ namespace mlarray::array {
 ChunkStore::ChunkStore(std::int64_t chunk_count)
     : index_(static_cast<std::size_t>(chunk_count)) {}
 
-ChunkStore::ChunkStore(std::shared_ptr<io::ByteSource> source, std::uint64_t header_len,
-                       std::vector<frame::IndexEntry> index, ChecksumTable sums)
+ChunkStore::ChunkStore(std::shared_ptr<io::ByteSource> source, const frame::State& state,
+                       ChecksumTable sums)
     : source_(std::move(source)),
-      header_len_(header_len),
-      index_(std::move(index)),
+      header_len_(state.header.header_len),
+      anchor_(state.anchor),
+      index_(state.index),
       sums_(std::move(sums)) {}
+
+void ChunkStore::watch() const noexcept {
+  if (source_) source_->watch();
+}
+
+void ChunkStore::check() const {
+  if (source_) frame::check_anchor(*source_, anchor_);
+}
 
 ChunkRef ChunkStore::locate(std::int64_t number) const {
   const auto replaced = replaced_.empty() ? replaced_.end() : replaced_.find(number);

@@ -33,9 +33,9 @@ class ChunkStore {
  public:
   // All chunks special (zeros), in memory.
   explicit ChunkStore(std::int64_t chunk_count);
-  // The chunks of a frame; header_len is what the offsets count from.
-  ChunkStore(std::shared_ptr<io::ByteSource> source, std::uint64_t header_len,
-             std::vector<frame::IndexEntry> index, ChecksumTable sums);
+  // The chunks of a state that was read from `source`.
+  ChunkStore(std::shared_ptr<io::ByteSource> source, const frame::State& state,
+             ChecksumTable sums);
 
   // Errors: corruption (a chunk that leaves the file), io.
   ChunkRef get(std::int64_t number) const;
@@ -56,6 +56,12 @@ class ChunkStore {
   std::int64_t size() const;
   // Where the chunks of a file are. Precondition: made from one.
   io::ByteSource& source() const { return *source_; }
+  // What io::checked() needs: all use of a chunk's bytes, and of the metalayers of the same
+  // state, is wrapped in it, since a file can be cut short or overwritten while it is open.
+  // Errors: corruption, io.
+  void watch() const noexcept;
+  void check() const;
+  const frame::Anchor& anchor() const { return anchor_; }
   // Stored bytes of all chunks, reading every chunk's header.
   std::int64_t stored_bytes() const;
 
@@ -64,7 +70,8 @@ class ChunkStore {
 
   mutable std::shared_mutex mutex_;
   std::shared_ptr<io::ByteSource> source_;
-  std::uint64_t header_len_ = 0;
+  std::uint64_t header_len_ = 0;  // what the offsets of the index count from
+  frame::Anchor anchor_;
   std::vector<frame::IndexEntry> index_;
   ChecksumTable sums_;  // of the chunks as they were when the file was opened
   // What was put in place since: a chunk in memory, or one that index_ says where to find.

@@ -34,11 +34,17 @@ std::shared_ptr<const Content> Array::Impl::content() const {
 }
 
 std::shared_ptr<const Content> Array::Impl::open_content() const {
-  if (closed) {
+  auto found = content();
+  if (!found->store) {  // not `closed`, which may come true in between
     throw Error(ErrorKind::closed,
                 "'" + (path.empty() ? "the array" : path) + "' is closed: open it again");
   }
-  return content();
+  return found;
+}
+
+std::pair<std::shared_ptr<const Content>, StoredLayers> Array::Impl::open_state() const {
+  const std::lock_guard lock(write_mutex);
+  return {open_content(), layers};
 }
 
 void Array::Impl::set_content(std::shared_ptr<const Content> content) {
@@ -74,6 +80,8 @@ void Array::Impl::write(const Box& box, const ConstArrayView& voxels, int call_t
   const auto content = open_content();
   check_writable();
   if (box.empty()) return;
+  content->store->check();  // to append to a file that somebody has overwritten would damage it
+  edited = true;
   const array::Geometry& geometry = content->geometry;
   const Box cells = array::Geometry::cells(box, geometry.chunk());
   const Shape grid = cells.shape();
@@ -92,7 +100,8 @@ void Array::Impl::write(const Box& box, const ConstArrayView& voxels, int call_t
         std::fill(chunk.begin(), chunk.end(), std::byte{0});
       }
     } else {
-      array::read_chunk(store, geometry, number, chunk, verifies());
+      io::checked(store,
+                  [&] { array::read_chunk(store, geometry, number, chunk, verifies()); });
     }
     array::gather(geometry, number, part, voxels, box.start, chunk);
   };
@@ -121,7 +130,11 @@ std::vector<frame::VlMetalayer> Array::Impl::all_layers(const Content& content) 
 
 void Array::Impl::commit(bool durable) {
   const auto content = this->content();
-  writer->commit(content->store->index(), all_layers(*content), durable);
+  // Nothing may be committed into a file that somebody has overwritten, nor zeros for what it
+  // lost.
+  content->store->watch();
+  writer->commit(content->store->index(), all_layers(*content), durable,
+                 [&] { content->store->check(); });
   layers_dirty = false;
   committed_bytes = writer->committed_bytes();
 }
@@ -182,6 +195,7 @@ void Array::Impl::adopt(io::WritableFile file, std::shared_ptr<io::ByteSource> s
 void Array::Impl::compact() {
   const auto content = this->content();
   const array::Geometry& geometry = content->geometry;
+  content->store->watch();
   const std::int64_t total = static_cast<std::int64_t>(writer->committed_bytes());
   const std::int64_t live = content->store->stored_bytes();
   const std::int64_t tail = total - writer->index_position();
@@ -206,6 +220,7 @@ void Array::Impl::compact() {
   out.append(
       frame::build_tail(header, header_bytes, out.position(), index, all_layers(*content)));
   out.write_at(0, header_bytes);
+  content->store->check();
   out.publish(false);
   committed_bytes = header.frame_len;
 }

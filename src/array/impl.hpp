@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "array/chunk_store.hpp"
@@ -58,6 +59,8 @@ class Array::Impl {
   // All of these hold an OperationGuard already.
   std::shared_ptr<const Content> content() const;       // also after close
   std::shared_ptr<const Content> open_content() const;  // Errors: invalid_use after close
+  // Both of one commit. Errors: as open_content.
+  std::pair<std::shared_ptr<const Content>, StoredLayers> open_state() const;
   void write(const Box& box, const ConstArrayView& voxels, int threads);
   void flush(bool durable);
   void close();
@@ -65,16 +68,20 @@ class Array::Impl {
   void detach();
   void after_fork() noexcept;
 
-  std::string path;       // empty in memory
-  std::string file_path;  // `path` with symbolic links resolved: the file itself
+  std::string path;           // empty in memory
+  std::string file_path;      // `path` with symbolic links resolved: the file itself
+  std::string absolute_path;  // `path`, wherever the process goes
   Mode mode = Mode::read;
   int threads = 0;
   std::optional<bool> verify;  // as it was opened; empty: the process-wide choice
   CommitBudget budget;
   CodecParams write_codec;
+  Access access = Access::mapped;
+  std::mutex refresh_mutex;  // so that no refresh takes back what a later one has seen
   mutable std::recursive_mutex write_mutex;
   StoredLayers layers;                    // under write_mutex
   bool layers_dirty = false;              // under write_mutex: differ from the file's
+  bool edited = false;                    // under write_mutex: since it was opened
   std::unique_ptr<array::Writer> writer;  // under write_mutex
   std::uint64_t generation = 0;           // of the process that opened it
 
@@ -83,6 +90,11 @@ class Array::Impl {
   // Does a block's checksum have to be right for the block to be decoded?
   bool verifies() const;
   void set_content(std::shared_ptr<const Content> content);
+  // May the file have a commit that this object does not show? Under write_mutex.
+  // Errors: invalid_use for edits in memory.
+  bool follows_file() const;
+  // Shows what `other`, which nobody else has, shows.
+  void take_over(Impl& other);
   // Takes over a file that is open and locked, with the state that it holds.
   void adopt(io::WritableFile file, std::shared_ptr<io::ByteSource> source, frame::State state);
 

@@ -21,9 +21,12 @@ std::shared_ptr<Array::Impl> new_impl(const std::filesystem::path& path,
   std::error_code ignored;
   impl->file_path = std::filesystem::weakly_canonical(path, ignored).string();
   if (ignored) impl->file_path = impl->path;
+  impl->absolute_path = std::filesystem::absolute(path, ignored).string();
+  if (ignored) impl->absolute_path = impl->path;
   impl->mode = options.mode;
   impl->threads = options.threads;
   impl->verify = options.verify;
+  impl->access = options.access;
   return impl;
 }
 

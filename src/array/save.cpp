@@ -105,16 +105,13 @@ void Array::save_voxels(const std::filesystem::path& path, const ConstArrayView&
 void Array::save(const std::filesystem::path& path, const SaveOptions& options,
                  const std::optional<Metadata>& metadata) const {
   const parallel::OperationGuard guard;
-  const auto content = impl_->open_content();
+  const auto [content, layers] = impl_->open_state();
+  const array::ChunkStore& store = *content->store;
   const array::Geometry& source = content->geometry;
+  store.watch();
 
   // One's own metadata that cannot be read is carried over as it is.
   std::optional<Metadata> readable = metadata;
-  StoredLayers layers;
-  {
-    const std::lock_guard lock(impl_->write_mutex);
-    layers = impl_->layers;
-  }
   bool keep_stored = false;
   if (!readable) {
     try {
@@ -141,22 +138,25 @@ void Array::save(const std::filesystem::path& path, const SaveOptions& options,
   const bool own_file = registry.find(path) == impl_;
   if (!own_file) registry.supersede(path);
   io::AtomicFile out(path, own_file);
-  file.begin(out);
   const array::Geometry& geometry = file.geometry();
-  file.add_chunks(out, options.threads, [&](std::int64_t number, std::span<std::byte> chunk) {
+  const auto fill = [&](std::int64_t number, std::span<std::byte> chunk) {
     const Box part = geometry.chunk_box(number);
     std::vector<std::byte> voxels(
         static_cast<std::size_t>(element_count(part.shape()) * geometry.itemsize()));
     const Shape shape = part.shape();
     const auto strides = array::c_strides(shape, geometry.itemsize());
-    array::read_box(*content->store, source, part, {voxels.data(), shape, strides},
+    array::read_box(store, source, part, {voxels.data(), shape, strides},
                     {.threads = 1, .verify = impl_->verifies()});
     if (!array::fills_padding(geometry, part)) {
       std::fill(chunk.begin(), chunk.end(), std::byte{0});
     }
     array::gather(geometry, number, part, {voxels.data(), shape, strides}, part.start, chunk);
+  };
+  io::checked(store, [&] {  // of all that was read, metadata included
+    file.begin(out);
+    file.add_chunks(out, options.threads, fill);
+    file.finish(out);
   });
-  file.finish(out);
   if (!own_file) {
     out.publish(options.durable);
     return;

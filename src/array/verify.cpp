@@ -147,21 +147,19 @@ void look_at_metadata(const StoredLayers& layers, std::size_t ndim, VerifyReport
 
 VerifyReport Array::verify(const VerifyOptions& options) const {
   const parallel::OperationGuard guard;
-  const auto content = impl_->open_content();
-  VerifyReport report;
-  report.opened = true;
-  report.seal = content->seal;
-  if (content->seal == Seal::unchecked) array::look_at_seal(content->store->source(), report);
-  StoredLayers layers;
-  {
-    const std::lock_guard lock(impl_->write_mutex);
-    layers = impl_->layers;
-  }
-  array::look_at_metadata(layers, content->geometry.ndim(), report);
+  const auto state = impl_->open_state();
+  const Content& content = *state.first;
   VerifyOptions used = options;
   if (used.threads == 0) used.threads = impl_->threads;
-  array::verify_chunks(*content, used, report);
-  return report;
+  return io::checked(*content.store, [&] {
+    VerifyReport report;
+    report.opened = true;
+    report.seal = content.seal;
+    if (content.seal == Seal::unchecked) array::look_at_seal(content.store->source(), report);
+    array::look_at_metadata(state.second, content.geometry.ndim(), report);
+    array::verify_chunks(content, used, report);
+    return report;
+  });
 }
 
 VerifyReport verify_file(const std::filesystem::path& path, const VerifyOptions& options) {

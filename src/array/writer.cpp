@@ -19,11 +19,13 @@ frame::IndexEntry Writer::append(std::span<const std::byte> chunk) {
 }
 
 void Writer::commit(std::span<const frame::IndexEntry> index,
-                    std::span<const frame::VlMetalayer> vlmeta, bool durable) {
+                    std::span<const frame::VlMetalayer> vlmeta, bool durable,
+                    const std::function<void()>& check) {
   frame::Header header = header_;
   std::vector<std::byte> header_bytes = header_bytes_;
   const std::vector<std::byte> tail =
       frame::build_tail(header, header_bytes, end_, index, vlmeta);
+  check();
   file_.write_at(end_, tail);
   if (durable) file_.sync();
   // One small write: both lengths and the vlmeta flag change together.

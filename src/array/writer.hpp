@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -26,9 +27,11 @@ class Writer {
   // Writes index and trailer after what was appended, then flips the header: before the flip
   // readers see the old state, after it the new one.
   // With `durable` the disk has the tail before the flip, and the flip before this returns.
-  // Errors: io; the old state is then intact.
+  // `check` throws if the file or the metalayers are not what they were; it is called before
+  // anything is written. Errors: io, what `check` throws; the old state is then intact.
   void commit(std::span<const frame::IndexEntry> index,
-              std::span<const frame::VlMetalayer> vlmeta, bool durable);
+              std::span<const frame::VlMetalayer> vlmeta, bool durable,
+              const std::function<void()>& check);
 
   bool dirty() const { return dirty_; }  // appended since the last commit
   bool due(const CommitBudget& budget) const;

@@ -79,12 +79,26 @@ class IndexEntry {
   std::uint64_t raw_ = std::uint64_t{0x81} << 56;
 };
 
+// The end of a state's trailer, with its seal. Commits append and leave it where it is, so that
+// a state is in the file for as long as this is.
+struct Anchor {
+  std::uint64_t offset = 0;
+  std::array<std::byte, 23> bytes{};
+
+  bool is_sealed() const;  // if so, another state has another one
+  friend bool operator==(const Anchor&, const Anchor&) = default;
+};
+
+// Errors: corruption if the file was cut short or overwritten since; io.
+void check_anchor(io::ByteSource& source, const Anchor& anchor);
+
 // One committed state of a file.
 struct State {
   Header header;
   std::vector<std::byte> header_bytes;
   std::vector<IndexEntry> index;
   std::vector<VlMetalayer> vlmeta;
+  Anchor anchor;
   Seal seal = Seal::absent;  // never Seal::edited, which only the array can tell
 
   const VlMetalayer* find(std::string_view name) const;

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cstring>
 #include <thread>
+#include <tuple>
 
 #include "base/naming.hpp"
 #include "codec/checksum.hpp"
@@ -118,7 +119,6 @@ std::vector<IndexEntry> parse_index(const io::ByteSource& source, const Header& 
   return index;
 }
 
-// Is what lies at the tail right? Empty if so, else what is wrong.
 struct Attempt {
   State state;
   bool seal_mismatch = false;
@@ -149,6 +149,8 @@ void check_start(const io::ByteSource& source, std::uint64_t file_size) {
   }
   corrupt(source, "not an array file: its " + bytes + " do not start as a Blosc2 frame");
 }
+static_assert(std::tuple_size_v<decltype(Anchor::bytes)> == kTrailerEndBytes);
+constexpr std::size_t kSealTypeAt = 6;  // in the end of a trailer
 
 Attempt read_once(io::ByteSource& source, SealCheck check) {
   const std::uint64_t file_size = source.size();
@@ -173,6 +175,8 @@ Attempt read_once(io::ByteSource& source, SealCheck check) {
                         " bytes after the chunks");
   }
   const io::Bytes end = source.get({header.frame_len - kTrailerEndBytes, kTrailerEndBytes});
+  state.anchor.offset = header.frame_len - kTrailerEndBytes;
+  std::copy(end.data.begin(), end.data.end(), state.anchor.bytes.begin());
   const std::uint64_t trailer_len = load_big<std::uint32_t>(end.data, 1);
   if (std::to_integer<unsigned>(end.data[0]) != kUint32Marker ||
       std::to_integer<unsigned>(end.data[5]) != kFixExt16Marker ||
@@ -198,8 +202,8 @@ Attempt read_once(io::ByteSource& source, SealCheck check) {
     index_chunk = index_bytes.data.first(static_cast<std::size_t>(length));
   }
 
-  const auto type = std::to_integer<unsigned>(end.data[6]);
-  const auto print = end.data.subspan(7, 16);
+  const auto type = std::to_integer<unsigned>(end.data[kSealTypeAt]);
+  const auto print = end.data.subspan(kSealTypeAt + 1, 16);
   const bool zeros =
       std::all_of(print.begin(), print.end(), [](std::byte b) { return b == std::byte{0}; });
   if (type == 0 && zeros) {
@@ -226,10 +230,33 @@ Attempt read_once(io::ByteSource& source, SealCheck check) {
   return attempt;
 }
 
+bool has_moved(const io::ByteSource& source, const State& state) {
+  const io::Bytes now = source.get({0, state.header_bytes.size()});
+  return !std::equal(state.header_bytes.begin(), state.header_bytes.end(), now.data.begin());
+}
+
 }  // namespace
 
 std::int64_t Header::chunk_count() const {
   return nbytes == 0 ? 0 : (nbytes - 1) / chunksize + 1;
+}
+
+bool Anchor::is_sealed() const {
+  return std::to_integer<unsigned>(bytes[kSealTypeAt]) == kSealType;
+}
+
+void check_anchor(io::ByteSource& source, const Anchor& anchor) {
+  bool same = false;
+  try {
+    const io::Bytes end = source.get({anchor.offset, anchor.bytes.size()});
+    same = std::equal(anchor.bytes.begin(), anchor.bytes.end(), end.data.begin());
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::corruption) throw;  // else it ends before
+  }
+  source.check();
+  if (same) return;
+  source.refresh();
+  io::throw_changed(source.name(), anchor.offset + anchor.bytes.size(), source.size());
 }
 
 const Metalayer* Header::find(std::string_view name) const {
@@ -250,8 +277,12 @@ State read_state(io::ByteSource& source, SealCheck check) {
   constexpr int kAttempts = 5;
   for (int i = 1;; ++i) {
     try {
-      Attempt attempt = base::naming(source.name(), [&] { return read_once(source, check); });
-      if (!attempt.seal_mismatch) return std::move(attempt.state);
+      Attempt attempt = base::naming(source.name(), [&] {
+        return io::checked(source, [&] { return read_once(source, check); });
+      });
+      // Without a seal to tell, a header that is another one by now was perhaps half of each.
+      const bool moved = attempt.state.seal != Seal::valid && has_moved(source, attempt.state);
+      if (!attempt.seal_mismatch && !moved) return std::move(attempt.state);
       if (i == kAttempts) {
         corrupt(source,
                 "the seal does not match: header, index or metadata were damaged after the "

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "io/coalesce.hpp"
+#include "io/map_guard.hpp"
 #include "io/system.hpp"
 #include "mlarray/error.hpp"
 
@@ -58,8 +59,29 @@ class SpinLock {
   std::atomic<bool> locked_ = false;
 };
 
-// If somebody truncates the file, touching a view past the new end raises SIGBUS: a writer
-// must never cut off what readers may have mapped.
+// A map whose missing pages become zeros, and `fault` true.
+class GuardedMap {
+ public:
+  GuardedMap(int fd, std::uint64_t size, const std::string& name,
+             std::shared_ptr<std::atomic<bool>> fault)
+      : map_(fd, size, name), fault_(std::move(fault)), guard_(map_.bytes(), *fault_) {}
+  const system::Map& map() const noexcept { return map_; }
+  std::span<const std::byte> bytes() const noexcept { return map_.bytes(); }
+
+ private:
+  system::Map map_;
+  std::shared_ptr<std::atomic<bool>> fault_;
+  system::MapGuard guard_;  // goes first
+};
+
+// So that what was read before is not read after it (the compiler of the thread sanitizer,
+// which sees the load itself, knows no fences).
+void fence() noexcept {
+#ifndef __SANITIZE_THREAD__
+  std::atomic_thread_fence(std::memory_order_acquire);
+#endif
+}
+
 class MappedSource final : public ByteSource {
  public:
   explicit MappedSource(const std::filesystem::path& path)
@@ -70,7 +92,7 @@ class MappedSource final : public ByteSource {
   std::uint64_t size() const override { return size_.load(std::memory_order_acquire); }
 
   Bytes get(Range range) const override {
-    std::shared_ptr<const system::Map> map = current();
+    std::shared_ptr<const GuardedMap> map = current();
     check_range(range, map->bytes().size(), name_);
     const auto view = map->bytes().subspan(static_cast<std::size_t>(range.offset),
                                            static_cast<std::size_t>(range.length));
@@ -78,16 +100,16 @@ class MappedSource final : public ByteSource {
   }
 
   void prefetch(std::span<const Range> ranges) const override {
-    const std::shared_ptr<const system::Map> map = current();
+    const std::shared_ptr<const GuardedMap> map = current();
     hint_ranges(file_.get(), ranges, map->bytes().size(),
-                [&](Range range) { system::will_need(*map, range); });
+                [&](Range range) { system::will_need(map->map(), range); });
   }
 
   void refresh() override {
     const std::scoped_lock one_at_a_time(refresh_mutex_);
     const std::uint64_t size = system::status(file_.get(), name_).size;
     if (map_ && size == map_->bytes().size()) return;
-    auto map = std::make_shared<const system::Map>(file_.get(), size, name_);
+    auto map = std::make_shared<const GuardedMap>(file_.get(), size, name_, fault_);
     {
       const std::scoped_lock lock(map_lock_);
       map_.swap(map);
@@ -95,10 +117,23 @@ class MappedSource final : public ByteSource {
     size_.store(size, std::memory_order_release);
   }
 
+  void watch() const noexcept override { system::keep_fault_handler(); }
+
+  void check() const override {
+    fence();
+    if (!fault_->load(std::memory_order_acquire)) return;
+    const std::uint64_t mapped = current()->bytes().size();
+    const std::uint64_t left = system::status(file_.get(), name_).size;
+    if (left != mapped) throw_changed(name_, mapped, left);
+    throw Error(ErrorKind::io, "'" + name_ +
+                                   "' lost bytes while it was open: its disk or its network "
+                                   "failed, or it was overwritten; open it again");
+  }
+
   const std::string& name() const override { return name_; }
 
  private:
-  std::shared_ptr<const system::Map> current() const {
+  std::shared_ptr<const GuardedMap> current() const {
     const std::scoped_lock lock(map_lock_);
     return map_;
   }
@@ -107,7 +142,9 @@ class MappedSource final : public ByteSource {
   system::Descriptor file_;
   std::mutex refresh_mutex_;  // writers of map_, which is read under map_lock_
   mutable SpinLock map_lock_;
-  std::shared_ptr<const system::Map> map_;
+  std::shared_ptr<const GuardedMap> map_;
+  // Of all maps of this source: once set, nothing is believed any more.
+  std::shared_ptr<std::atomic<bool>> fault_ = std::make_shared<std::atomic<bool>>(false);
   std::atomic<std::uint64_t> size_ = 0;
 };
 
@@ -170,6 +207,18 @@ class MemorySource final : public ByteSource {
 };
 
 }  // namespace
+
+void throw_changed(const std::string& name, std::uint64_t had, std::uint64_t left) {
+  const std::string what =
+      left < had ? "' was cut short while it was open: " + std::to_string(left) + " of " +
+                       std::to_string(had) + " bytes are left"
+                 : "' was overwritten while it was open: it had " + std::to_string(had) +
+                       " bytes and has " + std::to_string(left);
+  throw Error(ErrorKind::corruption,
+              "'" + name + what +
+                  "; open it again, or restore it. To replace a file that others read, write a "
+                  "new one and rename it over the old one, as save() does");
+}
 
 std::unique_ptr<ByteSource> open_mapped(const std::filesystem::path& path) {
   return std::make_unique<MappedSource>(path);

@@ -8,7 +8,10 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
+
+#include "mlarray/error.hpp"
 
 namespace mlarray::io {
 
@@ -39,12 +42,44 @@ class ByteSource {
   virtual void prefetch(std::span<const Range> ranges) const = 0;
   // Looks again how large the file is. Errors: io.
   virtual void refresh() = 0;
+  // Around the use of bytes: see checked(). Pages of a map that the file no longer has, or that
+  // its disk no longer delivers, read as zeros, and check() then throws, for good. It does not
+  // see that a file was cut within a page, or overwritten.
+  // Errors: corruption (naming both lengths), io.
+  virtual void watch() const noexcept {}
+  virtual void check() const {}
   // The path, or "<memory>": for messages.
   virtual const std::string& name() const = 0;
 
  protected:
   ByteSource() = default;
 };
+
+// For a file of which `had` bytes were open and `left` are there. Errors: corruption, always.
+[[noreturn]] void throw_changed(const std::string& name, std::uint64_t had, std::uint64_t left);
+
+// What body() returns, which uses bytes of `source`; what check() throws goes before it, and
+// before an error of the body's, which may have come from wrong bytes.
+template <typename Source, typename Body>
+auto checked(const Source& source, Body body) {
+  source.watch();
+  const auto run = [&] {
+    try {
+      return body();
+    } catch (const Error&) {
+      source.check();
+      throw;
+    }
+  };
+  if constexpr (std::is_void_v<decltype(run())>) {
+    run();
+    source.check();
+  } else {
+    auto result = run();
+    source.check();
+    return result;
+  }
+}
 
 // A read-only map. Views handed out stay valid when the source is refreshed or destroyed.
 // Errors: not_found, io (also for a folder).
