@@ -7,6 +7,9 @@
 // Thread safety: any number of threads may read one Array, also while one thread writes it;
 // a reader sees the old or the new voxels of a block, never a mixture. Writes, metadata and
 // close() are serialised inside. Movable; copies share the same open file.
+// A file that is cut short or overwritten by others while it is open is an error of whatever
+// reads it (corruption), also where it is mapped; one that is replaced is read on (refresh()).
+// More: docs/threads.md.
 // After a fork, a child may read arrays opened before; a writer's handle belongs to the
 // process that opened it, and every write in the child is an error (invalid_use).
 #pragma once

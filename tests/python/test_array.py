@@ -398,6 +398,46 @@ def test_pickling_by_path(saved: Path, volume: Any, monkeypatch: Any) -> None:
             again.close()
 
 
+def test_a_pickle_refers_to_the_path_and_carries_the_options(
+    saved: Path, volume: Any, tmp_path: Path
+) -> None:
+    image = MLArray.open(saved, mmap_mode=None, num_threads=1, verify=False)
+    image.meta.source["patient_id"] = "edited"
+    data = pickle.dumps(image)
+    again = pickle.loads(data)
+    assert (again.mode, again.mmap_mode) == ("r", None)
+    assert again._threads == 1
+    assert again._verify is False
+    assert again.meta.source["patient_id"] == "edited"  # unsaved edits go along
+    np.testing.assert_array_equal(again[...], volume)
+    with pytest.warns(UserWarning, match="edited"):
+        again.close()
+    with pytest.warns(UserWarning, match="edited"):
+        image.close()
+    # The file as it is when the pickle is loaded, not when it was made.
+    with MLArray.open(saved) as image:
+        data = pickle.dumps(image)
+        copied = copy.deepcopy(image)
+        MLArray(volume + 1).save(saved)
+        with pickle.loads(data) as again:
+            np.testing.assert_array_equal(again[...], volume + 1)
+        np.testing.assert_array_equal(copied[...], volume)  # opened before
+        copied.close()
+        saved.unlink()
+        with pytest.raises(FileNotFoundError, match=r"volume\.mla"):
+            pickle.loads(data)
+
+
+@pytest.mark.parametrize("mode", ["r+", "c", "w+"])
+def test_what_can_be_edited_is_not_pickled(saved: Path, tmp_path: Path, mode: Any) -> None:
+    created = {"shape": (3,), "dtype": "u1"} if mode == "w+" else {}
+    path = tmp_path / "new.mla" if mode == "w+" else saved
+    with MLArray.open(path, mmap=mode, **created) as image:
+        for attempt in (pickle.dumps, copy.copy, copy.deepcopy):
+            with pytest.raises(TypeError, match="'r'"):
+                attempt(image)
+
+
 def test_pickling_in_memory(saved: Path, volume: Any) -> None:
     for image in (MLArray(volume, spacing=(3, 0.5, 0.7)), MLArray(saved)):
         again = pickle.loads(pickle.dumps(image))

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from mlarray import MLArray
+from mlarray.errors import ClosedError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,6 +139,137 @@ def test_multiprocessing(saved: Path, volume: Any, method: str) -> None:
             answers = pool.starmap(operator.getitem, [(image, box) for box in asked])
     for box, answer in zip(asked, answers, strict=True):
         np.testing.assert_array_equal(answer, volume[box])
+
+
+class Patches:
+    """A data set as loaders of training frameworks use it, with an image that is open."""
+
+    def __init__(self, image: MLArray, count: int) -> None:
+        self.image = image
+        self.boxes = boxes(image.shape, count, 5)
+
+    def __getitem__(self, index: int) -> tuple[Any, str]:
+        return self.image[self.boxes[index]], self.image.meta.source["patient_id"]
+
+
+def _work(patches: Patches, indices: Any, answers: Any) -> None:
+    while (index := indices.get()) is not None:
+        answers.put((index, *patches[index]))
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("mmap_mode", ["r", None])
+def test_workers_of_a_loader(saved: Path, volume: Any, method: str, mmap_mode: Any) -> None:
+    """Workers begin while threads of the parent read, work through a queue, and begin anew."""
+    context = multiprocessing.get_context(method)
+    with MLArray.open(saved, mmap_mode=mmap_mode) as image, ThreadPoolExecutor(2) as pool:
+        patches = Patches(image, 24)
+        assert patches[0][1] == "123"  # image and metadata were used before
+        done = threading.Event()
+
+        def read() -> bool:
+            seeds = iter(range(1_000_000))
+            while not done.is_set():
+                if not right(image, volume, next(seeds), 3):
+                    return False
+            return True
+
+        readers = [pool.submit(read) for _ in range(2)]
+        for _ in range(2):
+            indices, answers = context.Queue(), context.Queue()
+            for index in [*range(len(patches.boxes)), None, None]:
+                indices.put(index)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # fork with threads
+                workers = [
+                    context.Process(target=_work, args=(patches, indices, answers))
+                    for _ in range(2)
+                ]
+                for worker in workers:
+                    worker.start()
+            for _ in patches.boxes:
+                index, voxels, patient = answers.get(timeout=60)
+                np.testing.assert_array_equal(voxels, volume[patches.boxes[index]])
+                assert patient == "123"
+            for worker in workers:
+                worker.join(60)
+                assert worker.exitcode == 0
+        done.set()
+        assert all(reader.result() for reader in readers)
+
+
+def test_closing_beside_readers(saved: Path, volume: Any) -> None:
+    """Each read gives the voxels or says that the image is closed."""
+    for round_ in range(15):
+        mode = "r" if round_ % 2 else "r+"
+        image = MLArray.open(saved, mmap=mode)
+        started = threading.Barrier(4)
+
+        def read(seed: int, image: MLArray, started: threading.Barrier) -> bool:
+            started.wait()
+            try:
+                while right(image, volume, seed, 2) and image.meta.source["patient_id"]:
+                    pass
+            except ClosedError:
+                return True
+            return False
+
+        with ThreadPoolExecutor(3) as pool:
+            readers = [pool.submit(read, seed, image, started) for seed in range(3)]
+            started.wait()
+            if mode == "r+":
+                image[3] = volume[3]
+                image.flush()
+            image.close()
+            assert all(reader.result() for reader in readers)
+
+
+def test_edits_beside_readers_are_old_or_new_in_each_block(saved: Path, volume: Any) -> None:
+    """Random edits known beforehand: a block is as it was after one of those going on."""
+    states = [volume]
+    edits = boxes(volume.shape, 40, 9)
+    for number, box in enumerate(edits):
+        states.append(states[-1].copy())
+        states[-1][box] = number
+    # Whole blocks: none lies in two chunks.
+    places = [
+        np.s_[z : z + 8, y : y + 8, x : x + 12]
+        for z in (0, 8, 16, 24)
+        for y in (0, 8, 20, 28, 40)
+        for x in (0, 12, 24)
+    ]
+    begun = ended = reads = 0
+    done = threading.Event()
+    with MLArray.open(saved, mmap="r+") as image, ThreadPoolExecutor(3) as pool:
+
+        def read(first: int) -> bool:
+            nonlocal reads
+            for turn in range(10_000_000):
+                if done.is_set():
+                    return True
+                place = places[(first + turn) % len(places)]
+                earliest = ended
+                block = image[place]
+                if not any(
+                    np.array_equal(block, states[i][place]) for i in range(earliest, begun + 1)
+                ):
+                    return False
+                reads += 1
+            return False
+
+        readers = [pool.submit(read, 17 * number) for number in range(3)]
+        for number, box in enumerate(edits):
+            begun = number + 1
+            image[box] = number
+            ended = number + 1
+            if number % 9 == 0:
+                image.flush()
+            wanted = reads + 5
+            while reads < wanted and not any(reader.done() for reader in readers):
+                done.wait(0.0005)
+        done.set()
+        assert all(reader.result() for reader in readers)
+        np.testing.assert_array_equal(image[...], states[-1])
 
 
 def test_the_gil_is_released(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@
 #include "codec/encoder.hpp"
 #include "frame/constants.hpp"
 #include "mlarray/error.hpp"
+#include "support/errors.hpp"
 
 namespace mlarray::frame {
 namespace {
@@ -107,16 +108,76 @@ TEST(Frame, ANewStateBecomesVisibleByTheFlipAlone) {
   EXPECT_EQ(flipped.seal, Seal::valid);
 }
 
-TEST(Frame, AHalfFlipIsNoticed) {
-  std::vector<std::byte> file = sample_file();
-  State state = read(file);
-  std::vector<std::byte> header_bytes = state.header_bytes;
-  const auto tail = build_tail(state.header, header_bytes, file.size(), state.index, {});
-  file.insert(file.end(), tail.begin(), tail.end());
-  // Only the first of the two lengths.
-  std::copy(header_bytes.begin() + kFlipBegin, header_bytes.begin() + kFlipBegin + 8,
-            file.begin() + kFlipBegin);
-  EXPECT_NE(error_of(file), "");
+// A file in which a second state, with another index and without metadata, becomes valid.
+struct Flip {
+  std::vector<std::byte> half = sample_file();  // only the first of the two lengths
+  std::vector<std::byte> whole;
+
+  Flip() {
+    State state = read(half);
+    std::vector<std::byte> header_bytes = state.header_bytes;
+    state.index[0] = IndexEntry::of_special(2);
+    const auto tail = build_tail(state.header, header_bytes, half.size(), state.index, {});
+    half.insert(half.end(), tail.begin(), tail.end());
+    whole = half;
+    const auto begin = header_bytes.begin() + kFlipBegin;
+    std::copy(begin, begin + 8, half.begin() + kFlipBegin);
+    std::copy(begin, header_bytes.begin() + kFlipEnd, whole.begin() + kFlipBegin);
+  }
+};
+
+TEST(Frame, AHalfFlipIsNoticed) { EXPECT_NE(error_of(Flip().half), ""); }
+
+// Half flipped when the header is read first, flipped afterwards.
+class FlippingSource final : public io::ByteSource {
+ public:
+  std::uint64_t size() const override { return flip_.whole.size(); }
+  io::Bytes get(io::Range range) const override {
+    const std::vector<std::byte>& file = gets_++ < kGetsBefore ? flip_.half : flip_.whole;
+    const auto owner = std::make_shared<const std::vector<std::byte>>(
+        file.begin() + static_cast<std::ptrdiff_t>(range.offset),
+        file.begin() + static_cast<std::ptrdiff_t>(range.offset + range.length));
+    return {*owner, owner};
+  }
+  void prefetch(std::span<const io::Range>) const override {}
+  void refresh() override {}
+  const std::string& name() const override { return name_; }
+
+ private:
+  static constexpr int kGetsBefore = 3;  // the start, the fixed part, the whole header
+  Flip flip_;
+  std::string name_ = "test";
+  mutable int gets_ = 0;
+};
+
+TEST(Frame, AHalfFlipIsReadAgain) {
+  for (const SealCheck check : {SealCheck::on, SealCheck::off}) {
+    FlippingSource source;
+    const State state = read_state(source, check);
+    EXPECT_EQ(state.seal, check == SealCheck::on ? Seal::valid : Seal::unchecked);
+    EXPECT_EQ(state.index[0].special(), 2U);
+    EXPECT_TRUE(state.vlmeta.empty());
+    EXPECT_FALSE(state.header.has_vlmeta);
+  }
+}
+
+TEST(Frame, AnAnchorIsThereUntilTheFileIsCutOrOverwritten) {
+  const std::vector<std::byte> file = sample_file();
+  const State state = read(file);
+  EXPECT_TRUE(state.anchor.is_sealed());
+  const auto check = [&](std::vector<std::byte> now) {
+    const auto source = io::from_memory(std::move(now), "test");
+    check_anchor(*source, state.anchor);
+  };
+  check(file);
+  check(Flip().whole);  // a later commit
+  std::vector<std::byte> cut = file;
+  cut.pop_back();
+  EXPECT_ERROR(check(cut), ErrorKind::corruption, "'test' was cut short",
+               std::to_string(cut.size()), std::to_string(file.size()), "open it again");
+  std::vector<std::byte> other = file;
+  other.back() ^= std::byte{1};
+  EXPECT_ERROR(check(other), ErrorKind::corruption, "'test' was overwritten");
 }
 
 TEST(Frame, SaysWhatIsWrong) {
