@@ -44,18 +44,19 @@ decltype(LayoutRequest::patch) patch_from_python(const nb::object& patch) {
   return nb::cast<std::vector<std::int64_t>>(patch);
 }
 
-CodecParams default_codec(const std::string& dtype_text) {
+CodecParams codec_for(const std::string& dtype_text, Preset preset) {
   const DType dtype = DType::parse(dtype_text);
-  return codec::default_params(dtype.itemsize(), dtype.kind() == 'f' || dtype.kind() == 'c');
+  return codec::preset_params(preset, dtype.itemsize(),
+                              dtype.kind() == 'f' || dtype.kind() == 'c');
 }
 
 void init_codec(CodecParams* self, int codec, int level, const FilterSlots& filters,
-                const FilterSlots& filters_meta, bool split) {
+                const FilterSlots& filters_meta, bool split, bool adaptive) {
   if (codec < 0 || codec > 255) {
     throw Error(ErrorKind::invalid_value,
                 "codec " + std::to_string(codec) + " is not in the range 0 to 255");
   }
-  CodecParams params{static_cast<Codec>(codec), level, filters, filters_meta, split};
+  CodecParams params{static_cast<Codec>(codec), level, filters, filters_meta, split, adaptive};
   codec::check_params(params);
   new (self) CodecParams(params);
 }
@@ -84,17 +85,23 @@ void init_save_options(SaveOptions* self, const nb::object& patch,
 }  // namespace
 
 void register_options(nb::module_& module) {
+  nb::enum_<Preset>(module, "Preset", "What the library aims for where no codec is named.")
+      .value("fast", Preset::fast)
+      .value("balanced", Preset::balanced)
+      .value("small", Preset::small);
+
   nb::class_<CodecParams>(module, "CodecParams", "How voxels are compressed.")
       .def("__init__", &init_codec, nb::kw_only(), "codec"_a, "level"_a, "filters"_a,
-           "filters_meta"_a, "split"_a)
-      .def_static("default_for", &default_codec, "dtype"_a,
-                  "What the library chooses for elements of this dtype.")
+           "filters_meta"_a, "split"_a, "adaptive"_a = false)
+      .def_static("preset_for", &codec_for, "dtype"_a, "preset"_a = Preset::fast,
+                  "What a preset means for elements of this dtype.")
       .def_prop_ro("codec",
                    [](const CodecParams& self) { return static_cast<int>(self.codec); })
       .def_ro("level", &CodecParams::level)
       .def_ro("filters", &CodecParams::filters)
       .def_ro("filters_meta", &CodecParams::filters_meta)
-      .def_ro("split", &CodecParams::split);
+      .def_ro("split", &CodecParams::split)
+      .def_ro("adaptive", &CodecParams::adaptive);
 
   nb::class_<SaveOptions>(module, "SaveOptions", "How an array is laid out and written.")
       .def("__init__", &init_save_options, nb::kw_only(), "patch"_a.none() = "default",

@@ -37,13 +37,23 @@ enum class Filter : std::uint8_t {
   int_trunc = 36,
 };
 
-// How voxels are compressed. Left empty, the library chooses by the element type.
+// What the library aims for where the caller names no codec. Every preset is lossless.
+enum class Preset {
+  fast,      // patches read and files saved as fast as possible, at the size of LZ4HC
+  balanced,  // smaller where that costs little: a byte plane is packed if a third goes
+  small,     // few bytes first: archives, slow disks, networks
+};
+
+// How voxels are compressed. Left empty, the library chooses by preset and element type.
 struct CodecParams {
   Codec codec = Codec::lz4hc;
   int level = 5;                          // 0 (store) to 9
   std::array<std::uint8_t, 6> filters{};  // Filter codes, applied first to last
   std::array<std::uint8_t, 6> filters_meta{};
   bool split = false;  // one stream per byte plane of a block
+  // Decide for each byte plane of a block whether it is stored or compressed, and how hard, up
+  // to `level`: docs/format.md, "Chunks". For LZ4, LZ4HC and ZSTD; without effect on others.
+  bool adaptive = false;
   friend bool operator==(const CodecParams&, const CodecParams&) = default;
 };
 
@@ -64,7 +74,8 @@ struct OpenOptions {
 
 struct SaveOptions {
   LayoutRequest layout;
-  std::optional<CodecParams> codec;
+  std::optional<CodecParams> codec;  // wins over `preset`
+  Preset preset = Preset::fast;
   MetadataEncoding metadata_encoding = MetadataEncoding::current;
   bool store_metadata = true;  // false: a plain b2nd file without metadata
   bool has_array = true;       // false: only the metadata counts, the array is a placeholder

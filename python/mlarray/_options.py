@@ -18,9 +18,9 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
-    from ._types import Params, PatchSize, Sizes
+    from ._types import Params, PatchSize, Preset, Sizes
 
-__all__ = ["Packing", "check_dparams", "codec_params", "kept_codec", "save_options"]
+__all__ = ["PRESETS", "Packing", "check_dparams", "codec_params", "kept_codec", "save_options"]
 
 _CODECS: Final = {"blosclz": 0, "lz4": 1, "lz4hc": 2, "zlib": 4, "zstd": 5}
 _FILTERS: Final = {
@@ -38,6 +38,7 @@ _SPLIT_MODES: Final = {
     "auto_split": 3,
     "forward_compat_split": 4,
 }
+PRESETS: Final = ("fast", "balanced", "small")
 _SLOTS: Final = 6
 _USED: Final = ("codec", "clevel", "filters", "filters_meta", "splitmode", "nthreads")
 # Chosen by the layout or meaningless here; Blosc2's objects carry them always.
@@ -52,6 +53,7 @@ class Packing(NamedTuple):
     chunk_size: Sizes = None
     block_size: Sizes = None
     cparams: Params = None
+    preset: Preset | None = None
 
     @property
     def says_sizes(self) -> bool:
@@ -59,9 +61,16 @@ class Packing(NamedTuple):
         sizes = (self.chunk_size, self.block_size)
         return self.patch_size is not UNSET or any(size is not None for size in sizes)
 
+    @property
+    def says_codec(self) -> bool:
+        """Whether it says anything of compression."""
+        return self.cparams is not None or self.preset is not None
 
-def codec_params(cparams: Any, dtype_text: str) -> _core.CodecParams | None:
-    """Compression parameters in Blosc2's words.
+
+def codec_params(
+    cparams: Any, dtype_text: str, preset: str | None = None
+) -> _core.CodecParams | None:
+    """Compression parameters in Blosc2's words, or those of a preset.
 
     Parameters
     ----------
@@ -70,6 +79,8 @@ def codec_params(cparams: Any, dtype_text: str) -> _core.CodecParams | None:
         ``filters_meta`` (up to six), ``splitmode``. What is missing is chosen by dtype.
     dtype_text : str
         Element type.
+    preset : {'fast', 'balanced', 'small'}, optional
+        Instead of `cparams`.
 
     Returns
     -------
@@ -80,6 +91,8 @@ def codec_params(cparams: Any, dtype_text: str) -> _core.CodecParams | None:
     ------
     InvalidValueError
         For an unknown key, codec, level or filter.
+    InvalidUseError
+        For an unknown `preset`, and for both at once.
     UnsupportedError
         For dictionaries and plug-in codecs.
 
@@ -88,6 +101,15 @@ def codec_params(cparams: Any, dtype_text: str) -> _core.CodecParams | None:
     >>> codec_params({"codec": "zstd", "clevel": 3}, "<i2").level
     3
     """
+    if preset is not None:
+        if preset not in PRESETS:
+            raise InvalidUseError(f"preset={preset!r} is not one of {', '.join(PRESETS)}")
+        if cparams is not None:
+            raise InvalidUseError(
+                f"preset={preset!r} cannot be given together with cparams, which say the same "
+                f"in detail; leave one out"
+            )
+        return _core.CodecParams.preset_for(dtype_text, getattr(_core.Preset, preset))
     if cparams is None:
         return None
     if isinstance(cparams, Mapping):
@@ -103,7 +125,7 @@ def codec_params(cparams: Any, dtype_text: str) -> _core.CodecParams | None:
     asked = {key: param(cparams, key, "cparams") for key in _USED if key != "nthreads"}
     if all(value is UNSET for value in asked.values()):
         return None
-    default = _core.CodecParams.default_for(dtype_text)
+    default = _core.CodecParams.preset_for(dtype_text)
     codec = _number("codec", asked["codec"], _CODECS, default.codec)
     level = _number("clevel", asked["clevel"], {}, default.level)
     filters, padding = _slots("filters", asked["filters"], default.filters)
@@ -126,6 +148,7 @@ def kept_codec(codec: _core.CodecParams) -> _core.CodecParams | None:
             filters=codec.filters,
             filters_meta=codec.filters_meta,
             split=codec.split,
+            adaptive=codec.adaptive,
         )
     except InvalidValueError:
         return None

@@ -15,7 +15,7 @@ from .errors import InvalidTypeError, MLArrayError
 if TYPE_CHECKING:
     import numpy as np
 
-    from ._types import Params, PatchSize, PathLike, Sizes
+    from ._types import Params, PatchSize, PathLike, Preset, Sizes
     from .array import MLArray
     from .meta import Meta
 
@@ -39,6 +39,7 @@ class Savable(Indexed):
         cparams: Params = None,
         dparams: Params = None,
         *,
+        preset: Preset | None = None,
         metadata_format: Literal["current", "legacy"] = "current",
         durable: bool = False,
     ) -> None:
@@ -62,6 +63,9 @@ class Savable(Indexed):
         cparams : dict or object, optional
             Blosc2's parameters: codec, clevel, filters, filters_meta, splitmode. Not given:
             those of the file that the image comes from, or a choice by dtype.
+        preset : {'fast', 'balanced', 'small'}, optional
+            Instead of `cparams`, what matters most: the speed of reading and writing (what
+            is chosen where nothing is said), or the size of the file.
         dparams : dict, optional
             ``{'nthreads': n}``.
         metadata_format : {'current', 'legacy'}
@@ -95,13 +99,14 @@ class Savable(Indexed):
         with Naming(path):
             spatial_axes = self._spatial_axes_to_save()
             packing = self._packing_to_save(
-                Packing(patch_size, chunk_size, block_size, cparams), sum(spatial_axes)
+                Packing(patch_size, chunk_size, block_size, cparams, preset),
+                sum(spatial_axes),
             )
             options = save_options(
                 packing,
                 ndim=self.ndim,
                 spatial_axes=spatial_axes,
-                codec=self._codec_to_save(packing.cparams),
+                codec=self._codec_to_save(packing),
                 num_threads=num_threads,
                 dparams=dparams,
                 metadata_format=metadata_format,
@@ -138,17 +143,17 @@ class Savable(Indexed):
 
     def _packing_to_save(self, asked: Packing, spatial_ndim: int) -> Packing:
         """What `save` was asked for, completed by what the image was made with."""
-        cparams = asked.cparams if asked.cparams is not None else self._asked.cparams
+        codec = asked if asked.says_codec else self._asked
         packing = asked if asked.says_sizes else self._asked
         if not packing.says_sizes and self._array is not None:
             packing = Packing(UNSET, self._array.chunks, self._array.blocks)
         elif not packing.says_sizes and len(self._base_patch or ()) == spatial_ndim:
             packing = Packing(self._base_patch)
-        return packing._replace(cparams=cparams)
+        return packing._replace(cparams=codec.cparams, preset=codec.preset)
 
-    def _codec_to_save(self, cparams: Params) -> _core.CodecParams | None:
+    def _codec_to_save(self, packing: Packing) -> _core.CodecParams | None:
         """What `save` was asked for, or else what the file has that the image comes from."""
-        codec = codec_params(cparams, dtype_to_text(self.dtype))
+        codec = codec_params(packing.cparams, dtype_to_text(self.dtype), packing.preset)
         if codec is None and self._array is not None:
             return kept_codec(self._array.codec)
         return codec

@@ -10,11 +10,12 @@ import numpy as np
 
 from ._aliases import Unset
 
-__all__ = ["MmapMode", "Params", "PatchSize", "PathLike", "Sizes", "Vector"]
+__all__ = ["MmapMode", "Params", "PatchSize", "PathLike", "Preset", "Sizes", "Vector"]
 
 PathLike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 PatchSize = int | Sequence[int] | Literal["default"] | None | Unset
 Sizes = int | Sequence[int] | None
 Vector = Sequence[float] | np.ndarray[Any, Any] | None
 Params = Mapping[str, Any] | object | None
+Preset = Literal["fast", "balanced", "small"]
 MmapMode = Literal["r", "r+", "c", "w+"] | None | Unset

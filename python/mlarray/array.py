@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike
 
-    from ._types import MmapMode, Params, PatchSize, PathLike, Sizes, Vector
+    from ._types import MmapMode, Params, PatchSize, PathLike, Preset, Sizes, Vector
     from .meta import Meta
 
 __all__ = ["MLArray"]
@@ -301,6 +301,7 @@ cparams
         axis_labels: Sequence[str] | None = None,
         channel_axis: int | None = None,
         num_threads: int | None = None,
+        preset: Preset | None = None,
         metadata_format: Literal["current", "legacy"] = "current",
     ) -> MLArray:
         """Create a file of zeros, or replace one, and open it for writing.
@@ -321,7 +322,8 @@ cparams
             There is no other.
         mmap_mode : {'w+', None}
             None: no memory map.
-        patch_size, chunk_size, block_size, cparams, dparams, num_threads, metadata_format
+        patch_size, chunk_size, block_size, cparams, dparams, num_threads, preset, \
+metadata_format
             As for `save`.
         axis_labels, channel_axis : optional
             As for `MLArray`.
@@ -364,10 +366,10 @@ cparams
             check(new, len(lengths))
             metadata = to_core(new)
             options = save_options(
-                Packing(patch_size, chunk_size, block_size, cparams),
+                Packing(patch_size, chunk_size, block_size, cparams, preset),
                 ndim=len(lengths),
                 spatial_axes=metadata.spatial_axes(len(lengths)),
-                codec=codec_params(cparams, text),
+                codec=codec_params(cparams, text, preset),
                 num_threads=num_threads,
                 dparams=dparams,
                 metadata_format=metadata_format,

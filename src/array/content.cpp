@@ -133,7 +133,9 @@ Content content_of(const frame::State& state, std::shared_ptr<io::ByteSource> so
     Content content;
     content.geometry = Geometry(b2nd.shape, b2nd.chunk, b2nd.block, b2nd.dtype.itemsize());
     content.dtype = b2nd.dtype;
-    content.codec = codec_of_header(state.header);
+    const char kind = content.dtype.kind();
+    content.codec = codec::as_preset(codec_of_header(state.header), content.dtype.itemsize(),
+                                     kind == 'f' || kind == 'c');
     content.seal = state.seal;
     if (state.seal == Seal::absent && state.find(kChecksumLayer) != nullptr) {
       content.seal = Seal::edited;

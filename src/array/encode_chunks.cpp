@@ -1,6 +1,7 @@
 #include "array/encode_chunks.hpp"
 
 #include <algorithm>
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -13,10 +14,18 @@
 namespace mlarray::array {
 namespace {
 
-// Puts chunks that are finished in any order back into theirs.
+// Puts chunks that are finished in any order back into theirs. A thread that is far ahead of
+// the slowest waits, so that no more than `window` chunks are in memory.
 class InOrder {
  public:
-  explicit InOrder(const TakeChunk& take) : take_(take) {}
+  InOrder(const TakeChunk& take, std::size_t window) : take_(take), window_(window) {}
+
+  // False: another chunk failed, so that this one will never be taken.
+  bool wait_for_room(std::size_t place) {
+    std::unique_lock lock(mutex_);
+    moved_.wait(lock, [&] { return failed_ || place < next_ + window_; });
+    return !failed_;
+  }
 
   void add(std::size_t place, EncodedChunk chunk) {
     const std::lock_guard lock(mutex_);
@@ -26,13 +35,23 @@ class InOrder {
       waiting_.erase(waiting_.begin());
       ++next_;
     }
+    moved_.notify_all();
+  }
+
+  void fail() {
+    const std::lock_guard lock(mutex_);
+    failed_ = true;
+    moved_.notify_all();
   }
 
  private:
   const TakeChunk& take_;
+  const std::size_t window_;
   std::mutex mutex_;
+  std::condition_variable moved_;
   std::map<std::size_t, EncodedChunk> waiting_;
   std::size_t next_ = 0;
+  bool failed_ = false;
 };
 
 }  // namespace
@@ -47,8 +66,9 @@ void encode_chunks(std::span<const std::int64_t> numbers, const Geometry& geomet
   // Settled once: the process-wide number may change meanwhile.
   const int used = parallel::worker_count(numbers.size(), threads);
   std::vector<Worker> workers(static_cast<std::size_t>(used));
-  InOrder in_order(take);
-  parallel::parallel_for(numbers.size(), used, [&](std::size_t i, int id) {
+  // Enough that threads do not wait for each other where chunks take unequal times.
+  InOrder in_order(take, 4 * static_cast<std::size_t>(used));
+  const auto encode = [&](std::size_t i, int id) {
     Worker& worker = workers[static_cast<std::size_t>(id)];
     if (!worker.encoder) {
       worker.chunk.resize(static_cast<std::size_t>(geometry.chunk_bytes()));
@@ -66,7 +86,15 @@ void encode_chunks(std::span<const std::int64_t> numbers, const Geometry& geomet
     } else {
       out.checksums = codec::chunk_checksums(out.bytes, header, out.number);
     }
-    in_order.add(i, std::move(out));
+    return out;
+  };
+  parallel::parallel_for(numbers.size(), used, [&](std::size_t i, int id) {
+    try {
+      if (in_order.wait_for_room(i)) in_order.add(i, encode(i, id));
+    } catch (...) {
+      in_order.fail();
+      throw;
+    }
   });
 }
 

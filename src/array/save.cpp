@@ -26,8 +26,9 @@ NewFile::NewFile(const Shape& shape, const DType& dtype, const Metadata& metadat
   element_count(shape);
   const Layout layout = choose_layout(shape, dtype.itemsize(), options.layout);
   geometry_ = Geometry(shape, layout.chunk, layout.block, dtype.itemsize());
-  codec_ =
-      options.codec ? *options.codec : codec::default_params(dtype.itemsize(), is_float(dtype));
+  codec_ = options.codec
+               ? *options.codec
+               : codec::preset_params(options.preset, dtype.itemsize(), is_float(dtype));
   codec::check_params(codec_);
   if (store_metadata_) {
     metadata_layer_ =

@@ -1,6 +1,7 @@
 // The numbers of the chunk format, and the walk over the streams of a block. Internal.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -48,6 +49,38 @@ inline constexpr int kFormatBloscLz = 0;
 inline constexpr int kFormatLz4 = 1;
 inline constexpr int kFormatZlib = 3;
 inline constexpr int kFormatZstd = 4;
+inline constexpr int kCompressorShift = 5;
+
+// A block is split into at most so many streams (c-blosc2's MAX_STREAMS), and only if each has
+// at least so many bytes (BLOSC_MIN_BUFFERSIZE).
+inline constexpr std::int32_t kMaxStreams = 16;
+inline constexpr std::int32_t kMinSplitBytes = 32;
+// Follows the length of a run; its bit 0 says that one byte repeats.
+inline constexpr std::uint8_t kRunToken = 0x01;
+
+// What put_chunk_header() writes; filters and codec stay 0.
+struct NewHeader {
+  std::uint8_t flags = 0;  // byte 0x02, but the mark of a 32-byte header
+  std::uint8_t flags2 = 0;
+  std::int32_t typesize = 1;
+  std::size_t nbytes = 0;
+  std::int32_t blocksize = 0;
+  std::size_t cbytes = 0;
+};
+
+// `chunk` holds at least kChunkHeaderBytes.
+inline void put_chunk_header(std::span<std::byte> chunk, const NewHeader& header) {
+  fill_bytes(chunk.first(kChunkHeaderBytes), 0);
+  chunk[at::kVersion] = std::byte{kFormatVersion};
+  chunk[at::kCodecVersion] = std::byte{1};
+  chunk[at::kFlags] = static_cast<std::byte>(kExtendedHeader | header.flags);
+  chunk[at::kTypesize] = static_cast<std::byte>(header.typesize);
+  store_i32(chunk, at::kNbytes, static_cast<std::int32_t>(header.nbytes));
+  // c-blosc2 refuses a block size of 0, also where there are no blocks.
+  store_i32(chunk, at::kBlocksize, std::max(header.blocksize, 1));
+  store_i32(chunk, at::kCbytes, static_cast<std::int32_t>(header.cbytes));
+  chunk[at::kFlags2] = static_cast<std::byte>(header.flags2);
+}
 
 [[noreturn]] inline void throw_corrupt(std::string_view what, const std::string& reason) {
   throw Error(ErrorKind::corruption, std::string(what) + " is damaged: " + reason);
@@ -92,7 +125,7 @@ class StreamReader {
     }
     // Negative: a token byte follows; its bit 0 says that the byte -size repeats.
     if (rest_.empty() || size < -255) return std::nullopt;
-    if ((std::to_integer<unsigned>(rest_[0]) & 1U) == 0) return std::nullopt;
+    if ((std::to_integer<unsigned>(rest_[0]) & kRunToken) == 0) return std::nullopt;
     rest_ = rest_.subspan(1);
     return Stream{{}, true, static_cast<std::uint8_t>(-size)};
   }

@@ -6,11 +6,13 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <string>
 
 #include "codec/blosc.hpp"
 #include "codec/chunk_format.hpp"
 #include "codec/decoder.hpp"
+#include "codec/plane_encoder.hpp"
 
 namespace mlarray::codec {
 namespace {
@@ -62,19 +64,11 @@ void check_data(std::span<const std::byte> data) {
 }
 
 // A header without compressor and filters, in front of `tail` more bytes.
-std::vector<std::byte> plain_chunk(std::uint8_t flags, std::uint8_t flags2,
-                                   std::int32_t typesize, std::size_t nbytes,
-                                   std::int32_t blocksize, std::size_t tail) {
-  std::vector<std::byte> chunk(kChunkHeaderBytes + tail);
-  chunk[at::kVersion] = std::byte{kFormatVersion};
-  chunk[at::kCodecVersion] = std::byte{1};
-  chunk[at::kFlags] = static_cast<std::byte>(kExtendedHeader | flags);
-  chunk[at::kTypesize] = static_cast<std::byte>(typesize);
-  store_i32(chunk, at::kNbytes, static_cast<std::int32_t>(nbytes));
-  // c-blosc2 refuses a block size of 0, also where there are no blocks.
-  store_i32(chunk, at::kBlocksize, std::max(blocksize, 1));
-  store_i32(chunk, at::kCbytes, static_cast<std::int32_t>(chunk.size()));
-  chunk[at::kFlags2] = static_cast<std::byte>(flags2);
+std::vector<std::byte> plain_chunk(NewHeader header, std::size_t tail) {
+  std::vector<std::byte> chunk(kChunkHeaderBytes);
+  header.cbytes = kChunkHeaderBytes + tail;
+  put_chunk_header(chunk, header);
+  chunk.resize(header.cbytes);
   return chunk;
 }
 
@@ -99,9 +93,26 @@ struct Encoder::State {
   CodecParams params;
   std::int32_t typesize;
   std::int32_t blocksize;
+  std::optional<PlaneEncoder> planes;  // for whole blocks; else the context
   BloscContext context;
   std::unique_ptr<std::byte[]> buffer;
   std::size_t buffer_bytes = 0;
+
+  blosc2_context* blosc() {
+    if (context) return context.get();
+    blosc2_cparams wanted = BLOSC2_CPARAMS_DEFAULTS;
+    wanted.compcode = static_cast<std::uint8_t>(params.codec);
+    wanted.clevel = static_cast<std::uint8_t>(params.level);
+    wanted.typesize = typesize;
+    wanted.blocksize = blocksize;
+    wanted.nthreads = 1;
+    wanted.splitmode = params.split ? BLOSC_ALWAYS_SPLIT : BLOSC_NEVER_SPLIT;
+    std::copy(params.filters.begin(), params.filters.end(), wanted.filters);
+    std::copy(params.filters_meta.begin(), params.filters_meta.end(), wanted.filters_meta);
+    context.reset(blosc2_create_cctx(wanted));
+    if (!context) throw_overridden("c-blosc2 refused the parameters");
+    return context.get();
+  }
 
   // The header of what c-blosc2 made, against what it was asked for.
   void check(std::span<const std::byte> chunk, std::size_t nbytes) const {
@@ -158,18 +169,11 @@ Encoder::Encoder(const CodecParams& params, std::int64_t typesize, std::int32_t 
     }
   }
 
-  blosc2_cparams wanted = BLOSC2_CPARAMS_DEFAULTS;
-  wanted.compcode = static_cast<std::uint8_t>(state.params.codec);
-  wanted.clevel = static_cast<std::uint8_t>(state.params.level);
-  wanted.typesize = state.typesize;
-  wanted.blocksize = state.blocksize;
-  wanted.nthreads = 1;
-  wanted.splitmode = state.params.split ? BLOSC_ALWAYS_SPLIT : BLOSC_NEVER_SPLIT;
-  std::copy(state.params.filters.begin(), state.params.filters.end(), wanted.filters);
-  std::copy(state.params.filters_meta.begin(), state.params.filters_meta.end(),
-            wanted.filters_meta);
-  state.context.reset(blosc2_create_cctx(wanted));
-  if (!state.context) throw_overridden("c-blosc2 refused the parameters");
+  if (PlaneEncoder::handles(state.params, state.typesize, blocksize)) {
+    state.planes.emplace(state.params, state.typesize, blocksize);
+  } else {
+    state.blosc();
+  }
 }
 
 Encoder::~Encoder() = default;
@@ -181,8 +185,14 @@ std::vector<std::byte> Encoder::encode(std::span<const std::byte> data) {
   check_data(data);
   if (all_zero(data)) {
     constexpr auto zeros = static_cast<std::uint8_t>(static_cast<int>(Special::zeros) << 4);
-    return plain_chunk(0, data.empty() ? std::uint8_t{0} : zeros, state.typesize, data.size(),
-                       state.blocksize, 0);
+    return plain_chunk({.flags2 = data.empty() ? std::uint8_t{0} : zeros,
+                        .typesize = state.typesize,
+                        .nbytes = data.size(),
+                        .blocksize = state.blocksize},
+                       0);
+  }
+  if (state.planes && data.size() % static_cast<std::size_t>(state.blocksize) == 0) {
+    return state.planes->encode(data);
   }
   // Always enough: data that does not shrink is stored behind the header.
   const std::size_t bound = data.size() + kChunkHeaderBytes;
@@ -190,9 +200,9 @@ std::vector<std::byte> Encoder::encode(std::span<const std::byte> data) {
     state.buffer = std::make_unique_for_overwrite<std::byte[]>(bound);
     state.buffer_bytes = bound;
   }
-  const int written = blosc2_compress_ctx(state.context.get(), data.data(),
-                                          static_cast<std::int32_t>(data.size()),
-                                          state.buffer.get(), static_cast<std::int32_t>(bound));
+  const int written =
+      blosc2_compress_ctx(state.blosc(), data.data(), static_cast<std::int32_t>(data.size()),
+                          state.buffer.get(), static_cast<std::int32_t>(bound));
   if (written <= 0) {
     throw_overridden("c-blosc2 refused the data (error " + std::to_string(written) + ")");
   }
@@ -204,8 +214,9 @@ std::vector<std::byte> Encoder::encode(std::span<const std::byte> data) {
 std::vector<std::byte> store_chunk(std::span<const std::byte> data, std::int32_t typesize,
                                    std::int32_t blocksize) {
   check_data(data);
-  std::vector<std::byte> chunk =
-      plain_chunk(kMemcpyed, 0, typesize, data.size(), blocksize, data.size());
+  std::vector<std::byte> chunk = plain_chunk(
+      {.flags = kMemcpyed, .typesize = typesize, .nbytes = data.size(), .blocksize = blocksize},
+      data.size());
   copy_bytes(data, chunk.data() + kChunkHeaderBytes);
   return chunk;
 }

@@ -15,7 +15,12 @@ namespace mlarray::codec {
 // Compressor, level and filters for elements of `itemsize` bytes when the caller names none.
 // floating_point: real or complex.
 // The reasons and the figures stand in encoder_params.cpp.
+CodecParams preset_params(Preset preset, std::int64_t itemsize, bool floating_point);
+// The preset `fast`.
 CodecParams default_params(std::int64_t itemsize, bool floating_point);
+// What a file's header says, with `adaptive` set if it is what a preset writes: edits of such a
+// file go on as it was written.
+CodecParams as_preset(CodecParams params, std::int64_t itemsize, bool floating_point);
 
 // Errors: invalid_value for a level outside 0..9, an unknown codec or a filter that may not be
 // written, naming the allowed ones.
@@ -35,6 +40,7 @@ class Encoder {
 
   // Compresses `data`, laid out block by block (at least one whole block, at most
   // kMaxChunkBytes; the last block may be short). All zeros give a 32-byte Special::zeros.
+  // Adaptive parameters are followed by PlaneEncoder where it can, else they are c-blosc2's.
   // What c-blosc2 made is checked against the parameters, because BLOSC_* environment
   // variables override them. Errors: invalid_use naming the variable; unsupported.
   std::vector<std::byte> encode(std::span<const std::byte> data);

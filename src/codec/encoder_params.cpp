@@ -5,43 +5,79 @@
 #include "mlarray/error.hpp"
 
 namespace mlarray::codec {
+namespace {
 
-// Measured on one thread against the reference's default (LZ4HC level 8, shuffle, not split),
-// blocks of 25 KiB as its layout gives them, 12 chunks of each volume; the volumes come from
-// the MNI152 T1 of nilearn zoomed to 224x256x224. Uncompressed MB/s; "decode" is our Decoder,
-// for the reference c-blosc2's getitem.
-//
-//   volume                 reference: ratio, encode, decode   ours: size, encode, decode
-//   int16, CT with noise   2.09    91    8800                 1.000   1.6x   1.17x
-//   uint16, smooth MR      4.94   112   11800                 1.005   1.7x   1.01x
-//   float16, z-score       2.08    80    9200                 1.001   1.7x   0.99x
-//   int32                  3.94    97    9800                 1.008   1.8x   1.10x
-//   float32, z-score       1.69   117    8400                 1.000   1.6x   1.09x
-//   float32, smooth MR     6.79   289   18900                 1.007   1.8x   0.99x
-//   float64, z-score       3.42   118    8800                 1.005   1.6x   1.03x
-//   uint8 labels           43.6   141    1680                 0.695   7.6x   3.5x
-//
-// Level 5 is faster still, but writes up to 1.4 % more; ZSTD 1 saves 6 to 35 % of the bytes and
-// decodes at a fifth of the speed; LZ4 (not HC) writes up to 6.7 % more. Split streams decode
-// faster where a byte plane does not shrink (noise): it is then stored as it is. Labels are
-// long runs, where a real entropy coder wins; shuffle means nothing for one byte.
-CodecParams default_params(std::int64_t itemsize, bool floating_point) {
+// Numbers are shuffled and split, and each plane treated by itself (plane_encoder.cpp, with the
+// figures). Of whole volumes, against the reference's default (LZ4HC level 8, shuffle):
+// docs/performance.md.
+CodecParams numbers(Preset preset, std::int64_t itemsize) {
   CodecParams params;
+  params.split = true;
+  params.adaptive = true;
+  switch (preset) {
+    case Preset::fast:
+      // The level counts for the few planes that shrink, and of two planes such a one takes
+      // more of the time than of four. On the CT volumes the file is then within 1 % of what
+      // level 8 makes, which takes four times as long.
+      params.codec = Codec::lz4hc;
+      params.level = itemsize == 2 ? 3 : 5;
+      break;
+    case Preset::balanced:
+      params.codec = Codec::zstd;
+      params.level = 1;
+      break;
+    case Preset::small:
+      params.codec = Codec::zstd;
+      params.level = 5;
+      break;
+  }
+  return params;
+}
+
+// Label maps are long runs, where an entropy coder wins in size and speed; shuffle means
+// nothing for one byte. What does not shrink like that is given to LZ4 at level 1.
+CodecParams bytes(Preset preset) {
+  CodecParams params;
+  params.adaptive = true;
+  params.codec = Codec::zstd;
+  params.level = preset == Preset::fast ? 1 : preset == Preset::balanced ? 3 : 9;
+  return params;
+}
+
+// Strings and structures: fields and padding compress by matches.
+CodecParams records(Preset preset) {
+  CodecParams params;
+  params.codec = Codec::zstd;
+  params.level = preset == Preset::small ? 9 : 3;
+  return params;
+}
+
+}  // namespace
+
+CodecParams preset_params(Preset preset, std::int64_t itemsize, bool floating_point) {
   const bool number =
       itemsize == 2 || itemsize == 4 || itemsize == 8 || (itemsize == 16 && floating_point);
-  if (number) {
-    params.codec = Codec::lz4hc;
-    params.level = 6;
-    params.split = true;
-  } else {
-    // One byte; strings and structures, whose fields and padding compress by matches.
-    params.codec = Codec::zstd;
-    params.level = 3;
-  }
+  CodecParams params = number          ? numbers(preset, itemsize)
+                       : itemsize == 1 ? bytes(preset)
+                                       : records(preset);
   // c-blosc2 itself puts its default filter into the last slot.
   if (itemsize > 1 && itemsize <= 255) {
     params.filters[5] = static_cast<std::uint8_t>(Filter::shuffle);
   }
+  return params;
+}
+
+CodecParams default_params(std::int64_t itemsize, bool floating_point) {
+  return preset_params(Preset::fast, itemsize, floating_point);
+}
+
+CodecParams as_preset(CodecParams params, std::int64_t itemsize, bool floating_point) {
+  for (const Preset preset : {Preset::fast, Preset::balanced, Preset::small}) {
+    const CodecParams known = preset_params(preset, itemsize, floating_point);
+    params.adaptive = known.adaptive;
+    if (params == known) return params;
+  }
+  params.adaptive = false;
   return params;
 }
 

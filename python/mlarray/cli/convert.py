@@ -115,6 +115,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--chunk-size", type=_lengths, metavar="N,N,...", help="give it with --block-size"
     )
     layout.add_argument("--block-size", type=_lengths, metavar="N,N,...")
+    layout.add_argument(
+        "--preset",
+        choices=["fast", "balanced", "small"],
+        help="what matters most, instead of --codec and --level (default: fast)",
+    )
     layout.add_argument("--codec", choices=["blosclz", "lz4", "lz4hc", "zlib", "zstd"])
     layout.add_argument(
         "--level",
@@ -191,7 +196,7 @@ def command(options: argparse.Namespace) -> int | None:
 def _save_options(options: argparse.Namespace) -> dict[str, Any]:
     # Only what was given is passed on: the rest is chosen in one place, MLArray.save.
     given = vars(options)
-    names = ("patch_size", "chunk_size", "block_size")
+    names = ("patch_size", "chunk_size", "block_size", "preset")
     save_options: dict[str, Any] = {name: given[name] for name in names if name in given}
     cparams = {key: given[key] for key in ("codec", "clevel") if key in given}
     if cparams:

@@ -29,6 +29,7 @@ exit codes:
   0  everything asked for was done
   1  something failed: stderr says what, in one line each
   2  the command line is wrong
+  3  verify only: nothing is damaged, but not everything could be verified
 
 Results go to stdout, progress and errors to stderr. Every command has --help with examples
 and --json.

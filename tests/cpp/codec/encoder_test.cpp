@@ -55,6 +55,13 @@ Bytes decode_by_blosc(const Bytes& chunk) {
   return out;
 }
 
+// What a caller may have asked for; presets are encoded without c-blosc2.
+CodecParams explicit_params() {
+  CodecParams params = default_params(2, false);
+  params.adaptive = false;
+  return params;
+}
+
 class EnvironmentVariable {
  public:
   EnvironmentVariable(const char* name, const char* value) : name_(name) {
@@ -220,17 +227,25 @@ TEST(Environment, OverridesAreErrorsThatNameTheVariable) {
   const Bytes data = smooth(8000, 2);
   for (const auto& variable : variables) {
     const EnvironmentVariable set(variable.name, variable.value);
-    expect_error([&] { Encoder(default_params(2, false), 2, 1000).encode(data); },
+    expect_error([&] { Encoder(explicit_params(), 2, 1000).encode(data); },
                  ErrorKind::invalid_use, std::string(variable.name) + "=" + variable.value);
   }
-  EXPECT_EQ(decode(Encoder(default_params(2, false), 2, 1000).encode(data)), data);
+  EXPECT_EQ(decode(Encoder(explicit_params(), 2, 1000).encode(data)), data);
+}
+
+TEST(Environment, DoesNotReachPresets) {
+  const Bytes data = smooth(8000, 2);
+  const Bytes alone = Encoder(default_params(2, false), 2, 1000).encode(data);
+  const EnvironmentVariable codec("BLOSC_COMPRESSOR", "zstd");
+  const EnvironmentVariable block("BLOSC_BLOCKSIZE", "4096");
+  EXPECT_EQ(Encoder(default_params(2, false), 2, 1000).encode(data), alone);
 }
 
 TEST(Environment, ThatAgreesOrSetsTheLevelIsFine) {
   const Bytes data = smooth(8000, 2);
   const EnvironmentVariable codec("BLOSC_COMPRESSOR", "lz4hc");
   const EnvironmentVariable level("BLOSC_CLEVEL", "1");
-  EXPECT_EQ(decode(Encoder(default_params(2, false), 2, 1000).encode(data)), data);
+  EXPECT_EQ(decode(Encoder(explicit_params(), 2, 1000).encode(data)), data);
 }
 
 #ifdef __linux__
@@ -243,7 +258,7 @@ TEST(Environment, CannotMakeCBlosc2StartThreads) {
   const EnvironmentVariable threads("BLOSC_NTHREADS", "4");
   const auto before = thread_count();
   const Bytes data = smooth(80000, 2);
-  Encoder encoder(default_params(2, false), 2, 1000);
+  Encoder encoder(explicit_params(), 2, 1000);
   EXPECT_EQ(decode(encoder.encode(data)), data);
   Decoder decoder;
   for (const char* name : {"zlib shuffle typesize=4 split", "blosclz delta typesize=4 whole"}) {

@@ -60,6 +60,9 @@ OURS: dict[str, tuple[np.ndarray[Any, Any], dict[str, Any]]] = {
         {"cparams": {"codec": "zlib", "filters": ["shuffle", "bytedelta"],
                      "filters_meta": [0, 4]}},
     ),
+    "balanced": (ints("u2", 40, 50, 60), {"preset": "balanced"}),
+    "small": (ints("i4", 40, 50, 30), {"preset": "small"}),
+    "small labels": (ints("u1", 40, 50, 60) // 20, {"preset": "small"}),
     "stored": (ints("i4", 50, 61), {"cparams": {"clevel": 0}}),
 }  # fmt: skip
 
