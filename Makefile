@@ -48,7 +48,8 @@ sanitize:
 
 tsan:
 	@tools/setup.sh cpp
-	@tools/cpp.sh tsan C++-threads
+	@tools/cpp.sh tsan C++-threads -DMLARRAY_BLOSC2=fetch \
+	  -DFETCHCONTENT_SOURCE_DIR_BLOSC2="$$(build/venv/bin/python tools/blosc2_source.py)"
 
 coverage:
 	@tools/setup.sh coverage

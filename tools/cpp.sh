@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # Builds the C++ tests of a preset of CMakePresets.json and runs them.
-#   tools/cpp.sh PRESET NAME
+#   tools/cpp.sh PRESET NAME [CMAKE-OPTION...]
 # NAME is how the summary calls them.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-preset=${1:?usage: tools/cpp.sh PRESET NAME} name=${2:?usage: tools/cpp.sh PRESET NAME}
+usage='usage: tools/cpp.sh PRESET NAME [CMAKE-OPTION...]'
+preset=${1:?$usage} name=${2:?$usage}
 log=build/log/ctest-$preset.log
 rm -f "build/summary/$name"
 
 say "building the C++ tests ($preset)"
 quietly "build/log/configure-$preset.log" "$bin/cmake" --preset "$preset" -G Ninja \
-  -DCMAKE_MAKE_PROGRAM="$bin/ninja"
+  -DCMAKE_MAKE_PROGRAM="$bin/ninja" "${@:3}"
 quietly "build/log/build-$preset.log" "$bin/cmake" --build --preset "$preset" -j "$jobs"
 
 say "running the C++ tests ($preset)"

@@ -216,8 +216,8 @@ void throw_changed(const std::string& name, std::uint64_t had, std::uint64_t lef
                        " bytes and has " + std::to_string(left);
   throw Error(ErrorKind::corruption,
               "'" + name + what +
-                  "; open it again, or restore it. To replace a file that others read, write a "
-                  "new one and rename it over the old one, as save() does");
+                  "; open it again, refresh() it, or restore it. To replace a file that others "
+                  "read, write a new one and rename it over the old one, as save() does");
 }
 
 std::unique_ptr<ByteSource> open_mapped(const std::filesystem::path& path) {

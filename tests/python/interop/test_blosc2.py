@@ -10,6 +10,7 @@ import pytest
 
 import mlarray
 from mlarray import MLArray, _core
+from mlarray.errors import CorruptionError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -154,11 +155,18 @@ def test_edits_in_turns(peer: Any, tmp_path: Path, who: str, name: str) -> None:
     stop = [n // 3 + n // 2 for n in twin.shape]
     box = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
     values = np.ascontiguousarray(np.flip(twin)[box])
+    opened_before = [MLArray.open(path, mmap_mode="r"), MLArray.open(path, mmap_mode=None)]
     peer(who).with_voxels("edit", values, path=path, start=start, stop=stop, other=1)
     twin[box] = values
     assert not is_sealed(path)
     report = mlarray.verify_file(path)
     assert (report.status, report.seal) == ("unverified", "edited")
+    for image in opened_before:  # it edits in place, so what they had opened is gone
+        with pytest.raises(CorruptionError, match=r"cut short|overwritten"):
+            image[:]
+        assert image.refresh()
+        assert_same(image[:], twin)
+        image.close()
     with MLArray.open(path) as image:
         assert_same(image[:], twin)
         assert image.meta.source["patient_id"] == "123"
