@@ -71,9 +71,10 @@ Descriptor open_to_write(const std::filesystem::path& path);
 std::optional<Descriptor> create_new(const std::filesystem::path& path, bool open_to_all,
                                      const std::string& name);
 
-// Takes the exclusive advisory lock of an open file, waiting a few milliseconds at most:
-// others hold it for a moment only while they look whether it is free. False if somebody
-// holds it; true also where the file system has no locks.
+// Takes the exclusive advisory lock of an open file, waiting half a second at most: others hold
+// it for a moment only, while they look whether it is free or rename, but on a busy machine
+// such a moment can last. False if somebody holds it; true also where the file system has no
+// locks.
 bool lock(int fd) noexcept;
 void unlock(int fd) noexcept;
 // Takes the lock too, but only where the system says for certain that nobody holds it.

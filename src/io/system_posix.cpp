@@ -29,7 +29,7 @@ namespace {
 
 // Linux moves at most about 2 GiB in one call, and macOS refuses to do more.
 constexpr std::size_t kMaxTransfer = std::size_t{1} << 30;
-constexpr int kLockTries = 25;
+constexpr int kLockTries = 250;
 constexpr auto kLockPause = std::chrono::milliseconds(2);
 
 std::string way_out(int code) {

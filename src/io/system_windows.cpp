@@ -20,7 +20,7 @@ namespace mlarray::io::system {
 namespace {
 
 constexpr std::size_t kMaxTransfer = std::size_t{1} << 30;
-constexpr int kLockTries = 25;
+constexpr int kLockTries = 250;
 constexpr auto kLockPause = std::chrono::milliseconds(2);
 // Locks are mandatory here, so they cover one byte that no file reaches.
 constexpr DWORD kLockOffsetHigh = 0x7fffffff;
