@@ -1,6 +1,6 @@
 # The README's two commands do all their own set-up: make demo, make test. The other targets do
 # too. HACKING.md says how long each takes.
-.PHONY: help demo test damage build lint tidy lint-all format sanitize tsan coverage docs wheel bare-root clean
+.PHONY: help demo test damage build lint tidy lint-all format sanitize tsan fuzz coverage docs wheel bare-root clean
 
 help:
 	@echo "make demo      convert, read, edit and show a real scan"
@@ -12,6 +12,7 @@ help:
 	@echo "make lint-all  lint and tidy"
 	@echo "make sanitize  the C++ tests with AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make tsan      the C++ tests of threads with ThreadSanitizer"
+	@echo "make fuzz      look for files that crash the library, for MINUTES=10 (needs clang)"
 	@echo "make coverage  what the tests reach: a table, and pages in build/coverage-report"
 	@echo "make damage    20,000 damaged files: no crash, no hang, nothing silently wrong"
 	@echo "make docs      the documentation as a site in build/docs"
@@ -50,6 +51,9 @@ tsan:
 	@tools/setup.sh cpp
 	@tools/cpp.sh tsan C++-threads -DMLARRAY_BLOSC2=fetch \
 	  -DFETCHCONTENT_SOURCE_DIR_BLOSC2="$$(build/venv/bin/python tools/blosc2_source.py)"
+
+fuzz:
+	@tools/fuzz.sh $(or $(MINUTES),10)
 
 coverage:
 	@tools/setup.sh coverage

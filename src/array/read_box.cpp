@@ -94,18 +94,29 @@ void copy_block_part(const ChunkTask& task, const Geometry& geometry, const Shap
   copy_box(target, out.strides, source, strides, shape, geometry.itemsize());
 }
 
+// Repeats the chunk's value over what is wanted of it. Memory is taken for that, never for a
+// block of the size that a file claims: the value lies there once for the last axes, as far as
+// they are short, and the others copy it again and again.
 void fill_part(const ChunkTask& task, const Geometry& geometry, const ArrayView& out,
                Worker& worker) {
-  // One block of the value, scattered as often as needed.
-  const auto bytes = static_cast<std::size_t>(geometry.block_bytes());
-  const std::span<std::byte> scratch = worker.scratch(bytes);
+  constexpr std::int64_t kEnough = 64 * 1024;
+  const Shape shape = task.box.shape();
+  std::vector<std::int64_t> strides(shape.size(), 0);
+  std::int64_t bytes = geometry.itemsize();
+  std::byte* target = out.data;
+  bool repeated = true;
+  for (std::size_t i = shape.size(); i-- > 0;) {
+    repeated = repeated && (i + 1 == shape.size() || bytes <= kEnough / shape[i]);
+    if (repeated) {
+      strides[i] = bytes;
+      bytes *= shape[i];
+    }
+    target += task.base[i] * out.strides[i];
+  }
+  const std::span<std::byte> scratch = worker.scratch(static_cast<std::size_t>(bytes));
   codec::fill_special(special_of(task), repeated_item(task, geometry), geometry.itemsize(),
                       scratch);
-  const std::int64_t count = element_count(task.block_grid);
-  for (std::int64_t i = 0; i < count; ++i) {
-    const Shape block = block_position(task, i);
-    copy_block_part(task, geometry, block, scratch.data(), out);
-  }
+  copy_box(target, out.strides, scratch.data(), strides, shape, geometry.itemsize());
 }
 
 void run_whole(const ChunkTask& task, const Geometry& geometry, const ArrayView& out,
@@ -138,23 +149,23 @@ void run_block(const ChunkTask& task, const Geometry& geometry, std::size_t unit
   copy_block_part(task, geometry, block, scratch.data(), out);
 }
 
+// The chunks `first` to `stop` of those that the box meets, which `cells` numbers in C order.
 std::vector<ChunkTask> plan(const ChunkStore& store, const Geometry& geometry, const Box& box,
+                            const Box& cells, std::int64_t first, std::int64_t stop,
                             bool verify) {
-  const Box cells = Geometry::cells(box, geometry.chunk());
   const Shape grid = cells.shape();
-  const std::int64_t count = element_count(grid);
-  std::vector<ChunkTask> tasks(static_cast<std::size_t>(count));
+  std::vector<ChunkTask> tasks(static_cast<std::size_t>(stop - first));
   std::vector<std::int64_t> numbers;
-  for (std::int64_t i = 0; i < count; ++i) {
-    ChunkTask& task = tasks[static_cast<std::size_t>(i)];
+  for (std::int64_t i = first; i < stop; ++i) {
+    ChunkTask& task = tasks[static_cast<std::size_t>(i - first)];
     Shape position = Geometry::unravel(i, grid);
     for (std::size_t a = 0; a < position.size(); ++a) {
       position[a] += cells.start[a];
       const std::int64_t corner = position[a] * geometry.chunk()[a];
       const std::int64_t start = std::max(box.start[a], corner);
-      const std::int64_t stop = std::min(box.stop[a], corner + geometry.chunk()[a]);
+      const std::int64_t end = std::min(box.stop[a], corner + geometry.chunk()[a]);
       task.box.start.push_back(start - corner);
-      task.box.stop.push_back(stop - corner);
+      task.box.stop.push_back(end - corner);
       task.base.push_back(start - box.start[a]);
     }
     task.number = Geometry::ravel(position, geometry.chunk_grid());
@@ -178,26 +189,49 @@ std::vector<ChunkTask> plan(const ChunkStore& store, const Geometry& geometry, c
   return tasks;
 }
 
+// Large blocks are decoded by fewer threads, so that the memory for those in work at once is
+// bounded, whatever size a file gives them.
+int threads_for(const std::vector<ChunkTask>& tasks, const Geometry& geometry, int wanted) {
+  constexpr std::int64_t kMostScratch = std::int64_t{128} << 20;
+  const bool whole = std::any_of(tasks.begin(), tasks.end(), [](const ChunkTask& task) {
+    return task.header.whole_only();
+  });
+  const std::int64_t unit = whole ? geometry.chunk_bytes() : geometry.block_bytes();
+  const std::int64_t most =
+      std::max<std::int64_t>(kMostScratch / std::max<std::int64_t>(unit, 1), 1);
+  return static_cast<int>(
+      std::min<std::int64_t>(wanted > 0 ? wanted : parallel::num_threads(), most));
+}
+
 }  // namespace
 
 void read_box(const ChunkStore& store, const Geometry& geometry, const Box& box,
               const ArrayView& out, const ReadOptions& options) {
   if (box.empty()) return;
-  const std::vector<ChunkTask> tasks = plan(store, geometry, box, options.verify);
-  const std::size_t units = tasks.back().first_unit + tasks.back().units;
-  parallel::parallel_for(units, options.threads, [&](std::size_t unit, int) {
-    const auto it = std::upper_bound(
-        tasks.begin(), tasks.end(), unit,
-        [](std::size_t u, const ChunkTask& task) { return u < task.first_unit; });
-    const ChunkTask& task = *(it - 1);
-    Worker& worker = Worker::mine();
-    if (task.whole) {
-      run_whole(task, geometry, out, worker);
-    } else {
-      run_block(task, geometry, unit - task.first_unit, out, worker);
-    }
-    worker.trim();
-  });
+  // A plan takes some hundred bytes for each chunk, a chunk of one voxel as well.
+  constexpr std::int64_t kMostChunks = 16384;
+  const Box cells = Geometry::cells(box, geometry.chunk());
+  const std::int64_t count = element_count(cells.shape());
+  for (std::int64_t first = 0; first < count; first += kMostChunks) {
+    const std::vector<ChunkTask> tasks =
+        plan(store, geometry, box, cells, first, std::min(first + kMostChunks, count),
+             options.verify);
+    const std::size_t units = tasks.back().first_unit + tasks.back().units;
+    const int threads = threads_for(tasks, geometry, options.threads);
+    parallel::parallel_for(units, threads, [&](std::size_t unit, int) {
+      const auto it = std::upper_bound(
+          tasks.begin(), tasks.end(), unit,
+          [](std::size_t u, const ChunkTask& task) { return u < task.first_unit; });
+      const ChunkTask& task = *(it - 1);
+      Worker& worker = Worker::mine();
+      if (task.whole) {
+        run_whole(task, geometry, out, worker);
+      } else {
+        run_block(task, geometry, unit - task.first_unit, out, worker);
+      }
+      worker.trim();
+    });
+  }
 }
 
 void read_chunk(const ChunkStore& store, const Geometry& geometry, std::int64_t number,

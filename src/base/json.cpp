@@ -14,6 +14,9 @@ namespace {
 
 // Deeper trees would risk the stack; every decoder stops far earlier.
 constexpr int kMaxJsonDepth = 500;
+// The text of a key is escaped once more in each map around it, which doubles its backslashes:
+// without a limit, 200 bytes of maps in keys of maps would fill any memory.
+constexpr int kMaxKeyDepth = 3;
 
 void append_unicode_escape(std::string& out, char32_t unit) {
   constexpr std::string_view kHex = "0123456789abcdef";
@@ -102,7 +105,8 @@ std::optional<double> sortable_number(const Value& key) {
 
 class Writer {
  public:
-  explicit Writer(int indent, int depth = 0) : indent_(indent), depth_(depth) {}
+  explicit Writer(int indent, int depth = 0, int key_depth = 0)
+      : indent_(indent), depth_(depth), key_depth_(key_depth) {}
 
   std::string take() { return std::move(out_); }
 
@@ -119,7 +123,12 @@ class Writer {
 
   std::string key_text(const Value& key) const {
     if (const auto* text = key.get_if<std::string>()) return *text;
-    Writer writer(-1, depth_ + 1);
+    if (key_depth_ == kMaxKeyDepth) {
+      throw Error(ErrorKind::unsupported,
+                  "keys that hold maps whose keys hold maps, more than " +
+                      std::to_string(kMaxKeyDepth) + " levels, cannot be written as JSON");
+    }
+    Writer writer(-1, depth_ + 1, key_depth_ + 1);
     writer.write(key);
     return writer.take();
   }
@@ -207,6 +216,7 @@ class Writer {
 
   const int indent_;
   int depth_;
+  const int key_depth_;  // keys around this text
   std::string out_;
 };
 

@@ -172,6 +172,18 @@ void check_sizes(const ChunkHeader& header, std::string_view what) {
   }
 }
 
+// What is decoded at once may be large, or come of next to nothing, but not both: encoders have
+// chunks of one value for that, and a file of 100 bytes could fill any memory.
+void check_expansion(const ChunkHeader& header, std::string_view what) {
+  const std::int64_t unit = header.whole_only() ? header.nbytes : header.blocksize;
+  if (unit > kFreeExpansion && unit / kMostExpansion > header.cbytes) {
+    throw_corrupt(what, "it makes " + std::to_string(unit) + " bytes at once of " +
+                            std::to_string(header.cbytes) + " stored ones; beyond " +
+                            std::to_string(kFreeExpansion) + ", at most " +
+                            std::to_string(kMostExpansion) + " of each are believed");
+  }
+}
+
 void check_body(std::span<const std::byte> chunk, const ChunkHeader& header,
                 std::string_view what) {
   const std::int64_t tail = header.cbytes - std::int64_t{kChunkHeaderBytes};
@@ -183,6 +195,7 @@ void check_body(std::span<const std::byte> chunk, const ChunkHeader& header,
                               " bytes as they are instead of " + std::to_string(header.nbytes));
     }
   } else {
+    check_expansion(header, what);
     check_block_starts(chunk, header, what);
     if (header.split && header.nbytes >= header.blocksize &&
         header.blocksize % header.typesize != 0) {

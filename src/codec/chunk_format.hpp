@@ -44,6 +44,11 @@ inline constexpr std::uint8_t kFormatVersion = 5;
 inline constexpr std::int32_t kMaxBlockBytes = 536866816;    // BLOSC2_MAXBLOCKSIZE
 inline constexpr std::int32_t kMaxDictionaryBytes = 131072;  // BLOSC2_MAXDICTSIZE
 
+// Bytes that are decoded at once: this many whatever they come of, beyond that so many for each
+// stored byte. LZ4 makes at most 255 of one, zlib 1032, ZSTD 32768.
+inline constexpr std::int64_t kFreeExpansion = std::int64_t{128} << 20;
+inline constexpr std::int64_t kMostExpansion = 65536;
+
 // Compressor field, the top three bits of byte 0x02.
 inline constexpr int kFormatBloscLz = 0;
 inline constexpr int kFormatLz4 = 1;

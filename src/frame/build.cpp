@@ -54,6 +54,16 @@ std::vector<std::byte> build_trailer(std::span<const VlMetalayer> vlmeta) {
 
 }  // namespace
 
+void check_chunk_count(std::int64_t chunks, std::uint64_t file_bytes) {
+  const auto room = static_cast<std::int64_t>(file_bytes / codec::kChunkHeaderBytes);
+  if (const std::int64_t most = std::max(kMaxSparseChunks, room); chunks > most) {
+    throw Error(ErrorKind::unsupported,
+                std::to_string(chunks) + " chunks in a file of " + std::to_string(file_bytes) +
+                    " bytes, most of them empty; at most " + std::to_string(most) +
+                    " are possible in it: use larger chunks");
+  }
+}
+
 std::vector<std::byte> build_header(Header& header) {
   std::vector<std::byte> out(kHeaderMinBytes);
   const std::span<std::byte> bytes(out);
@@ -105,6 +115,7 @@ std::vector<std::byte> build_header(Header& header) {
 std::vector<std::byte> build_tail(Header& header, std::vector<std::byte>& header_bytes,
                                   std::uint64_t position, std::span<const IndexEntry> index,
                                   std::span<const VlMetalayer> vlmeta) {
+  check_chunk_count(static_cast<std::int64_t>(index.size()), position);
   std::vector<std::byte> tail = build_index(index);
   const std::size_t index_bytes = tail.size();
   const std::vector<std::byte> trailer = build_trailer(vlmeta);

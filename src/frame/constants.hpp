@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace mlarray::frame {
@@ -48,5 +49,10 @@ inline constexpr std::size_t kTrailerMinBytes = 25;
 inline constexpr std::size_t kTrailerEndBytes = 23;
 inline constexpr unsigned kSealType = 1;
 inline constexpr unsigned kNoSealType = 0;
+
+// Chunks without bytes cost a file next to nothing, but 8 bytes each in memory: beyond this
+// number a file must be large enough for every chunk to have a header. (128 MiB of index;
+// 64 TiB of voxels in chunks of 4 MiB.)
+inline constexpr std::int64_t kMaxSparseChunks = std::int64_t{1} << 24;
 
 }  // namespace mlarray::frame

@@ -112,6 +112,9 @@ enum class SealCheck { on, off };
 // Errors: corruption (what, where, expected and found); unsupported; io.
 State read_state(io::ByteSource& source, SealCheck check = SealCheck::on);
 
+// Errors: unsupported for more chunks than a file of this size may list (kMaxSparseChunks).
+void check_chunk_count(std::int64_t chunks, std::uint64_t file_bytes);
+
 // The bytes of a header; sets header_len. Errors: unsupported if a metalayer does not fit.
 std::vector<std::byte> build_header(Header& header);
 

@@ -70,6 +70,7 @@ std::vector<NamedSpan> parse_metalayers(std::span<const std::byte> data, std::si
   cursor.marker(kMap16);
   const auto count = cursor.number<std::uint16_t>();
   std::vector<NamedSpan> layers;
+  std::size_t total = 0;
   for (unsigned i = 0; i < count; ++i) {
     const unsigned head = cursor.number<std::uint8_t>();
     if ((head & 0xe0) != kFixStr) cursor.fail("has a name that is no short string");
@@ -83,6 +84,12 @@ std::vector<NamedSpan> parse_metalayers(std::span<const std::byte> data, std::si
     NamedSpan layer;
     for (const std::byte b : name) layer.name.push_back(std::to_integer<char>(b));
     layer.content = content.take(length);
+    // Contents that share bytes would let a small file hold any amount of them.
+    total += layer.content.size();
+    if (total > data.size()) {
+      cursor.fail("has contents of " + std::to_string(total) + " bytes in " +
+                  std::to_string(data.size()));
+    }
     layers.push_back(std::move(layer));
   }
   return layers;

@@ -93,6 +93,7 @@ Header parse_header(const io::ByteSource& source, std::span<const std::byte> byt
 
 std::vector<IndexEntry> parse_index(const io::ByteSource& source, const Header& header,
                                     std::span<const std::byte> chunk) {
+  check_chunk_count(header.chunk_count(), header.frame_len);
   const auto count = static_cast<std::size_t>(header.chunk_count());
   const auto size = static_cast<std::int64_t>(count * 8);
   const std::vector<std::byte> raw =
@@ -274,7 +275,7 @@ const VlMetalayer* State::find(std::string_view name) const {
 State read_state(io::ByteSource& source, SealCheck check) {
   // Another process may be flipping the header while we read it: two small fields, so a
   // second look a moment later sees the whole commit. Damage stays damage.
-  constexpr int kAttempts = 5;
+  const int attempts = source.is_fixed() ? 1 : 5;
   for (int i = 1;; ++i) {
     try {
       Attempt attempt = base::naming(source.name(), [&] {
@@ -283,14 +284,14 @@ State read_state(io::ByteSource& source, SealCheck check) {
       // Without a seal to tell, a header that is another one by now was perhaps half of each.
       const bool moved = attempt.state.seal != Seal::valid && has_moved(source, attempt.state);
       if (!attempt.seal_mismatch && !moved) return std::move(attempt.state);
-      if (i == kAttempts) {
+      if (i == attempts) {
         corrupt(source,
                 "the seal does not match: header, index or metadata were damaged after the "
                 "last commit ('mlarray verify' says what of it can still be read; "
                 "verify=False opens it for reading as it is)");
       }
     } catch (const Error& error) {
-      if (error.kind() != ErrorKind::corruption || i == kAttempts) throw;
+      if (error.kind() != ErrorKind::corruption || i == attempts) throw;
     }
     if (i > 1) std::this_thread::sleep_for(std::chrono::microseconds(200 * i));
     source.refresh();

@@ -199,6 +199,7 @@ class MemorySource final : public ByteSource {
 
   void prefetch(std::span<const Range>) const override {}
   void refresh() override {}
+  bool is_fixed() const override { return true; }
   const std::string& name() const override { return name_; }
 
  private:

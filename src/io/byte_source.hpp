@@ -48,6 +48,8 @@ class ByteSource {
   // Errors: corruption (naming both lengths), io.
   virtual void watch() const noexcept {}
   virtual void check() const {}
+  // Bytes that nobody else can change: looking again shows the same.
+  virtual bool is_fixed() const { return false; }
   // The path, or "<memory>": for messages.
   virtual const std::string& name() const = 0;
 

@@ -98,5 +98,27 @@ TEST(Json, DepthIsBounded) {
   }
 }
 
+// Each level of keys within keys doubles the backslashes of the one inside.
+TEST(Json, KeysWithinKeysAreBounded) {
+  Value key("innermost");
+  for (int i = 0; i < 4; ++i) {
+    Map map;
+    map.items.emplace_back(std::move(key), Value());
+    key = std::move(map);
+  }
+  EXPECT_LT(to_json(key).size(), 100U);
+  for (int i = 0; i < 60; ++i) {
+    Map map;
+    map.items.emplace_back(std::move(key), Value());
+    key = std::move(map);
+  }
+  try {
+    to_json(key);
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::unsupported);
+  }
+}
+
 }  // namespace
 }  // namespace mlarray

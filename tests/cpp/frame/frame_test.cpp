@@ -5,6 +5,7 @@
 #include <random>
 
 #include "codec/encoder.hpp"
+#include "frame/big_endian.hpp"
 #include "frame/constants.hpp"
 #include "mlarray/error.hpp"
 #include "support/errors.hpp"
@@ -216,6 +217,45 @@ TEST(Frame, SurvivesDamageWithoutASeal) {
     if (random() % 5 == 0) bad.resize(random() % bad.size());
     error_of(bad);
   }
+}
+
+TEST(Frame, ListsNoMoreEmptyChunksThanMemoryIsGoodFor) {
+  EXPECT_NO_THROW(check_chunk_count(kMaxSparseChunks, 0));
+  EXPECT_THROW(check_chunk_count(kMaxSparseChunks + 1, 0), Error);
+  // With room for the header of each chunk, the file has paid for its index.
+  const auto bytes = static_cast<std::uint64_t>(kMaxSparseChunks + 1) * 32;
+  EXPECT_NO_THROW(check_chunk_count(kMaxSparseChunks + 1, bytes));
+  EXPECT_THROW(check_chunk_count(kMaxSparseChunks + 1, bytes - 1), Error);
+
+  std::vector<std::byte> file = sample_file();
+  std::fill(file.end() - 17, file.end(), std::byte{0});
+  store_big(std::span(file), kNbytesAt, (kMaxSparseChunks + 1) * 128);
+  EXPECT_NE(error_of(file).find("at most 16777216"), std::string::npos) << error_of(file);
+}
+
+// Nobody can be half way through changing bytes in memory.
+TEST(Frame, LooksOnceAtBytesThatCannotChange) {
+  class Counted final : public io::ByteSource {
+   public:
+    explicit Counted(bool fixed) : fixed_(fixed) {}
+    std::uint64_t size() const override { return 0; }
+    io::Bytes get(io::Range) const override { return {}; }
+    void prefetch(std::span<const io::Range>) const override {}
+    void refresh() override { ++looks; }
+    bool is_fixed() const override { return fixed_; }
+    const std::string& name() const override { return name_; }
+    int looks = 1;
+
+   private:
+    bool fixed_;
+    std::string name_ = "counted";
+  };
+  Counted fixed(true);
+  EXPECT_THROW(read_state(fixed), Error);
+  EXPECT_EQ(fixed.looks, 1);
+  Counted file(false);
+  EXPECT_THROW(read_state(file), Error);
+  EXPECT_GT(file.looks, 1);
 }
 
 }  // namespace

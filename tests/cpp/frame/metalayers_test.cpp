@@ -54,6 +54,27 @@ TEST(Metalayers, RefuseLongNames) {
   EXPECT_THROW(append_metalayers(out, layers, Place::header), Error);
 }
 
+// 65535 names for the same megabyte would cost 64 GiB to copy.
+TEST(Metalayers, MayNotShareBytes) {
+  const std::vector<std::byte> content = bytes(std::string(100, 'c'));
+  const std::vector<NamedSpan> layers = {{"one", content}, {"two", content}};
+  std::vector<std::byte> out;
+  append_metalayers(out, layers, Place::header);
+  ASSERT_EQ(parse_metalayers(out, 0, "test").size(), 2U);
+  // Both offsets, at their places after the names, to the first content.
+  const std::size_t first = 7 + 4 + 1;
+  const std::size_t second = first + 4 + 4 + 1;
+  std::copy_n(out.begin() + first, 4, out.begin() + second);
+  out.resize(out.size() - content.size() - 5);
+  try {
+    parse_metalayers(out, 0, "test");
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::corruption);
+    EXPECT_NE(std::string(error.what()).find("200 bytes"), std::string::npos);
+  }
+}
+
 TEST(Metalayers, SurviveTruncationsAndMutations) {
   const std::vector<std::byte> content = bytes("some content");
   const std::vector<NamedSpan> layers = {{"one", content}, {"two", content}};

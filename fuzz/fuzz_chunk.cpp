@@ -1,0 +1,71 @@
+// One Blosc2 chunk, decoded by block, as a whole, and by c-blosc2.
+#include <blosc2.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "codec/block_decoder.hpp"
+#include "codec/blosc.hpp"
+#include "codec/checksum.hpp"
+#include "codec/chunk_format.hpp"
+#include "codec/decoder.hpp"
+#include "fuzz.hpp"
+
+using namespace mlarray;
+
+namespace {
+
+constexpr std::int32_t kMostBytes = 1 << 22;
+// What c-blosc2 leaves unwritten must not pass for decoded voxels.
+constexpr std::byte kUntouched{0xa5};
+
+std::vector<std::byte> by_block(fuzz::Input chunk, const codec::ChunkHeader& header,
+                                bool& whole) {
+  std::vector<std::byte> out(static_cast<std::size_t>(header.nbytes));
+  codec::Decoder decoder;
+  whole = true;
+  for (std::int32_t block = 0; block < header.block_count(); ++block) {
+    const auto start =
+        static_cast<std::size_t>(block) * static_cast<std::size_t>(header.blocksize);
+    const auto size = static_cast<std::size_t>(codec::block_size(header, block));
+    whole = fuzz::accepts([&] {
+              decoder.decode_block(chunk, header, block, std::span(out).subspan(start, size),
+                                   "chunk");
+            }) &&
+            whole;
+    if (header.special == codec::Special::none) {
+      fuzz::accepts([&] { codec::block_checksum(chunk, header, 0, block); });
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+void fuzz_input(fuzz::Input input) {
+  codec::ChunkHeader header;
+  if (!fuzz::accepts([&] { header = codec::parse_chunk(input, {}); })) return;
+  if (header.nbytes > kMostBytes) return;
+
+  codec::Decoder decoder;
+  std::vector<std::byte> whole(static_cast<std::size_t>(header.nbytes), kUntouched);
+  const bool decoded =
+      fuzz::accepts([&] { decoder.decode_chunk(input, header, whole, "chunk"); });
+  if (!header.whole_only()) {
+    bool every_block = false;
+    const std::vector<std::byte> blocks = by_block(input, header, every_block);
+    fuzz::require(every_block == decoded, "a chunk decodes if all of its blocks do");
+    fuzz::require(!decoded || blocks == whole, "blocks are what the whole chunk holds there");
+  }
+  if (!decoded || !codec::BlockDecoder::handles(header)) return;
+
+  // Ours is a second implementation of the same format.
+  std::vector<std::byte> peer(whole.size(), kUntouched);
+  const auto context = codec::make_decompressor();
+  const int written = blosc2_decompress_ctx(
+      context.get(), input.data(), static_cast<std::int32_t>(input.size()), peer.data(),
+      static_cast<std::int32_t>(peer.size()));
+  if (written == header.nbytes) {
+    fuzz::require(peer == whole, "c-blosc2 decodes to the same bytes");
+  }
+}
