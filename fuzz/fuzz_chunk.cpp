@@ -34,7 +34,7 @@ std::vector<std::byte> by_block(fuzz::Input chunk, const codec::ChunkHeader& hea
             }) &&
             whole;
     if (header.special == codec::Special::none) {
-      fuzz::accepts([&] { codec::block_checksum(chunk, header, 0, block); });
+      fuzz::accepts([&] { codec::block_checksum(chunk, header, 1, 0, block); });
     }
   }
   return out;

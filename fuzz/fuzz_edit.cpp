@@ -20,7 +20,7 @@ constexpr std::int64_t kMostVoxelBytes = 1 << 18;
 std::filesystem::path scratch_file() {
   // One per process: libFuzzer runs several side by side.
   return std::filesystem::temp_directory_path() /
-         ("mlarray-fuzz-" + std::to_string(getpid()) + ".mla");
+         ("mlarray-fuzz-" + std::to_string(getpid()) + ".b2nd");
 }
 
 std::vector<std::byte> read_all(const Array& image) {

@@ -40,9 +40,11 @@ void write_file(const std::filesystem::path& path, const Shape& shape, const Sha
   const auto tail =
       frame::build_tail(header, header_bytes, header_bytes.size() + body.size(), index, {});
   std::ofstream out(path, std::ios::binary);
-  for (const auto* part : {&header_bytes, &body, &tail}) {
-    out.write(reinterpret_cast<const char*>(part->data()),
-              static_cast<std::streamsize>(part->size()));
+  for (const std::span<const std::byte> part :
+       {std::span<const std::byte>(header_bytes), std::span<const std::byte>(body),
+        std::span<const std::byte>(tail)}) {
+    out.write(reinterpret_cast<const char*>(part.data()),
+              static_cast<std::streamsize>(part.size()));
   }
 }
 
@@ -94,7 +96,7 @@ std::vector<std::byte> read(const Array& image, const Box& box) {
 
 TEST(Budget, AVoxelOfAHugeBlockOfOneValueCostsAVoxel) {
   const test::TempDir dir;
-  const auto path = dir.path() / "a.mla";
+  const auto path = dir.path() / "a.b2nd";
   const std::int64_t side = 2147483000;
   write_file(path, {side}, {side}, {side}, {});
   EXPECT_LT(std::filesystem::file_size(path), 400U);
@@ -108,7 +110,7 @@ TEST(Budget, AVoxelOfAHugeBlockOfOneValueCostsAVoxel) {
 
 TEST(Budget, ABlockMayNotBeMadeOfNothing) {
   const test::TempDir dir;
-  const auto path = dir.path() / "a.mla";
+  const auto path = dir.path() / "a.b2nd";
   const std::int32_t side = 500'000'000;
   write_file(path, {side}, {side}, {side}, {run_chunk(side)});
   const std::int64_t growth = peak_growth([&] {
@@ -125,7 +127,7 @@ TEST(Budget, ABlockMayNotBeMadeOfNothing) {
 
 TEST(Budget, LargeBlocksAreDecodedByFewThreads) {
   const test::TempDir dir;
-  const auto path = dir.path() / "a.mla";
+  const auto path = dir.path() / "a.b2nd";
   const auto side = static_cast<std::int32_t>(codec::kFreeExpansion);
   write_file(path, {4 * std::int64_t{side}}, {side}, {side},
              std::vector<std::vector<std::byte>>(4, run_chunk(side)));
@@ -140,7 +142,7 @@ TEST(Budget, LargeBlocksAreDecodedByFewThreads) {
 
 TEST(Budget, AReadPlansAFewChunksAtATime) {
   const test::TempDir dir;
-  const auto path = dir.path() / "a.mla";
+  const auto path = dir.path() / "a.b2nd";
   const std::int64_t chunks = 1'000'000;
   write_file(path, {chunks}, {1}, {1}, {});
   const std::int64_t growth = peak_growth([&] { read(Array::open(path), {{0}, {chunks}}); });
