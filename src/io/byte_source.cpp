@@ -125,9 +125,11 @@ class MappedSource final : public ByteSource {
     const std::uint64_t mapped = current()->bytes().size();
     const std::uint64_t left = system::status(file_.get(), name_).size;
     if (left != mapped) throw_changed(name_, mapped, left);
-    throw Error(ErrorKind::io, "'" + name_ +
-                                   "' lost bytes while it was open: its disk or its network "
-                                   "failed, or it was overwritten; open it again");
+    // Cut and written anew since, or a disk that failed: the system does not tell which.
+    throw Error(ErrorKind::corruption,
+                "'" + name_ +
+                    "' lost bytes while it was open: it was overwritten, or its disk or its "
+                    "network failed; open it again, refresh() it, or restore it");
   }
 
   const std::string& name() const override { return name_; }

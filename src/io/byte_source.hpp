@@ -45,7 +45,7 @@ class ByteSource {
   // Around the use of bytes: see checked(). Pages of a map that the file no longer has, or that
   // its disk no longer delivers, read as zeros, and check() then throws, for good. It does not
   // see that a file was cut within a page, or overwritten.
-  // Errors: corruption (naming both lengths), io.
+  // Errors: corruption (naming both lengths where they differ).
   virtual void watch() const noexcept {}
   virtual void check() const {}
   // Bytes that nobody else can change: looking again shows the same.

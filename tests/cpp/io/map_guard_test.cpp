@@ -73,7 +73,7 @@ TEST(MapGuard, ACutFileIsAnErrorAndNoSignal) {
     std::filesystem::resize_file(path, file_size());
     source->refresh();
     const auto later = test::error_of([&] { source->check(); });
-    return later && later->kind() == ErrorKind::io ? 0 : 5;
+    return later && later->kind() == ErrorKind::corruption ? 0 : 5;
   });
   EXPECT_EQ(status, 0);
 }
