@@ -99,7 +99,7 @@ void copy_block_part(const ChunkTask& task, const Geometry& geometry, const Shap
 // they are short, and the others copy it again and again.
 void fill_part(const ChunkTask& task, const Geometry& geometry, const ArrayView& out,
                Worker& worker) {
-  constexpr std::int64_t kEnough = 64 * 1024;
+  constexpr std::int64_t kEnough = std::int64_t{64} << 10;
   const Shape shape = task.box.shape();
   std::vector<std::int64_t> strides(shape.size(), 0);
   std::int64_t bytes = geometry.itemsize();

@@ -1,8 +1,7 @@
 #include <atomic>
-#include <cstdlib>
 #include <string>
-#include <string_view>
 
+#include "base/environment.hpp"
 #include "mlarray/array.hpp"
 #include "mlarray/error.hpp"
 
@@ -15,12 +14,11 @@ enum class Choice { not_looked_up, off, on };
 std::atomic<Choice> chosen = Choice::not_looked_up;
 
 Choice initial() {
-  const char* text = std::getenv(kVariable);
-  const std::string_view value = text == nullptr ? "" : text;
+  const std::string value = base::environment_variable(kVariable).value_or("");
   if (value.empty() || value == "1") return Choice::on;
   if (value == "0") return Choice::off;
   throw Error(ErrorKind::invalid_value, std::string("environment variable ") + kVariable +
-                                            " is '" + std::string(value) +
+                                            " is '" + value +
                                             "', but must be 0 or 1; correct or unset it");
 }
 

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <string>
 
+#include "base/environment.hpp"
 #include "codec/blosc.hpp"
 #include "codec/chunk_format.hpp"
 #include "codec/decoder.hpp"
@@ -29,12 +29,10 @@ std::string blosc_variables() {
   std::string found;
   for (const char* name : {"BLOSC_COMPRESSOR", "BLOSC_SHUFFLE", "BLOSC_DELTA", "BLOSC_TYPESIZE",
                            "BLOSC_BLOCKSIZE", "BLOSC_SPLITMODE", "BLOSC_CLEVEL"}) {
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): unsafe beside setenv, which this library never
-    // calls
-    const char* value = std::getenv(name);
-    if (value == nullptr) continue;
+    const std::optional<std::string> value = base::environment_variable(name);
+    if (!value) continue;
     if (!found.empty()) found += ", ";
-    found += std::string(name) + "=" + value;
+    found += std::string(name) + "=" + *value;
   }
   return found;
 }

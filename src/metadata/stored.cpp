@@ -67,10 +67,11 @@ void store_axis_counts(Metadata& metadata) {
   const List* labels = metadata.get("spatial", "axis_labels").get_if<List>();
   Value spatial;
   Value others;
-  if (labels) {
-    const int count = *axes_for(-1, Tree::section(metadata, "spatial")).spatial;
-    spatial = count;
-    others = static_cast<int>(labels->items.size()) - count;
+  const auto count =
+      labels ? axes_for(-1, Tree::section(metadata, "spatial")).spatial : std::nullopt;
+  if (count) {
+    spatial = *count;
+    others = static_cast<int>(labels->items.size()) - *count;
   }
   store(metadata, "spatial", "_num_spatial_axes", std::move(spatial));
   store(metadata, "spatial", "_num_non_spatial_axes", std::move(others));

@@ -54,6 +54,8 @@ const Value& unwrapped(const Section& section, const Value& value) {
   return *inner;
 }
 
+const Value& unwrapped(const Section& section, Value&& value) = delete;
+
 std::size_t list_length(const Map* map, std::string_view key) {
   const Value* value = map ? map->find(key) : nullptr;
   const List* list = value ? value->get_if<List>() : nullptr;

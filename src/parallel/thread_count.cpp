@@ -1,11 +1,10 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
-#include <cstdlib>
 #include <string>
-#include <string_view>
 #include <thread>
 
+#include "base/environment.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
 
@@ -40,15 +39,13 @@ int processors() {
 }
 
 int initial() {
-  const char* text = std::getenv(kVariable);
-  if (text == nullptr || *text == '\0') return processors();
-  const std::string_view value = text;
+  const std::string value = base::environment_variable(kVariable).value_or("");
+  if (value.empty()) return processors();
   int threads = 0;
-  const auto [end, error] = std::from_chars(value.begin(), value.end(), threads);
-  if (error != std::errc() || end != value.end() || threads < 1) {
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), threads);
+  if (error != std::errc() || end != value.data() + value.size() || threads < 1) {
     throw Error(ErrorKind::invalid_value,
-                std::string("environment variable ") + kVariable + " is '" +
-                    std::string(value) +
+                std::string("environment variable ") + kVariable + " is '" + value +
                     "', but must be a whole number of threads, 1 or more; correct or unset it");
   }
   return threads;
