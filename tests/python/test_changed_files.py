@@ -217,10 +217,10 @@ def test_one_indexing_sees_one_commit(saved: Path) -> None:
 COMMITS = 150
 
 
-def _commit(path: str, ready: Any) -> None:
+def _commit(path: str, all_open: Any) -> None:
+    all_open.wait(60)
     for part in range(3):
         with MLArray.open(path, mmap="r+") as image:
-            ready.set()
             for number in range(part * COMMITS // 3, (part + 1) * COMMITS // 3):
                 image[...] = number + 1
                 image.meta.source["number"] = number + 1
@@ -230,8 +230,9 @@ def _commit(path: str, ready: Any) -> None:
         image.close()
 
 
-def _follow(path: str, mmap_mode: str | None, answers: Any) -> None:
+def _follow(path: str, mmap_mode: str | None, all_open: Any, answers: Any) -> None:
     image = MLArray.open(path, mmap_mode=mmap_mode)
+    all_open.wait(60)
     number, changes = int(image[0, 0, 0]), 0
     while number < COMMITS:
         changed = image.refresh()
@@ -256,11 +257,12 @@ def test_readers_of_other_processes_see_whole_commits(tmp_path: Path, mmap_mode:
         path, chunk_size=(4, 20, 20), block_size=(4, 10, 10)
     )
     context = multiprocessing.get_context("spawn")
-    answers, ready = context.Queue(), context.Event()
+    answers, all_open = context.Queue(), context.Barrier(3)
     readers = [
-        context.Process(target=_follow, args=(path, mmap_mode, answers)) for _ in range(2)
+        context.Process(target=_follow, args=(path, mmap_mode, all_open, answers))
+        for _ in range(2)
     ]
-    writer = context.Process(target=_commit, args=(path, ready))
+    writer = context.Process(target=_commit, args=(path, all_open))
     for process in (*readers, writer):
         process.start()
     results = [answers.get(timeout=120) for _ in readers]

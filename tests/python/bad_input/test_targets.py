@@ -77,7 +77,7 @@ try:
         image[...] = noise
         image.close()
 except OSError as error:
-    print(type(error).__name__, error)
+    print(type(error).__name__, error, flush=True)
 os._exit(0)
 """
 
