@@ -174,7 +174,8 @@ void mend(int, siginfo_t* info, void*) {
   ++calls;
   if (info->si_addr != const_cast<const char*>(mended)) ::_exit(77);
   void* page = info->si_addr;
-  ::mmap(page, file_size(), PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+  if (::mmap(page, file_size(), PROT_READ, kFlags, -1, 0) == MAP_FAILED) ::_exit(78);
 }
 
 void install_mend() {
