@@ -121,9 +121,8 @@ void Array::save(const std::filesystem::path& path, const SaveOptions& options,
       keep_stored = true;
     }
   }
-  array::NewFile file = base::naming(path.string(), [&] {
-    return array::NewFile(source.shape(), content->dtype, readable.value_or(Metadata{}),
-                          options);
+  array::NewFile file = base::naming(path.string(), [&, &dtype = content->dtype] {
+    return array::NewFile(source.shape(), dtype, readable.value_or(Metadata{}), options);
   });
   std::vector<frame::VlMetalayer> others;
   for (const frame::VlMetalayer& layer : layers.all()) {

@@ -20,7 +20,6 @@ namespace {
 constexpr std::size_t kMaxCarriedName = 80;
 constexpr std::string_view kHex = "0123456789abcdef";
 constexpr std::string_view kEnd = ".tmp";
-constexpr std::size_t kMachineDigits = 8;
 constexpr std::size_t kRandomDigits = 12;
 // A folder may hold a hundred thousand images, and saving each of them must not list them all.
 constexpr std::chrono::minutes kPause{1};
