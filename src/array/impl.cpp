@@ -221,7 +221,7 @@ void Array::Impl::compact() {
       frame::build_tail(header, header_bytes, out.position(), index, all_layers(*content)));
   out.write_at(0, header_bytes);
   content->store->check();
-  out.publish(false);
+  out.publish_and_close(false);
   committed_bytes = header.frame_len;
 }
 

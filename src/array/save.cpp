@@ -100,7 +100,7 @@ void Array::save_voxels(const std::filesystem::path& path, const ConstArrayView&
     array::gather(geometry, number, part, voxels, origin, chunk);
   });
   file.finish(out);
-  out.publish(options.durable);
+  out.publish_and_close(options.durable);
 }
 
 void Array::save(const std::filesystem::path& path, const SaveOptions& options,
@@ -158,7 +158,7 @@ void Array::save(const std::filesystem::path& path, const SaveOptions& options,
     file.finish(out);
   });
   if (!own_file) {
-    out.publish(options.durable);
+    out.publish_and_close(options.durable);
     return;
   }
   // Saved over the file it is open on: from here on, edits go to the new file.

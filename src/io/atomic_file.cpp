@@ -51,10 +51,11 @@ void check_target(const system::Status& target, const std::string& name) {
   }
 }
 
-// The lock of a file that somebody else might want to write to.
+// Keeps writers away from a file that is about to be replaced.
 class HeldLock {
  public:
-  explicit HeldLock(const std::filesystem::path& path) : file_(open_locked(path)) {}
+  explicit HeldLock(const std::filesystem::path& path)
+      : file_(open_locked(path, system::Hold::shared)) {}
   HeldLock(const HeldLock&) = delete;
   HeldLock& operator=(const HeldLock&) = delete;
   ~HeldLock() { system::unlock(file_.get()); }
@@ -86,7 +87,7 @@ AtomicFile::AtomicFile(const std::filesystem::path& target, bool own_writer_open
   }
   file_.fd_ = file->release();
   if (existing) system::copy_permissions(file_.fd_, *existing);
-  system::lock(file_.fd_);
+  system::lock(file_.fd_, system::Hold::alone);
 }
 
 AtomicFile::~AtomicFile() {
@@ -109,7 +110,11 @@ void AtomicFile::write_at(std::uint64_t offset, std::span<const std::byte> data)
   file_.write_at(offset, data);
 }
 
-WritableFile AtomicFile::publish(bool durable) {
+WritableFile AtomicFile::publish(bool durable) { return put_in_place(durable, true); }
+
+void AtomicFile::publish_and_close(bool durable) { put_in_place(durable, false); }
+
+WritableFile AtomicFile::put_in_place(bool durable, bool keep_lock) {
   if (file_.fd_ < 0) {
     throw Error(ErrorKind::invalid_use,
                 "'" + system::display_name(target_) + "' is already in place; publish() once");
@@ -126,6 +131,7 @@ WritableFile AtomicFile::publish(bool durable) {
       // There is no such file, or one that nobody can write to: no edits to lose.
     }
   }
+  if (!keep_lock) system::unlock(file_.fd_);
   system::replace(temporary_, target_, name);
   WritableFile published = std::move(file_);
   if (durable) {

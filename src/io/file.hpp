@@ -83,12 +83,17 @@ class AtomicFile {
   std::uint64_t position() const noexcept { return position_; }  // bytes appended so far
 
   // Renames over the target; `durable` syncs file and folder. Returns the file, still open
-  // and locked for writing, for the caller to keep or to drop.
+  // and locked for writing, for the caller to go on with.
   // Errors: io; busy if somebody has opened the target for writing meanwhile; invalid_use the
   // second time. The target is as it was, unless the message says that it was replaced.
   WritableFile publish(bool durable);
+  // The same for who has no more to write: the file is in place without a lock, so that any
+  // number of processes may save to one path and none is in another's way.
+  void publish_and_close(bool durable);
 
  private:
+  WritableFile put_in_place(bool durable, bool keep_lock);
+
   std::filesystem::path target_;
   std::filesystem::path temporary_;
   WritableFile file_;

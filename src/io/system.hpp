@@ -71,11 +71,14 @@ Descriptor open_to_write(const std::filesystem::path& path);
 std::optional<Descriptor> create_new(const std::filesystem::path& path, bool open_to_all,
                                      const std::string& name);
 
-// Takes the exclusive advisory lock of an open file, waiting half a second at most: others hold
-// it for a moment only, while they look whether it is free or rename, but on a busy machine
-// such a moment can last. False if somebody holds it; true also where the file system has no
-// locks.
-bool lock(int fd) noexcept;
+// Who changes a file holds its lock alone. Who replaces it by another one shares it with others
+// who do, and with nobody who changes it.
+enum class Hold { alone, shared };
+
+// Takes the advisory lock of an open file, waiting half a second at most: who replaces a file
+// holds it for a moment, which can last on a busy machine. False if somebody holds it; true
+// also where the file system has no locks.
+bool lock(int fd, Hold hold) noexcept;
 void unlock(int fd) noexcept;
 // Takes the lock too, but only where the system says for certain that nobody holds it.
 bool is_surely_unlocked(int fd) noexcept;

@@ -187,9 +187,10 @@ std::optional<Descriptor> create_new(const std::filesystem::path& path, bool ope
   fail("create a temporary file beside", name, errno);
 }
 
-bool lock(int fd) noexcept {
+bool lock(int fd, Hold hold) noexcept {
+  const int operation = (hold == Hold::alone ? LOCK_EX : LOCK_SH) | LOCK_NB;
   for (int tries = 1;; ++tries) {
-    if (retry_interrupted([&] { return ::flock(fd, LOCK_EX | LOCK_NB); }) == 0) return true;
+    if (retry_interrupted([&] { return ::flock(fd, operation); }) == 0) return true;
     // ENOLCK, EOPNOTSUPP, EINVAL and the like: this file system has no locks.
     if (errno != EWOULDBLOCK) return true;
     if (tries == kLockTries) return false;

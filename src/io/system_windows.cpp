@@ -126,13 +126,12 @@ std::optional<Descriptor> create_new(const std::filesystem::path& path, bool,
   fail("create a temporary file beside", name, code);
 }
 
-bool lock(int fd) noexcept {
+bool lock(int fd, Hold hold) noexcept {
+  const DWORD flags = LOCKFILE_FAIL_IMMEDIATELY |
+                      (hold == Hold::alone ? DWORD{LOCKFILE_EXCLUSIVE_LOCK} : DWORD{0});
   for (int tries = 1;; ++tries) {
     OVERLAPPED position = at_offset(std::uint64_t{kLockOffsetHigh} << 32);
-    if (::LockFileEx(handle_of(fd), LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, 1,
-                     0, &position)) {
-      return true;
-    }
+    if (::LockFileEx(handle_of(fd), flags, 0, 1, 0, &position)) return true;
     const DWORD code = ::GetLastError();
     if (code != ERROR_LOCK_VIOLATION && code != ERROR_IO_PENDING) return true;
     if (tries == kLockTries) return false;

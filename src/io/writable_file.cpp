@@ -12,12 +12,12 @@ std::optional<FileId> file_id(const std::filesystem::path& path) {
   return status ? std::optional(status->id) : std::nullopt;
 }
 
-system::Descriptor open_locked(const std::filesystem::path& path) {
+system::Descriptor open_locked(const std::filesystem::path& path, system::Hold hold) {
   const std::string name = system::display_name(path);
   constexpr int kTries = 100;
   for (int tries = 0; tries < kTries; ++tries) {
     system::Descriptor file = system::open_to_write(path);
-    if (!system::lock(file.get())) break;
+    if (!system::lock(file.get(), hold)) break;
     // Somebody may have put another file in place between opening and locking.
     const std::optional<system::Status> named = system::status(path);
     if (named && named->id == system::status(file.get(), name).id) return file;
@@ -35,7 +35,7 @@ WritableFile WritableFile::open(const std::filesystem::path& path) {
                                    "': the file is read-only; " +
                                    "make it writable or open it for reading");
   }
-  return {open_locked(path).release(), std::move(name)};
+  return {open_locked(path, system::Hold::alone).release(), std::move(name)};
 }
 
 WritableFile::WritableFile(int fd, std::string path)

@@ -1,6 +1,9 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <string>
@@ -35,7 +38,7 @@ unsigned mode(const std::filesystem::path& path) { return info(path).st_mode & 0
 void replace(const std::filesystem::path& path, std::string_view text) {
   AtomicFile file(path);
   file.append(bytes(text));
-  file.publish(false);
+  file.publish_and_close(false);
 }
 
 // The superuser passes every permission check, so these run as somebody else.
@@ -339,6 +342,23 @@ TEST(AtomicFile, LeavesNothingWhenTheRenameFails) {
     EXPECT_ERROR(file.publish(false), ErrorKind::io, (folder / "a").string());
   }
   EXPECT_EQ(folder.names(), Names{"a"});
+}
+
+// Who is between looking at the target and renaming over it, for however long.
+TEST(AtomicFile, IsNotInTheWayOfOthersThatReplaceTheFile) {
+  const TempDir folder;
+  write_text(folder / "a", "old");
+  const int other = ::open((folder / "a").c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_EQ(::flock(other, LOCK_SH), 0);
+  AtomicFile file(folder / "a");
+  file.append(bytes("new"));
+  EXPECT_ERROR(WritableFile::open(folder / "a"), ErrorKind::busy, (folder / "a").string());
+  file.publish_and_close(false);
+  EXPECT_EQ(read_text(folder / "a"), "new");
+  ::close(other);
+  AtomicFile kept(folder / "a");
+  const WritableFile writer = kept.publish(false);
+  EXPECT_ERROR(replace(folder / "a", "newer"), ErrorKind::busy, (folder / "a").string());
 }
 
 TEST(AtomicFile, LetsManyProcessesSaveToOnePath) {
