@@ -69,18 +69,23 @@ std::int64_t peak_bytes() {
   return std::int64_t{usage.ru_maxrss} * 1024;
 }
 
+// Builds without optimisation and sanitizers take their time.
+constexpr unsigned kPatienceSeconds = 240;
+
 // Bytes that `body` adds to the most that a process of its own has in memory; -1: it failed.
 // Sanitizers keep what was freed, so under them the body runs and its memory is not judged.
 template <class Body>
 std::int64_t peak_growth(Body body) {
   const test::TempDir dir;
   const std::filesystem::path result = dir.path() / "result";
-  const int status = test::run_in_child([&] {
-    const std::int64_t before = peak_bytes();
-    body();
-    std::ofstream(result) << peak_bytes() - before;
-    return 0;
-  });
+  const int status = test::run_in_child(
+      [&] {
+        const std::int64_t before = peak_bytes();
+        body();
+        std::ofstream(result) << peak_bytes() - before;
+        return 0;
+      },
+      kPatienceSeconds);
   std::int64_t growth = -1;
   std::ifstream(result) >> growth;
   if (status != 0) return -1;
