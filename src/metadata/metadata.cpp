@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <utility>
 
 #include "metadata/rules.hpp"
@@ -37,15 +36,10 @@ bool is_field(const Section& section, const Value& key) {
   return name && metadata::find_field(section, *name);
 }
 
-double as_double(const Value& number) {
-  if (const auto* integer = number.get_if<std::int64_t>()) return static_cast<double>(*integer);
-  if (const auto* real = number.get_if<double>()) return *real;
-  return std::strtod(number.get_if<BigInt>()->decimal.c_str(), nullptr);
-}
-
 std::vector<double> as_doubles(const Value& list) {
   std::vector<double> numbers;
-  for (const Value& item : list.get_if<List>()->items) numbers.push_back(as_double(item));
+  for (const Value& item : list.get_if<List>()->items)
+    numbers.push_back(metadata::as_double(item));
   return numbers;
 }
 
@@ -65,6 +59,21 @@ std::optional<std::vector<double>> numbers_field(const Metadata& metadata,
       metadata::normalised(required_field("spatial", name), metadata.get("spatial", name));
   if (value.is_none()) return std::nullopt;
   return as_doubles(value);
+}
+
+// How many axes of space the vectors are for; the first that is set decides.
+std::optional<int> spatial_axes_by_vectors(const Map& spatial) {
+  const auto length = [&](std::string_view name) -> std::optional<int> {
+    const Value* value = spatial.find(name);
+    const List* list = value ? value->get_if<List>() : nullptr;
+    if (!list) return std::nullopt;
+    return static_cast<int>(list->items.size());
+  };
+  if (const auto rows = length("affine")) return *rows - 1;
+  for (const char* name : {"spacing", "origin", "direction"}) {
+    if (const auto axes = length(name)) return axes;
+  }
+  return std::nullopt;
 }
 
 bool same(const Value& a, const Value& b);
@@ -172,7 +181,9 @@ void Metadata::check(int ndim) const {
     const Value& value = get(field.section, field.name);
     if (!value.is_none()) metadata::normalised(field, value);
   }
-  const Axes axes = metadata::axes_for(ndim, Tree::section(*this, "spatial"));
+  const Map* spatial = Tree::section(*this, "spatial");
+  Axes axes = metadata::axes_for(ndim, spatial);
+  if (spatial && !axes.spatial) axes.spatial = spatial_axes_by_vectors(*spatial);
   for (const Section& section : metadata::sections()) {
     const Value* found = sections_.find(section.name);
     if (!found) continue;

@@ -4,7 +4,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <utility>
+#include <vector>
 
 #include "mlarray/error.hpp"
 
@@ -99,6 +101,8 @@ Value boolean(Value value, const std::string& path) {
   return value;
 }
 
+std::size_t axes_of(const Value& box) { return box.get_if<List>()->items.size(); }
+
 Value box_list(Value value, const std::string& path) {
   List boxes = list_of(std::move(value), path, "a list of boxes");
   for (std::size_t i = 0; i < boxes.items.size(); ++i) {
@@ -114,7 +118,17 @@ Value box_list(Value value, const std::string& path) {
       if (pair.get_if<List>()->items.size() != 2) {
         fail(ErrorKind::invalid_value, pair_path, pair, "a [lower, upper] pair");
       }
+      const std::vector<Value>& bounds = pair.get_if<List>()->items;
+      if (!(as_double(bounds[0]) <= as_double(bounds[1]))) {  // so that NaN is none either
+        fail(ErrorKind::invalid_value, pair_path, pair,
+             "a lower bound that is not above the upper");
+      }
       box.items[axis] = std::move(pair);
+    }
+    const std::size_t axes = i == 0 ? box.items.size() : axes_of(boxes.items[0]);
+    if (box.items.size() != axes) {
+      fail(ErrorKind::invalid_value, box_path, box,
+           std::to_string(axes) + " pairs, as many as the first box has");
     }
     boxes.items[i] = std::move(box);
   }
@@ -215,9 +229,22 @@ void check_spatial(const Map& values) {
   }
 }
 
-void check_boxes(const Map& values) {
+void check_boxes(const Map& values, const Axes& axes) {
   const auto boxes = length_of(values, "bboxes");
   if (!boxes) return;
+  if (*boxes > 0 && axes.all && axes.spatial) {
+    const Value& first = values.find("bboxes")->get_if<List>()->items[0];
+    const List* box = first.get_if<List>();
+    const auto pairs = static_cast<int>(box ? box->items.size() : 0);
+    if (pairs != *axes.all && pairs != *axes.spatial) {
+      const std::string all = std::to_string(*axes.all);
+      fail(ErrorKind::invalid_value, "bbox.bboxes[0]", first,
+           *axes.all == *axes.spatial
+               ? all + " pairs (one per axis)"
+               : all + " pairs (one per axis) or " + std::to_string(*axes.spatial) +
+                     " (one per spatial axis)");
+    }
+  }
   for (const char* other : {"scores", "labels"}) {
     const auto length = length_of(values, other);
     if (length && *length != *boxes) {
@@ -230,6 +257,12 @@ void check_boxes(const Map& values) {
 
 }  // namespace
 
+double as_double(const Value& number) {
+  if (const auto* integer = number.get_if<std::int64_t>()) return static_cast<double>(*integer);
+  if (const auto* real = number.get_if<double>()) return *real;
+  return std::strtod(number.get_if<BigInt>()->decimal.c_str(), nullptr);
+}
+
 Value normalised(const MetadataField& field, Value value) {
   if (value.is_none()) return value;
   const auto* kind = std::ranges::find(kKinds, field.kind, &Kind::name);
@@ -241,6 +274,7 @@ Axes axes_for(int ndim, const Map* spatial) {
   if (ndim >= 0) axes.all = axes.spatial = ndim;
   const Value* labels = spatial ? spatial->find("axis_labels") : nullptr;
   if (const List* list = labels ? labels->get_if<List>() : nullptr) {
+    if (!axes.all) axes.all = static_cast<int>(list->items.size());
     axes.spatial = static_cast<int>(std::ranges::count_if(list->items, [](const Value& label) {
       const auto* text = label.get_if<std::string>();
       return text && is_spatial_label(*text);
@@ -251,7 +285,7 @@ Axes axes_for(int ndim, const Map* spatial) {
 
 void check_section(const Section& section, const Map& values, const Axes& axes) {
   if (section.name == "spatial") check_spatial(values);
-  if (section.name == "bbox") check_boxes(values);
+  if (section.name == "bbox") check_boxes(values, axes);
   for (const MetadataField& field : fields()) {
     if (field.section != section.name || field.read_only) continue;
     const auto expected = expected_length(field.extent, axes);

@@ -43,7 +43,7 @@ constexpr std::array kFields = {
         "Role of every axis: spatial, spatial_x, spatial_y, spatial_z, channel, temporal, ...", false},
     MetadataField{"spatial", "coord_system", "string", "", "",
         "World convention of the positions: RAS, LPS, RAS+, LPS+, unknown, other.", false},
-    MetadataField{"spatial", "axis_units", "string_list", "", "",
+    MetadataField{"spatial", "axis_units", "string_list", "axes", "",
         "Unit of every axis, for example mm.", false},
     MetadataField{"spatial", "_num_spatial_axes", "count", "", "",
         "Number of spatial axes, counted from axis_labels.", kReadOnly},

@@ -188,6 +188,47 @@ TEST(Check, BoxesHaveOneScoreAndLabelEach) {
             std::string::npos);
 }
 
+TEST(Check, BoxesHaveAPairPerAxisOrPerSpatialAxis) {
+  const Value pair = list({0, 1});
+  Metadata metadata = with("bbox", "bboxes", list({list({pair, pair})}));
+  metadata.check(2);
+  metadata.check(-1);
+  const std::string text = message(ErrorKind::invalid_value, [&] { metadata.check(3); });
+  EXPECT_NE(text.find("bbox.bboxes[0]"), std::string::npos);
+  EXPECT_NE(text.find("3 pairs (one per axis)"), std::string::npos);
+  metadata.set("spatial", "axis_labels", list({"channel", "spatial_y", "spatial_x"}));
+  metadata.check(3);
+  metadata.check(-1);
+  metadata.set("bbox", "bboxes", list({list({pair, pair, pair})}));
+  metadata.check(3);
+  metadata.set("bbox", "bboxes", list({list({pair})}));
+  message(ErrorKind::invalid_value, [&] { metadata.check(3); });
+  message(ErrorKind::invalid_value, [&] { metadata.check(-1); });
+  metadata.set("bbox", "bboxes", list({}));
+  metadata.check(3);
+}
+
+TEST(Check, EveryAxisHasAUnit) {
+  Metadata metadata = with("spatial", "axis_units", list({"mm", "mm"}));
+  metadata.check(2);
+  metadata.check(-1);
+  EXPECT_NE(
+      message(ErrorKind::invalid_value, [&] { metadata.check(3); }).find("spatial.axis_units"),
+      std::string::npos);
+  metadata.set("spatial", "axis_labels", list({"spatial", "spatial", "channel"}));
+  message(ErrorKind::invalid_value, [&] { metadata.check(-1); });
+}
+
+TEST(Check, WithoutAnArrayTheVectorsAgreeOnTheAxesOfSpace) {
+  Metadata metadata = with("spatial", "spacing", list({1, 2}));
+  metadata.set("spatial", "origin", list({1, 2}));
+  metadata.check(-1);
+  metadata.set("spatial", "origin", list({1, 2, 3}));
+  EXPECT_NE(
+      message(ErrorKind::invalid_value, [&] { metadata.check(-1); }).find("spatial.origin"),
+      std::string::npos);
+}
+
 TEST(Equality, IsExact) {
   const auto source = [](Value value) {
     return with("source", "data", map({{"k", std::move(value)}}));
