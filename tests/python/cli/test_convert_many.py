@@ -157,6 +157,8 @@ def test_ctrl_c_ends_cleanly(jobs: int, tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A test run in the background of a shell ignores it, and its children would, too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     # Opening waits for the reader, which then waits for what never comes.
     writers = [pipe.open("wb") for pipe in pipes[:jobs]]
