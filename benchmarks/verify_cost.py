@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from compare_reference import KINDS, make_volumes
+from harness.volumes import KINDS, make_volumes
 
 import mlarray
 from mlarray import MLArray
@@ -64,10 +64,10 @@ def main() -> None:
     print(f"{'':34} {'off':>8} {'on':>8} {'ratio':>6}   {'off':>8} {'on':>8} {'ratio':>6}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make_volumes(folder, options.side)
+        volumes, _ = make_volumes(folder, (options.side,) * 3)
         for kind in KINDS:
             path = folder / f"{kind}.mla"
-            MLArray(np.load(folder / f"{kind}.npy")).save(path)
+            MLArray(np.load(volumes[kind])).save(path)
             # One and the same place each time: the least of many reads of the same bytes.
             (patch,) = boxes(options.side, (128, 128, 128), 1)
             (small,) = boxes(options.side, (64, 64, 8), 1)

@@ -33,3 +33,11 @@ report() {
   [ $# -lt 4 ] || line+=", $4 skipped"
   printf '%s\n' "$line" | tee "build/summary/$1"
 }
+
+# build_programs PRESET TARGET [CMAKE-OPTION...]: of CMakePresets.json.
+build_programs() {
+  say "building $2"
+  quietly "build/log/configure-$1.log" "$bin/cmake" --preset "$1" -G Ninja \
+    -DCMAKE_MAKE_PROGRAM="$bin/ninja" "${@:3}"
+  quietly "build/log/build-$1.log" "$bin/cmake" --build --preset "$1" -j "$jobs" --target "$2"
+}

@@ -13,6 +13,8 @@ check ruff "$bin/ruff" check --quiet .
 check ruff-format "$bin/ruff" format --quiet --check .
 check mypy "$bin/mypy" --package mlarray
 check mypy-tools xargs -0 "$bin/mypy" --no-error-summary < <(files 'tools/*.py')
+check mypy-benchmarks env MYPYPATH=benchmarks xargs -0 "$bin/mypy" --no-error-summary \
+  --ignore-missing-imports < <(files 'benchmarks/*.py')
 check codespell xargs -0 "$bin/codespell" < <(files ':!tests/*/data' ':!tests/data' ':!fuzz/corpus' ':!licenses')
 check shellcheck xargs -0 "$bin/shellcheck" < <(files 'tools/*.sh' .ci/run)
 check issue-forms "$bin/check-jsonschema" --quiet --builtin-schema vendor.github-issue-forms \

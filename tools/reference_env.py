@@ -39,6 +39,12 @@ REQUIREMENTS: dict[str, list[str]] = {
     "blosc2-2.7.1": ["blosc2==2.7.1", "numpy==2.2.6"],
     "blosc2-3.3.4": ["blosc2==3.3.4", "numpy==2.2.6"],
     "blosc2-4.14.1": ["blosc2==4.14.1", "numpy==2.2.6"],
+    # What benchmarks/ compares with besides. Some have no wheels for Python 3.10.
+    "zarr-3.1.6": ["zarr==3.1.6", "numpy==2.2.6"],
+    "tensorstore-0.1.86": ["tensorstore==0.1.86", "numpy==2.2.6"],
+    "h5py-3.16.0": ["h5py==3.16.0", "hdf5plugin==7.1.0", "numpy==2.2.6"],
+    "medh5-2.2.3": ["medh5==2.2.3", "numpy==2.2.6"],
+    "nibabel-5.4.2": ["nibabel==5.4.2", "numpy==2.2.6"],
 }
 
 # What tests/python/interop reads and writes our files with.

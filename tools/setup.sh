@@ -1,22 +1,24 @@
 #!/usr/bin/env bash
 # Sets up what a target needs: packages of the system, build/venv, this package in it.
-#   tools/setup.sh build|lint|cpp|test|coverage|demo|docs
+#   tools/setup.sh build|lint|cpp|test|coverage|bench|micro|demo|docs
 # Nothing is installed twice. Packages of the system are installed where we may (root, or sudo
 # without a password), else named in one line. PYTHON chooses the interpreter.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # What each target adds to Python's packages: names that tools/requirements.py knows.
-needs_package=1 needs_gtest='' needs_doxygen=''
+needs_package=1 needs_gtest='' needs_benchmark='' needs_doxygen=''
 case ${1:-} in
   build) groups=() ;;
   lint) groups=(convert lint) ;;
   cpp) groups=() needs_package='' needs_gtest=1 ;;
   test) groups=(convert lint test) needs_gtest=1 ;;
   coverage) groups=(convert test coverage) needs_gtest=1 ;;
+  bench) groups=(convert) ;;
+  micro) groups=() needs_package='' needs_benchmark=1 ;;
   demo) groups=(convert) ;;
   docs) groups=(convert docs) needs_doxygen=1 ;;
-  *) fail "usage: tools/setup.sh build|lint|cpp|test|coverage|demo|docs" ;;
+  *) fail "usage: tools/setup.sh build|lint|cpp|test|coverage|bench|micro|demo|docs" ;;
 esac
 
 find_python() {
@@ -34,11 +36,13 @@ has_header() { printf '#include <%s>\n' "$1" | c++ -x c++ -E - >/dev/null 2>&1; 
 
 missing_packages() {
   if ! command -v c++ >/dev/null; then
-    printf '%s\n' g++ zlib1g-dev libxxhash-dev ${needs_gtest:+libgtest-dev}
+    printf '%s\n' g++ zlib1g-dev libxxhash-dev ${needs_gtest:+libgtest-dev} \
+      ${needs_benchmark:+libbenchmark-dev}
   else
     has_header zlib.h || echo zlib1g-dev
     has_header xxhash.h || echo libxxhash-dev
     [ -z "$needs_gtest" ] || has_header gtest/gtest.h || echo libgtest-dev
+    [ -z "$needs_benchmark" ] || has_header benchmark/benchmark.h || echo libbenchmark-dev
   fi
   [ -z "$needs_gtest" ] || command -v pkg-config >/dev/null || echo pkg-config
   [ -z "$needs_doxygen" ] || command -v doxygen >/dev/null || echo doxygen
@@ -115,7 +119,9 @@ for group in build-system build "${groups[@]}"; do
   pip_install "$group" "${packages[@]}"
 done
 # nilearn only for the scan that its wheel carries.
-[ "$1" != demo ] || pip_install demo-scan --no-deps 'nilearn>=0.10'
+case $1 in
+  demo | bench) pip_install demo-scan --no-deps 'nilearn>=0.10' ;;
+esac
 
 if [ -n "$needs_package" ]; then
   say "building the package"

@@ -1,0 +1,162 @@
+// How near a patch read is to what the machine can do: the same patches read as a caller reads
+// them, their blocks decoded into a buffer that stays in cache, and as many bytes copied.
+//
+//   mlarray_limit FILE SIDE THREADS ROUNDS
+//
+// Prints seconds as JSON, {"read": [...], "read, unverified": [...], "decode": [...],
+// "copy": [...]}; the four take turns, at another place each round.
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <random>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "array/chunk_check.hpp"
+#include "array/impl.hpp"
+#include "codec/decoder.hpp"
+#include "io/byte_source.hpp"
+#include "mlarray/array.hpp"
+#include "parallel/thread_pool.hpp"
+
+namespace {
+
+using mlarray::Array;
+using mlarray::Box;
+using mlarray::Content;
+using mlarray::Shape;
+namespace array = mlarray::array;
+namespace codec = mlarray::codec;
+namespace parallel = mlarray::parallel;
+
+// One block that a patch meets.
+struct Block {
+  std::int64_t chunk = 0;
+  std::int32_t number = 0;
+  array::ChunkRef ref;
+  codec::ChunkHeader header;
+};
+
+std::vector<Block> blocks_of(const Content& content, const Box& box) {
+  const array::Geometry& geometry = content.geometry;
+  std::vector<Block> blocks;
+  const Box cells = array::Geometry::cells(box, geometry.chunk());
+  const Shape grid = cells.shape();
+  for (std::int64_t i = 0; i < mlarray::element_count(grid); ++i) {
+    Shape position = array::Geometry::unravel(i, grid);
+    Box part = box;
+    for (std::size_t a = 0; a < position.size(); ++a) {
+      position[a] += cells.start[a];
+      const std::int64_t corner = position[a] * geometry.chunk()[a];
+      part.start[a] = std::max(box.start[a] - corner, std::int64_t{0});
+      part.stop[a] = std::min(box.stop[a] - corner, geometry.chunk()[a]);
+    }
+    const std::int64_t number = array::Geometry::ravel(position, geometry.chunk_grid());
+    const array::ChunkRef ref = content.store->get(number);
+    if (ref.special != codec::Special::none) continue;
+    const codec::ChunkHeader header = array::checked_header(ref, geometry, number);
+    if (header.special != codec::Special::none || header.whole_only()) continue;
+    const Box met = array::Geometry::cells(part, geometry.block());
+    const Shape met_grid = met.shape();
+    for (std::int64_t j = 0; j < mlarray::element_count(met_grid); ++j) {
+      Shape block = array::Geometry::unravel(j, met_grid);
+      for (std::size_t a = 0; a < block.size(); ++a) block[a] += met.start[a];
+      const auto in_chunk = array::Geometry::ravel(block, geometry.block_grid());
+      blocks.push_back({number, static_cast<std::int32_t>(in_chunk), ref, header});
+    }
+  }
+  return blocks;
+}
+
+void decode(const Content& content, const std::vector<Block>& blocks, int threads) {
+  const auto size = static_cast<std::size_t>(content.geometry.block_bytes());
+  parallel::parallel_for(blocks.size(), threads, [&](std::size_t i, int) {
+    static thread_local codec::Decoder decoder;
+    static thread_local std::vector<std::byte> scratch;
+    scratch.resize(size);
+    decoder.decode_block(blocks[i].ref.bytes.data, blocks[i].header, blocks[i].number, scratch,
+                         "chunk");
+  });
+}
+
+void copy_bytes(std::span<std::byte> to, std::span<const std::byte> from, int threads) {
+  const auto parts = static_cast<std::size_t>(threads);
+  const std::size_t part = to.size() / parts;
+  parallel::parallel_for(parts, threads, [&](std::size_t i, int) {
+    const std::size_t begin = i * part, end = i + 1 == parts ? to.size() : begin + part;
+    std::memcpy(to.data() + begin, from.data() + begin, end - begin);
+  });
+}
+
+template <typename Call>
+double seconds(Call&& call) {
+  const auto started = std::chrono::steady_clock::now();
+  std::forward<Call>(call)();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+}
+
+void measure(const std::string& path, std::int64_t side, int threads, int rounds) {
+  const Array verified = Array::open(path, {.threads = threads, .verify = true});
+  const Array unverified = Array::open(path, {.threads = threads, .verify = false});
+  std::shared_ptr<mlarray::io::ByteSource> source = mlarray::io::open_mapped(path);
+  const mlarray::frame::State state = mlarray::frame::read_state(*source);
+  const Content content = array::content_of(state, source);
+
+  const Shape shape = verified.shape();
+  std::vector<std::byte> patch(
+      static_cast<std::size_t>(verified.dtype().itemsize()) *
+      static_cast<std::size_t>(mlarray::element_count(Shape(shape.size(), side))));
+  std::vector<std::byte> other(patch.size());
+  std::map<std::string, std::vector<double>> times;
+  std::mt19937_64 random(7);
+  for (int round = -2; round < rounds; ++round) {  // two to warm up
+    Box box;
+    for (const std::int64_t length : shape) {
+      std::uniform_int_distribution<std::int64_t> places(0, length - side);
+      box.start.push_back(places(random));
+      box.stop.push_back(box.start.back() + side);
+    }
+    const std::vector<Block> blocks = blocks_of(content, box);
+    const std::map<std::string, double> took = {
+        {"read", seconds([&] { verified.read(box, std::span(patch)); })},
+        {"read, unverified", seconds([&] { unverified.read(box, std::span(patch)); })},
+        {"decode", seconds([&] { decode(content, blocks, threads); })},
+        {"copy", seconds([&] { copy_bytes(other, patch, threads); })},
+    };
+    for (const auto& [name, value] : took) {
+      if (round >= 0) times[name].push_back(value);
+    }
+  }
+  const char* before = "{";
+  for (const char* name : {"read", "read, unverified", "decode", "copy"}) {
+    std::printf("%s\"%s\": [", before, name);
+    for (std::size_t i = 0; i < times[name].size(); ++i) {
+      std::printf("%s%.9f", i == 0 ? "" : ", ", times[name][i]);
+    }
+    std::printf("]");
+    before = ", ";
+  }
+  std::printf("}\n");
+}
+
+}  // namespace
+
+int main(int count, char** arguments) try {
+  if (count != 5) {
+    std::fprintf(stderr, "usage: mlarray_limit FILE SIDE THREADS ROUNDS\n");
+    return 2;
+  }
+  measure(arguments[1], std::stoll(arguments[2]), std::stoi(arguments[3]),
+          std::stoi(arguments[4]));
+  return 0;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "mlarray_limit: %s\n", error.what());
+  return 1;
+}

@@ -1,0 +1,1 @@
+"""The benchmark harness, by role: volumes, adapters, driver, tasks, targets, report, plots."""
