@@ -157,6 +157,8 @@ void register_metadata(nb::module_& module) {
           "include_none"_a = false, "indent"_a = -1)
       .def("check", &Metadata::check, "ndim"_a)
       .def("spatial_axes", &Metadata::spatial_axes, "ndim"_a)
+      .def("ndim", &Metadata::ndim)
+      .def("spatial_ndim", &Metadata::spatial_ndim)
       .def("affine", &Metadata::affine, "spatial_ndim"_a)
       .def(
           "__eq__", [](const Metadata& self, const Metadata& other) { return self == other; },

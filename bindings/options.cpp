@@ -108,7 +108,13 @@ void register_options(nb::module_& module) {
            "chunk"_a = nb::none(), "block"_a = nb::none(),
            "spatial_axes"_a = std::vector<bool>{}, "patch_is_explicit"_a = false,
            "codec"_a = nb::none(), "legacy_metadata"_a = false, "store_metadata"_a = true,
-           "has_array"_a = true, "threads"_a = 0, "durable"_a = false);
+           "has_array"_a = true, "threads"_a = 0, "durable"_a = false)
+      .def(
+          "check_layout",
+          [](const SaveOptions& self, const Shape& shape, std::int64_t itemsize) {
+            choose_layout(shape, itemsize, self.layout);
+          },
+          "shape"_a, "itemsize"_a, "Refuses sizes that do not fit an array.");
 }
 
 }  // namespace mlarray::bindings

@@ -1,8 +1,8 @@
 """Write the annotations of the metadata classes from the core's table of fields.
 
 The table in ``src/metadata/schema.cpp`` is the only place where a field is defined. The
-annotations in ``python/mlarray/meta.py`` tell type checkers and readers of it; this script
-renews them. Run it, with the package installed, after a change of the table::
+annotations in ``python/mlarray/_meta_sections.py`` tell type checkers and readers of it; this
+script renews them. Run it, with the package installed, after a change of the table::
 
     python tools/generate_meta_fields.py
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mlarray import _core
 
-TARGET = Path(__file__).parents[1] / "python" / "mlarray" / "meta.py"
+TARGET = Path(__file__).parents[1] / "python" / "mlarray" / "_meta_sections.py"
 
 TYPES = {
     "json_object": "dict[str, Any]",
@@ -50,7 +50,7 @@ def field_lines(section: str) -> str:
 
 
 def renewed(text: str) -> str:
-    """`text` of meta.py with its annotations as the table says."""
+    """`text` of the module with its annotations as the table says."""
     return BLOCK.sub(
         lambda block: block["head"] + field_lines(block["section"]) + block["tail"], text
     )

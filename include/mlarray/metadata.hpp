@@ -69,6 +69,12 @@ class MLARRAY_EXPORT Metadata {
   // Errors: invalid_value if there are labels and not one per axis.
   std::vector<bool> spatial_axes(int ndim) const;
 
+  // How many axes, and axes of space among them, the metadata itself tells, for files that hold
+  // no array: by axis_labels, else by the length of affine, spacing, origin or direction, which
+  // tell axes of space. Nothing if none of them is set.
+  std::optional<int> ndim() const;
+  std::optional<int> spatial_ndim() const;
+
   // Everyday fields, in the array's axis order. Units: the file's axis_units, commonly mm.
   // Errors: invalid_type, invalid_value where a file holds something else in the field.
   std::optional<std::vector<double>> spacing() const;

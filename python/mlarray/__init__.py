@@ -39,12 +39,16 @@ if TYPE_CHECKING:
         MetaSpatial,
         MetaStatistics,
         MetaVersion,
+        is_serializable,
     )
+    from .params import CParams, DParams
 
 __all__ = [
     "MLARRAY_DEFAULT_PATCH_SIZE",
     "AxisLabel",
+    "CParams",
     "CoordSystem",
+    "DParams",
     "Damage",
     "MLArray",
     "MLArrayError",
@@ -64,6 +68,7 @@ __all__ = [
     "__version__",
     "cli_convert_to_mlarray",
     "cli_print_header",
+    "is_serializable",
     "num_threads",
     "set_num_threads",
     "set_verification",
@@ -73,6 +78,8 @@ __all__ = [
 
 # Where a name is, and what it is called there; all others are in `meta`.
 _HOME = {
+    "CParams": ("params", "CParams"),
+    "DParams": ("params", "DParams"),
     "Damage": ("_verify", "Damage"),
     "MLARRAY_DEFAULT_PATCH_SIZE": ("_core", "DEFAULT_PATCH_SIZE"),
     "MLArray": ("array", "MLArray"),

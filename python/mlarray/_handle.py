@@ -11,7 +11,7 @@ from . import _core, _writers
 from ._checks import check, checked_path, new_meta, state_facts, to_core
 from ._dtypes import dtype_from_text
 from ._voxels import Voxels
-from .errors import ClosedError, InvalidUseError, MLArrayError
+from .errors import ClosedError, InvalidTypeError, InvalidUseError, MLArrayError
 from .spatial import SpatialProperties
 
 if TYPE_CHECKING:
@@ -200,19 +200,17 @@ class Handle(SpatialProperties):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Lengths of the axes, in voxels."""
-        if self._voxels is not None:
-            return self._voxels.shape
-        shape: tuple[int, ...] = self._plain_voxels().shape
-        return shape
+        """Lengths of the axes, in voxels; None if the image is metadata only."""
+        if self._is_metadata_only():
+            return None  # type: ignore[return-value]  # for the few; all others have a shape
+        return self._lengths
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Type of the voxels."""
-        if self._voxels is not None:
-            return self._voxels.dtype
-        dtype: np.dtype[Any] = self._plain_voxels().dtype
-        return dtype
+        """Type of the voxels; None if the image is metadata only."""
+        if self._is_metadata_only():
+            return None  # type: ignore[return-value]
+        return self._dtype
 
     @property
     def meta(self) -> Meta:
@@ -247,19 +245,17 @@ class Handle(SpatialProperties):
     @meta.setter
     def meta(self, value: Mapping[str, Any] | Meta | None) -> None:
         new = new_meta(value)
-        state_facts(new, self.shape)
-        check(new, self.ndim)
+        has_array = not self._is_metadata_only()
+        state_facts(new, self._lengths if has_array else None)
+        check(new, len(self._lengths) if has_array else -1)
         _ = self.meta
         assert self._loaded is not None
         self._loaded = (new, self._loaded[1])
 
     @property
     def filepath(self) -> str | None:
-        """The path as it was given to `open`; None in memory and after `close`."""
-        is_open = (
-            self._access is not None and self._array is not None and not self._array.closed
-        )
-        return self._path if is_open else None
+        """The path that the image was opened or loaded from; None in memory and when closed."""
+        return None if self._is_closed() else self._path
 
     @property
     def mode(self) -> str | None:
@@ -328,16 +324,43 @@ class Handle(SpatialProperties):
         else:
             self._plain_meta = (value[0], None)
 
-    def _hold_plain(self, voxels: np.ndarray[Any, Any]) -> None:
-        """Let go of the core's array for voxels in memory."""
-        meta = self.meta
-        has_array = meta._has_array.value or not self._has_metadata()
-        state_facts(meta, voxels.shape if has_array else None)
-        self._array = self._voxels = None
-        self._plain, self._loaded = voxels, (meta, None)
+    @property
+    def _lengths(self) -> tuple[int, ...]:
+        """The shape of what is stored: (0,) for an image that is metadata only."""
+        if self._voxels is not None:
+            return self._voxels.shape
+        shape: tuple[int, ...] = self._plain_voxels().shape
+        return shape
+
+    @property
+    def _dtype(self) -> np.dtype[Any]:
+        """The type of what is stored, also for an image that is metadata only."""
+        if self._voxels is not None:
+            return self._voxels.dtype
+        dtype: np.dtype[Any] = self._plain_voxels().dtype
+        return dtype
+
+    def _is_metadata_only(self) -> bool:
+        if self._lengths != (0,) or (self._plain is None and not self._has_metadata()):
+            return False
+        try:
+            return self.meta._has_array.value is False
+        except MLArrayError:
+            return False
+
+    def _require_voxels(self) -> None:
+        if self._is_metadata_only():
+            name = "the image" if self._path is None else repr(self._path)
+            raise InvalidTypeError(
+                f"{name} has no array, only metadata: look at its meta, or make an MLArray "
+                f"with an array"
+            )
+
+    def _is_closed(self) -> bool:
+        return self._plain is None and (self._array is None or self._array.closed)
 
     def _has_metadata(self) -> bool:
-        return self._path is not None and self._path.endswith(".mla")
+        return self._path is None or self._path.endswith(".mla")
 
     def _changed_metadata(self) -> _core.Metadata | None:
         """The metadata for the core, if it is not what was loaded."""

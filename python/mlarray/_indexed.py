@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from ._checks import to_core
 from ._handle import Handle
 from .errors import ReadOnlyError
 
@@ -30,6 +31,7 @@ class Indexed(Handle):
         CorruptionError
             If the file is damaged where it is read.
         """
+        self._require_voxels()
         if self._plain is not None:
             answer = self._plain[key]
             return answer.copy() if isinstance(answer, np.ndarray) else answer
@@ -45,6 +47,7 @@ class Indexed(Handle):
         IndexError, ValueError, TypeError
             As NumPy.
         """
+        self._require_voxels()
         if self._plain is not None:
             self._plain[key] = value
             return
@@ -58,20 +61,22 @@ class Indexed(Handle):
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate over the first axis."""
+        self._require_voxels()
         if self.ndim == 0:
             raise TypeError("iteration over a 0-d array")
         return (self[index] for index in range(len(self)))
 
     def __len__(self) -> int:
-        """Length of the first axis."""
-        if self.ndim == 0:
+        """Length of the first axis; 0 if the image is metadata only."""
+        if not self._lengths:
             raise TypeError("len() of unsized object")
-        return self.shape[0]
+        return self._lengths[0]
 
     def __array__(
         self, dtype: DTypeLike | None = None, copy: bool | None = None
     ) -> np.ndarray[Any, Any]:
         """The voxels for NumPy; ``copy=False`` is an error where they must be decoded."""
+        self._require_voxels()
         if self._plain is not None:
             if copy:
                 return np.array(self._plain, dtype=dtype)
@@ -93,32 +98,40 @@ class Indexed(Handle):
 
         Raises
         ------
+        InvalidTypeError
+            If the image is metadata only (``TypeError``).
         ClosedError
             After `close` (``TypeError``, ``RuntimeError``).
         CorruptionError
             If the file is damaged.
         """
+        self._require_voxels()
         if self._plain is not None:
             return self._plain
         return cast("np.ndarray[Any, Any]", self._open_voxels().read(...))
 
     @property
     def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.shape)
+        """Number of axes.
+
+        If the image is metadata only, as many as the metadata speaks of, or None.
+        """
+        if self._is_metadata_only():
+            return to_core(self.meta).ndim()  # type: ignore[return-value]
+        return len(self._lengths)
 
     @property
     def size(self) -> int:
         """Number of voxels."""
         count = 1
-        for length in self.shape:
+        for length in self._lengths:
             count *= length
         return count
 
     @property
     def nbytes(self) -> int:
         """Bytes of the voxels when decoded."""
-        return self.size * self.dtype.itemsize
+        return self.size * self._dtype.itemsize
 
     @property
     def chunks(self) -> tuple[int, ...] | None:

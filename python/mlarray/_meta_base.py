@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Generic, NamedTuple, NoReturn, TypeVar, overload
 
 from . import _core
+from ._frozen import frozen
 
 __all__ = ["BaseMeta", "Field", "SingleKeyBaseMeta"]
 
@@ -63,7 +64,10 @@ class Field(Generic[T]):
     @overload
     def __get__(self, section: BaseMeta, owner: type[BaseMeta]) -> T: ...
     def __get__(self, section: BaseMeta | None, owner: type[BaseMeta]) -> Any:
-        return self if section is None else section._values[self.row.name]
+        if section is None:
+            return self
+        value = section._values[self.row.name]
+        return frozen(value) if self.row.read_only else value
 
     def __set__(self, section: BaseMeta, value: Any) -> None:
         if self.row.read_only:
@@ -309,7 +313,7 @@ class SingleKeyBaseMeta(BaseMeta):
     @property
     def value(self) -> Any:
         """The value itself."""
-        return self._values[self._key()]
+        return getattr(self, self._key())
 
     @value.setter
     def value(self, value: Any) -> None:

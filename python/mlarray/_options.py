@@ -123,6 +123,7 @@ def codec_params(
         if value is not UNSET and value is not None and value != harmless:
             raise UnsupportedError(f"cparams[{key!r}]={value!r} is not supported; leave it out")
     asked = {key: param(cparams, key, "cparams") for key in _USED if key != "nthreads"}
+    asked = {key: UNSET if value is None else value for key, value in asked.items()}
     if all(value is UNSET for value in asked.values()):
         return None
     default = _core.CodecParams.preset_for(dtype_text)

@@ -104,14 +104,14 @@ class Savable(Indexed):
             )
             options = save_options(
                 packing,
-                ndim=self.ndim,
+                ndim=len(self._lengths),
                 spatial_axes=spatial_axes,
                 codec=self._codec_to_save(packing),
                 num_threads=num_threads,
                 dparams=dparams,
                 metadata_format=metadata_format,
                 store_metadata=path.endswith(".mla"),
-                has_array=self._has_array(),
+                has_array=not self._is_metadata_only(),
                 durable=durable,
             )
         _writers.before_use_of(path)
@@ -130,9 +130,23 @@ class Savable(Indexed):
                 self._loaded = (self.meta, changed)
         _writers.warn_of_detached()
 
+    def _check_asked(self) -> None:
+        """Refuse at once what `save` would refuse of the arguments that made the image."""
+        asked = self._asked
+        if not asked.says_sizes and not asked.says_codec:
+            return
+        options = save_options(
+            asked,
+            ndim=len(self._lengths),
+            spatial_axes=self._spatial_axes_to_save(),
+            codec=self._codec_to_save(asked),
+        )
+        options.check_layout(self._lengths, self._dtype.itemsize)
+
     def __reduce__(self) -> tuple[Any, ...]:
         if self._access is None:
-            return _from_memory, (self.to_numpy(), self.meta)
+            voxels = None if self._is_metadata_only() else self.to_numpy()
+            return _from_memory, (voxels, self.meta)
         if self._access != "r":
             raise InvalidTypeError(
                 f"an MLArray with mode {self._access!r} cannot be pickled or copied: another "
@@ -153,27 +167,23 @@ class Savable(Indexed):
 
     def _codec_to_save(self, packing: Packing) -> _core.CodecParams | None:
         """What `save` was asked for, or else what the file has that the image comes from."""
-        codec = codec_params(packing.cparams, dtype_to_text(self.dtype), packing.preset)
+        codec = codec_params(packing.cparams, dtype_to_text(self._dtype), packing.preset)
         if codec is None and self._array is not None:
             return kept_codec(self._array.codec)
         return codec
 
-    def _has_array(self) -> bool:
-        """False for an image that is only its metadata."""
-        if self.shape != (0,) or (self._plain is None and not self._has_metadata()):
-            return True
-        return self.meta._has_array.value is not False
-
     def _spatial_axes_to_save(self) -> list[bool]:
+        if self._is_metadata_only():
+            return [True]
         try:
             return self._spatial_axes()
         except MLArrayError:
             if self._plain is not None or self._changed_metadata() is not None:
                 raise
-            return [True] * self.ndim  # metadata that cannot be read is saved as it is
+            return [True] * len(self._lengths)  # metadata that cannot be read is saved as it is
 
 
-def _from_memory(voxels: np.ndarray[Any, Any], meta: Meta) -> MLArray:
+def _from_memory(voxels: np.ndarray[Any, Any] | None, meta: Meta) -> MLArray:
     from .array import MLArray
 
     return MLArray(voxels, meta=meta)

@@ -3,42 +3,28 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _core, _writers
-from ._aliases import UNSET, Unset, resolve_access, resolve_threads
-from ._checks import (
-    Naming,
-    as_dtype,
-    as_shape,
-    as_voxels,
-    check,
-    checked_path,
-    given_names,
-    new_meta,
-    state_facts,
-    to_core,
-)
-from ._dtypes import dtype_to_text
-from ._options import Packing, check_dparams, codec_params, save_options
-from ._saving import Savable
+from ._aliases import UNSET, resolve_threads
+from ._checks import as_voxels, check, given_names, new_meta, state_facts
+from ._creation_like import CreatableLike
+from ._options import Packing, check_dparams
+from ._positions import in_either_order
 from .errors import InvalidTypeError, InvalidUseError
 from .spatial import fill_from, resolve_axis_labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import DTypeLike
-
-    from ._types import MmapMode, Params, PatchSize, PathLike, Preset, Sizes, Vector
+    from ._types import Params, PatchSize, Sizes, Vector
     from .meta import Meta
 
 __all__ = ["MLArray"]
 
 
-class MLArray(Savable):
+class MLArray(CreatableLike):
     """An image: voxels and metadata.
 
     Three kinds look the same from outside. In memory, an `MLArray` holds a NumPy array as it
@@ -54,7 +40,8 @@ class MLArray(Savable):
     array : numpy.ndarray, path or MLArray, optional
         The voxels, any shape of 0 to 16 axes, any dtype but objects. A path is loaded; then
         only `num_threads`, `dparams`, `compressed` and `verify` may be given besides. Without
-        it, the image is metadata only.
+        it, the image is metadata only: it has no shape, and is saved as a file of less than
+        1 kB.
     spacing, origin : sequence of float, optional
         Per axis of space, in `meta.spatial.axis_units`, commonly mm.
     direction : sequence of sequence of float, optional
@@ -68,17 +55,23 @@ class MLArray(Savable):
     copy : MLArray, optional
         Fills whatever metadata is not given here.
     patch_size, chunk_size, block_size, cparams
-        What `save` uses unless it is told otherwise.
+        What `save` uses unless it is told otherwise; checked at once.
     dparams : dict, optional
         ``{'nthreads': n}``.
-    compressed : bool
-        For a path: False decodes the voxels at once.
+    compressed : bool, optional
+        True: hold the voxels compressed, as `compress` does. False: hold a NumPy array, as
+        `decompress` does. Default: an array as it is, and what is loaded compressed.
     channel_axis : int, optional
         The older spelling of `axis_labels`.
     num_threads : int, optional
         The older spelling of `dparams`.
     verify : bool, optional
         For a path: as for `load`.
+
+    Notes
+    -----
+    Positional arguments may also be in the order of 0.0.33: array, spacing, origin, direction,
+    meta, channel_axis, num_threads, copy.
 
     Raises
     ------
@@ -100,6 +93,7 @@ class MLArray(Savable):
     MLArray(shape=(4, 8, 8), dtype=int16, spacing=[2.5, 0.5, 0.5], in memory)
     """
 
+    @in_either_order("MLArray")
     def __init__(
         self,
         array: Any = None,
@@ -115,7 +109,7 @@ class MLArray(Savable):
         block_size: Sizes = None,
         cparams: Params = None,
         dparams: Params = None,
-        compressed: bool = True,
+        compressed: bool | None = None,
         *,
         channel_axis: int | None = None,
         num_threads: int | None = None,
@@ -139,8 +133,10 @@ class MLArray(Savable):
                     f"says it; change the image after loading it"
                 )
             self._load(array, verify)
-            if not compressed:
-                self._hold_plain(self.to_numpy())
+            if compressed is not None and not compressed and not self._is_metadata_only():
+                path = self._path
+                self.decompress()
+                self._path = path
             return
         if copy is not None and not isinstance(copy, MLArray):
             raise InvalidTypeError(
@@ -151,7 +147,8 @@ class MLArray(Savable):
         base = copy
         if isinstance(array, MLArray):
             base = array if base is None else base
-            array = array.to_numpy()
+            has_array = not array._is_metadata_only()
+            array = array.to_numpy() if has_array else None
         self._plain = np.empty((0,)) if array is None else as_voxels(array)
         self._asked = packing
         new = new_meta(meta)
@@ -170,263 +167,6 @@ class MLArray(Savable):
             fill_from(new, base.meta)
         check(new, ndim if has_array else -1)
         self._loaded = (new, None)
-
-    @classmethod
-    def open(
-        cls,
-        filepath: PathLike,
-        mode: str | Unset = UNSET,
-        mmap_mode: MmapMode = UNSET,
-        dparams: Params = None,
-        *,
-        mmap: MmapMode = UNSET,
-        shape: int | Sequence[int] | None = None,
-        dtype: DTypeLike | None = None,
-        channel_axis: int | None = None,
-        axis_labels: Sequence[str] | None = None,
-        meta: Mapping[str, Any] | Meta | None = None,
-        patch_size: PatchSize = UNSET,
-        chunk_size: Sizes = None,
-        block_size: Sizes = None,
-        num_threads: int | None = None,
-        cparams: Params = None,
-        verify: bool | None = None,
-    ) -> MLArray:
-        """Open a file without reading its voxels.
-
-        Parameters
-        ----------
-        filepath : path
-            Ends in ``.mla`` or ``.b2nd`` (whose metadata is ignored).
-        mode : {'r', 'a', 'r+', 'c', 'w', 'w+'}, optional
-            Used where `mmap_mode` does not say it: 'a' is 'r+'.
-        mmap_mode, mmap : {'r', 'r+', 'c', 'w+', None}, optional
-            'r' (default) reads; 'r+' edits the file; 'c' keeps edits in memory; 'w+' creates
-            or replaces the file with zeros of `shape` and `dtype`; None: no memory map.
-        dparams : dict, optional
-            ``{'nthreads': n}``: at most so many threads per call.
-        shape, dtype, meta, axis_labels, channel_axis, patch_size, chunk_size, block_size, \
-cparams
-            For 'w+' only: see `create`.
-        num_threads : int, optional
-            The older spelling of `dparams`.
-        verify : bool, optional
-            False neither checks the seal nor the checksum of what is read, to save what is
-            left of a damaged file. None: as `set_verification` says, which is True unless
-            the environment says ``MLARRAY_VERIFY=0``.
-
-        Returns
-        -------
-        MLArray
-            Close it, or use ``with``. A writer that is left open is saved when it is
-            collected, when its path is opened again, and at exit.
-
-        Raises
-        ------
-        NotFoundError
-            If there is no such file (``FileNotFoundError`` and ``RuntimeError``).
-        CorruptionError, UnsupportedError
-            If the file is damaged, or holds what is refused (``RuntimeError``).
-        BusyError
-            If another process has the file open for writing (``RuntimeError``).
-        InvalidUseError
-            For a wrong suffix, mode or combination of arguments (``RuntimeError``).
-
-        Warns
-        -----
-        UserWarning
-            If an older writer of this path in this process was saved and detached.
-
-        Examples
-        --------
-        >>> with MLArray.open("image.mla", mmap="r+") as image:
-        ...     image[10:20, 50:60] *= 5
-        """
-        path = checked_path(filepath)
-        to_create = {
-            "shape": shape,
-            "dtype": dtype,
-            "meta": meta,
-            "axis_labels": axis_labels,
-            "channel_axis": channel_axis,
-            **Packing(patch_size, chunk_size, block_size, cparams)._asdict(),
-        }
-        with Naming(path):
-            access = resolve_access(mode, mmap_mode, mmap)
-            if access.mode == "w+":
-                if verify is not None:
-                    raise InvalidUseError(
-                        "verify can only be given to open an existing file; mode 'w+' creates "
-                        "one: leave it out"
-                    )
-                return cls.create(
-                    path,
-                    mmap_mode="w+" if access.mapped else None,
-                    dparams=dparams,
-                    num_threads=num_threads,
-                    **to_create,
-                )
-            if given := given_names(to_create):
-                raise InvalidUseError(
-                    f"{', '.join(given)} can only be given to create a file, with mode 'w+', "
-                    f"but the mode is {access.mode!r}; leave it out or change the mode"
-                )
-            check_dparams(dparams)
-            threads = resolve_threads(num_threads, dparams)
-        _writers.before_use_of(path)
-        core = _core.Array.open(path, access.mode, access.mapped, threads, verify)
-        image = cls.__new__(cls)
-        image._attach(core, path, access.mode, access.mapped, threads)
-        image._verify = verify
-        if access.mode == "r+":
-            _writers.warn_of_detached()
-            _writers.add(image)
-        return image
-
-    @classmethod
-    def create(
-        cls,
-        filepath: PathLike,
-        shape: int | Sequence[int],
-        dtype: DTypeLike,
-        meta: Mapping[str, Any] | Meta | None = None,
-        mode: str = "w",
-        mmap_mode: MmapMode = "w+",
-        patch_size: PatchSize = UNSET,
-        chunk_size: Sizes = None,
-        block_size: Sizes = None,
-        cparams: Params = None,
-        dparams: Params = None,
-        *,
-        axis_labels: Sequence[str] | None = None,
-        channel_axis: int | None = None,
-        num_threads: int | None = None,
-        preset: Preset | None = None,
-        metadata_format: Literal["current", "legacy"] = "current",
-    ) -> MLArray:
-        """Create a file of zeros, or replace one, and open it for writing.
-
-        The file is whole from the start: assign to it piece by piece.
-
-        Parameters
-        ----------
-        filepath : path
-            Ends in ``.mla`` or ``.b2nd``.
-        shape : int or sequence of int
-            In voxels.
-        dtype : dtype
-            Any but objects.
-        meta : dict or Meta, optional
-            As for `MLArray`.
-        mode : {'w', 'w+'}
-            There is no other.
-        mmap_mode : {'w+', None}
-            None: no memory map.
-        patch_size, chunk_size, block_size, cparams, dparams, num_threads, preset, \
-metadata_format
-            As for `save`.
-        axis_labels, channel_axis : optional
-            As for `MLArray`.
-
-        Returns
-        -------
-        MLArray
-            Open for writing.
-
-        Raises
-        ------
-        NotFoundError
-            If the folder does not exist.
-        InvalidTypeError, InvalidValueError, InvalidUseError, LayoutError
-            As for `MLArray` and `save`.
-
-        Examples
-        --------
-        >>> with MLArray.create("new.mla", (64, 64), "uint8") as image:
-        ...     image[:32] = 1
-        """
-        path = checked_path(filepath)
-        with Naming(path):
-            access = resolve_access(mode, mmap_mode, UNSET)
-            if access.mode != "w+":
-                raise InvalidUseError(f"mode={mode!r} does not create a file; leave it out")
-            sizes = {"shape": shape, "dtype": dtype}
-            if missing := [name for name, value in sizes.items() if value is None]:
-                raise InvalidUseError(
-                    f"mode 'w+' creates a file, which needs {' and '.join(missing)}; give it, "
-                    f"or open an existing file with 'r+'"
-                )
-            lengths = as_shape(shape)
-            text = dtype_to_text(as_dtype(dtype))
-            new = new_meta(meta)
-            labels = resolve_axis_labels(axis_labels, channel_axis, len(lengths))
-            if labels is not None:
-                new.spatial.axis_labels = list(labels)
-            state_facts(new, tuple(lengths))
-            check(new, len(lengths))
-            metadata = to_core(new)
-            options = save_options(
-                Packing(patch_size, chunk_size, block_size, cparams, preset),
-                ndim=len(lengths),
-                spatial_axes=metadata.spatial_axes(len(lengths)),
-                codec=codec_params(cparams, text, preset),
-                num_threads=num_threads,
-                dparams=dparams,
-                metadata_format=metadata_format,
-                store_metadata=path.endswith(".mla"),
-            )
-            _writers.before_use_of(path)
-            core = _core.Array.create(path, lengths, text, metadata, options)
-        image = cls.__new__(cls)
-        threads = resolve_threads(num_threads, dparams)
-        image._attach(core, path, access.mode, access.mapped, threads)
-        _writers.warn_of_detached()
-        _writers.add(image)
-        return image
-
-    @classmethod
-    def load(
-        cls,
-        filepath: PathLike,
-        dparams: Params = None,
-        compressed: bool = True,
-        *,
-        num_threads: int | None = None,
-        verify: bool | None = None,
-    ) -> MLArray:
-        """Read a whole file into memory, detached from its path.
-
-        Parameters
-        ----------
-        filepath : path
-            Ends in ``.mla`` or ``.b2nd``.
-        dparams : dict, optional
-            ``{'nthreads': n}``.
-        compressed : bool
-            True keeps the voxels compressed and decodes what is indexed; False decodes them.
-        num_threads : int, optional
-            The older spelling of `dparams`.
-        verify : bool, optional
-            As for `open`; holds for what is decoded later, too.
-
-        Returns
-        -------
-        MLArray
-            In memory.
-
-        Raises
-        ------
-        NotFoundError, CorruptionError, UnsupportedError, InvalidUseError
-            As for `open`.
-
-        Examples
-        --------
-        >>> image = MLArray.load("image.mla")
-        """
-        return cls(
-            checked_path(filepath),
-            dparams=dparams,
-            compressed=compressed,
-            num_threads=num_threads,
-            verify=verify,
-        )
+        self._check_asked()
+        if compressed and has_array:
+            self.compress()

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import copy
 import operator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _core
+from ._checks import check, to_core
 from .errors import InvalidTypeError, InvalidUseError, InvalidValueError, LayoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .meta import Meta
 
 __all__ = ["SpatialProperties", "fill_from", "resolve_axis_labels"]
+
+
+Part = TypeVar("Part")
 
 
 class SpatialProperties:
@@ -70,11 +74,12 @@ class SpatialProperties:
         """Homogeneous matrix from voxel index to position, ``(n + 1, n + 1)``.
 
         The stored one, or else made of spacing, origin and direction (ones, zeros and the
-        identity where unset).
+        identity where unset). None, and so are the parts below, if the image is metadata only
+        and the metadata does not tell how many axes of space there are.
         """
-        return _core.Metadata(self.meta.to_mapping(include_none=False)).affine(
-            self.spatial_ndim
-        )
+        if self.spatial_ndim is None:
+            return None  # type: ignore[unreachable]
+        return to_core(self.meta).affine(self.spatial_ndim)
 
     @affine.setter
     def affine(self, value: Sequence[Sequence[float]] | None) -> None:
@@ -83,45 +88,55 @@ class SpatialProperties:
     @property
     def translation(self) -> list[float]:
         """Last column of the affine: the position of voxel (0, ..., 0)."""
-        return _core.affine_translation(self.affine)
+        return self._part(_core.affine_translation)
 
     @property
     def scale(self) -> list[float]:
         """Lengths of the affine's columns: the spacing."""
-        return _core.affine_scale(self.affine)
+        return self._part(_core.affine_scale)
 
     @property
     def rotation(self) -> list[list[float]]:
         """The affine's matrix with its columns divided by the scale."""
-        return _core.affine_rotation(self.affine)
+        return self._part(_core.affine_rotation)
 
     @property
     def shear(self) -> list[list[float]]:
         """What remains of the affine without rotation and scale; identity if nothing."""
-        return _core.affine_shear(self.affine)
+        return self._part(_core.affine_shear)
 
     @property
     def spatial_ndim(self) -> int:
-        """Number of axes of space: those that `axis_labels` does not give another role."""
-        if self.meta.spatial.axis_labels is None:
-            return self.ndim
+        """Number of axes of space: those that `axis_labels` does not give another role.
+
+        If the image is metadata only, as many as the metadata speaks of, or None.
+        """
+        if self._is_metadata_only():
+            return to_core(self.meta).spatial_ndim()  # type: ignore[return-value]
         return sum(self._spatial_axes())
 
     @property
     def _spatial_ndim(self) -> int:
         return self.spatial_ndim
 
+    def _part(self, of_affine: Callable[[list[list[float]]], Part]) -> Part:
+        affine = self.affine
+        return None if affine is None else of_affine(affine)
+
+    def _is_metadata_only(self) -> bool:
+        raise NotImplementedError
+
     def _spatial_axes(self) -> list[bool]:
         if self.meta.spatial.axis_labels is None:
             return [True] * self.ndim
-        return _core.Metadata(self.meta.to_mapping(include_none=False)).spatial_axes(self.ndim)
+        return to_core(self.meta).spatial_axes(self.ndim)
 
     def _set_spatial(self, name: str, value: Any) -> None:
         spatial = self.meta.spatial
         before = getattr(spatial, name)
         setattr(spatial, name, value)
         try:
-            _core.metadata_check(self.meta.to_mapping(include_none=False), self.ndim)
+            check(self.meta, -1 if self._is_metadata_only() else self.ndim)
         except Exception:
             setattr(spatial, name, before)
             raise

@@ -68,10 +68,10 @@ void check_array(const Shape& shape, std::int64_t itemsize) {
 std::vector<bool> complete_mask(const Shape& shape, const std::vector<bool>& spatial_axes) {
   if (spatial_axes.empty()) return std::vector<bool>(shape.size(), true);
   if (spatial_axes.size() != shape.size()) {
-    throw Error(ErrorKind::invalid_value, "the axes are described for " +
-                                              std::to_string(spatial_axes.size()) +
-                                              " axes, but shape " + to_string(shape) + " has " +
-                                              std::to_string(shape.size()));
+    throw Error(ErrorKind::layout, "the axes are described for " +
+                                       std::to_string(spatial_axes.size()) +
+                                       " axes, but shape " + to_string(shape) + " has " +
+                                       std::to_string(shape.size()));
   }
   return spatial_axes;
 }

@@ -59,7 +59,7 @@ Image describe(const Shape& shape, const std::vector<std::int64_t>& patch,
 
   const auto count = static_cast<std::size_t>(std::count(spatial.begin(), spatial.end(), true));
   if (count < 2 || count > 3 || shape.size() - count > 1) {
-    throw Error(ErrorKind::invalid_value,
+    throw Error(ErrorKind::layout,
                 "shape " + to_string(shape) + " with " + std::to_string(count) +
                     " spatial axes: this layout is for 2 or 3 spatial axes and at most one "
                     "other; use the n-dimensional one");

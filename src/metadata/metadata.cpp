@@ -1,5 +1,6 @@
 #include "mlarray/metadata.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstddef>
@@ -59,21 +60,6 @@ std::optional<std::vector<double>> numbers_field(const Metadata& metadata,
       metadata::normalised(required_field("spatial", name), metadata.get("spatial", name));
   if (value.is_none()) return std::nullopt;
   return as_doubles(value);
-}
-
-// How many axes of space the vectors are for; the first that is set decides.
-std::optional<int> spatial_axes_by_vectors(const Map& spatial) {
-  const auto length = [&](std::string_view name) -> std::optional<int> {
-    const Value* value = spatial.find(name);
-    const List* list = value ? value->get_if<List>() : nullptr;
-    if (!list) return std::nullopt;
-    return static_cast<int>(list->items.size());
-  };
-  if (const auto rows = length("affine")) return *rows - 1;
-  for (const char* name : {"spacing", "origin", "direction"}) {
-    if (const auto axes = length(name)) return axes;
-  }
-  return std::nullopt;
 }
 
 bool same(const Value& a, const Value& b);
@@ -181,9 +167,8 @@ void Metadata::check(int ndim) const {
     const Value& value = get(field.section, field.name);
     if (!value.is_none()) metadata::normalised(field, value);
   }
-  const Map* spatial = Tree::section(*this, "spatial");
-  Axes axes = metadata::axes_for(ndim, spatial);
-  if (spatial && !axes.spatial) axes.spatial = spatial_axes_by_vectors(*spatial);
+  Axes axes = metadata::axes_for(ndim, Tree::section(*this, "spatial"));
+  if (!axes.spatial) axes.spatial = spatial_ndim();
   for (const Section& section : metadata::sections()) {
     const Value* found = sections_.find(section.name);
     if (!found) continue;
@@ -213,6 +198,27 @@ std::vector<bool> Metadata::spatial_axes(int ndim) const {
                                               std::to_string(ndim) + " (one per axis)");
   }
   return spatial;
+}
+
+std::optional<int> Metadata::ndim() const {
+  const Axes axes = metadata::axes_for(-1, Tree::section(*this, "spatial"));
+  return axes.all ? axes.all : spatial_ndim();
+}
+
+std::optional<int> Metadata::spatial_ndim() const {
+  const Map* spatial = Tree::section(*this, "spatial");
+  if (const auto by_labels = metadata::axes_for(-1, spatial).spatial) return by_labels;
+  const auto length = [&](std::string_view name) -> std::optional<int> {
+    const Value* value = spatial ? spatial->find(name) : nullptr;
+    const List* list = value ? value->get_if<List>() : nullptr;
+    if (!list) return std::nullopt;
+    return static_cast<int>(list->items.size());
+  };
+  if (const auto rows = length("affine")) return std::max(*rows - 1, 0);
+  for (const char* name : {"spacing", "origin", "direction"}) {
+    if (const auto axes = length(name)) return axes;
+  }
+  return std::nullopt;
 }
 
 std::optional<std::vector<double>> Metadata::spacing() const {

@@ -30,6 +30,13 @@ class Summary(NamedTuple):
         return dict((self.tree or {}).get("spatial") or {})
 
     @property
+    def has_array(self) -> bool:
+        """False for a file of metadata only."""
+        if self.array["shape"] != [0] or not self.path.endswith(".mla"):
+            return True
+        return (self.tree or {}).get("_has_array") is not False
+
+    @property
     def dtype(self) -> str:
         return _dtype_name(self.array["dtype"])
 
@@ -73,6 +80,7 @@ class Summary(NamedTuple):
         facts = {k: v for k, v in self.array.items() if k not in ("affine", "spatial_axes")}
         return {
             "path": self.path,
+            "has_array": self.has_array,
             **facts,
             "voxel_bytes": self.voxel_bytes,
             "ratio": self.ratio,
@@ -99,13 +107,16 @@ def summarise(path: str | os.PathLike[str]) -> Summary:
         try:
             metadata = array.metadata()
             tree = metadata_tree(metadata)
-            axes = metadata.spatial_axes(len(array.shape))
-            facts.update(affine=metadata.affine(sum(axes)), spatial_axes=axes)
+            found = Summary(name, facts, tree, None)
+            ndim = len(array.shape) if found.has_array else metadata.ndim()
+            if ndim is not None:
+                axes = metadata.spatial_axes(ndim)
+                facts.update(affine=metadata.affine(sum(axes)), spatial_axes=axes)
+            return found
         except MLArrayError as error:
             return Summary(name, facts, None, str(error))
     finally:
         array.close()
-    return Summary(name, facts, tree, None)
 
 
 def lengths(items: Any) -> str:

@@ -57,10 +57,11 @@ def _table(summary: Summary) -> str:
 
 def _array_rows(summary: Summary) -> list[tuple[str, str]]:
     array, spatial = summary.array, summary.spatial
-    rows = [("shape", lengths(array["shape"]))]
+    rows = [("shape", lengths(array["shape"]) if summary.has_array else "none: metadata only")]
     if spatial.get("axis_labels"):
         rows.append(("axes", ", ".join(map(str, spatial["axis_labels"]))))
-    rows.append(("dtype", summary.dtype))
+    if summary.has_array:
+        rows.append(("dtype", summary.dtype))
     geometry = summary.geometry()
     if geometry:
         units = {u for u in spatial.get("axis_units") or () if u and u != "unknown"}
@@ -68,6 +69,17 @@ def _array_rows(summary: Summary) -> list[tuple[str, str]]:
         rows.append(("spacing", numbers(geometry["spacing"]) + unit))
         rows.append(("origin", numbers(geometry["origin"]) + unit))
         rows.append(("orientation", _orientation(summary, geometry)))
+    if summary.has_array:
+        rows += _storage_rows(summary)
+    else:
+        rows.append(("size", size_text(array["file_bytes"])))
+    rows.append(("seal", _SEAL[array["sealed"]]))
+    return rows
+
+
+def _storage_rows(summary: Summary) -> list[tuple[str, str]]:
+    array = summary.array
+    rows = []
     rows.append(
         ("chunks", f"{lengths(array['chunks'])}, in blocks of {lengths(array['blocks'])}")
     )
@@ -86,7 +98,6 @@ def _array_rows(summary: Summary) -> list[tuple[str, str]]:
             f"{size_text(array['file_bytes'])} for {size_text(summary.voxel_bytes)}{ratio}",
         )
     )
-    rows.append(("seal", _SEAL[array["sealed"]]))
     return rows
 
 

@@ -97,8 +97,8 @@ def _cells(entry: Summary | str) -> tuple[str, ...] | None:
         return None
     spacing = entry.geometry().get("spacing")
     return (
-        lengths(entry.array["shape"]),
-        entry.dtype,
+        lengths(entry.array["shape"]) if entry.has_array else "metadata only",
+        entry.dtype if entry.has_array else "-",
         numbers(spacing) if spacing else "-",
         entry.orientation_text(),
         size_text(entry.array["file_bytes"]),

@@ -229,6 +229,20 @@ TEST(Check, WithoutAnArrayTheVectorsAgreeOnTheAxesOfSpace) {
       std::string::npos);
 }
 
+TEST(Axes, AreToldByLabelsOrElseByVectors) {
+  EXPECT_EQ(Metadata().ndim(), std::nullopt);
+  EXPECT_EQ(Metadata().spatial_ndim(), std::nullopt);
+  Metadata metadata = with("spatial", "origin", list({1, 2}));
+  EXPECT_EQ(metadata.ndim(), 2);
+  EXPECT_EQ(metadata.spatial_ndim(), 2);
+  const Metadata affine = with("spatial", "affine", list({list({1, 0}), list({0, 1})}));
+  EXPECT_EQ(affine.spatial_ndim(), 1);
+  EXPECT_EQ(with("spatial", "affine", list({})).spatial_ndim(), 0);
+  metadata.set("spatial", "axis_labels", list({"channel", "spatial", "spatial", "temporal"}));
+  EXPECT_EQ(metadata.ndim(), 4);
+  EXPECT_EQ(metadata.spatial_ndim(), 2);
+}
+
 TEST(Equality, IsExact) {
   const auto source = [](Value value) {
     return with("source", "data", map({{"k", std::move(value)}}));
