@@ -19,6 +19,21 @@ constexpr std::int32_t kMostBytes = 1 << 22;
 // What c-blosc2 leaves unwritten must not pass for decoded voxels.
 constexpr std::byte kUntouched{0xa5};
 
+// The fast path against the plain one, which gave `elements` if it was `decoded`.
+void check_view(codec::Decoder& decoder, fuzz::Input chunk, const codec::ChunkHeader& header,
+                std::int32_t block, std::span<const std::byte> elements, bool decoded) {
+  codec::BlockView view;
+  const bool viewed =
+      fuzz::accepts([&] { view = decoder.view_block(chunk, header, block, "chunk"); });
+  if (!decoded) return;  // of this block or of one before
+  fuzz::require(viewed, "what can be decoded can be viewed");
+  const auto planes = static_cast<std::size_t>(view.planes);
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    const std::byte found = planes == 0 ? view.plane[0][i] : view.plane[i % planes][i / planes];
+    fuzz::require(found == elements[i], "a view holds what the block holds");
+  }
+}
+
 std::vector<std::byte> by_block(fuzz::Input chunk, const codec::ChunkHeader& header,
                                 bool& whole) {
   std::vector<std::byte> out(static_cast<std::size_t>(header.nbytes));
@@ -33,6 +48,7 @@ std::vector<std::byte> by_block(fuzz::Input chunk, const codec::ChunkHeader& hea
                                    "chunk");
             }) &&
             whole;
+    check_view(decoder, chunk, header, block, std::span(out).subspan(start, size), whole);
     if (header.special == codec::Special::none) {
       fuzz::accepts([&] { codec::block_checksum(chunk, header, 1, 0, block); });
     }

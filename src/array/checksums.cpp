@@ -58,13 +58,14 @@ ChecksumTable ChecksumTable::parse(io::Bytes chunk, std::int64_t chunk_count,
   }
   out.layer_ = {value.subspan(kHeadBytes), std::move(chunk.owner)};
   out.chunk_bytes_ = static_cast<std::size_t>(block_count) * kSumBytes;
+  out.whole_ = std::make_shared<FoundWhole>(sums / kSumBytes);
   return out;
 }
 
 ChunkSums ChecksumTable::of_chunk(std::int64_t chunk) const {
   if (layer_.data.empty()) return {};
-  return {layer_.data.subspan(static_cast<std::size_t>(chunk) * chunk_bytes_, chunk_bytes_),
-          nullptr};
+  const std::size_t at = static_cast<std::size_t>(chunk) * chunk_bytes_;
+  return {layer_.data.subspan(at, chunk_bytes_), nullptr, whole_.get(), at / kSumBytes};
 }
 
 ChecksumBuilder::ChecksumBuilder(std::int64_t chunk_count, std::int64_t block_count,

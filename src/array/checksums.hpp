@@ -2,6 +2,7 @@
 // Byte level: docs/format.md, section "Checksums".
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -16,11 +17,35 @@ namespace mlarray::array {
 
 inline constexpr std::string_view kChecksumLayer = "mlarray:checksums";
 
+// Which blocks of an open file were found whole, so that the next read of one need not hash it
+// again. Thread safe.
+class FoundWhole {
+ public:
+  explicit FoundWhole(std::size_t blocks) : words_((blocks + kBits - 1) / kBits) {}
+
+  bool get(std::size_t block) const noexcept {
+    return (words_[block / kBits].load(std::memory_order_relaxed) & bit(block)) != 0;
+  }
+  void set(std::size_t block) noexcept {
+    words_[block / kBits].fetch_or(bit(block), std::memory_order_relaxed);
+  }
+
+ private:
+  static constexpr std::size_t kBits = 64;
+  static std::uint64_t bit(std::size_t block) noexcept {
+    return std::uint64_t{1} << (block % kBits);
+  }
+  std::vector<std::atomic<std::uint64_t>> words_;
+};
+
 // What is recorded of one chunk: 4 little-endian bytes per block, as on disk; empty if nothing.
 // `owner` keeps them alive, where they are not in the file.
 struct ChunkSums {
   std::span<const std::byte> bytes;
   std::shared_ptr<const void> owner;
+  // Of chunks as they were when the file was opened; their blocks count from `first_block` on.
+  FoundWhole* whole = nullptr;
+  std::size_t first_block = 0;
 
   // codec::kNoChecksum if none is recorded.
   std::uint32_t of_block(std::int32_t block) const;
@@ -42,6 +67,7 @@ class ChecksumTable {
   friend class ChecksumBuilder;
   io::Bytes layer_;  // the bytes of all sums
   std::size_t chunk_bytes_ = 0;
+  std::shared_ptr<FoundWhole> whole_;
 };
 
 // Makes a table. Not synchronised.

@@ -18,12 +18,13 @@ std::string chunk_name(std::int64_t number);
 codec::ChunkHeader checked_header(const ChunkRef& ref, const Geometry& geometry,
                                   std::int64_t number);
 
-// The checks of one chunk's blocks. Cheap to make; refers to what it is made of.
+// The checks of one chunk's blocks: of each the first time that this open file is asked for it,
+// or every time. Cheap to make; refers to what it is made of.
 class BlockCheck {
  public:
   BlockCheck(const ChunkRef& ref, const codec::ChunkHeader& header, const Geometry& geometry,
-             std::int64_t number)
-      : ref_(ref), header_(header), geometry_(geometry), number_(number) {}
+             std::int64_t number, bool again = false)
+      : ref_(ref), header_(header), geometry_(geometry), number_(number), again_(again) {}
 
   // Is a sum recorded? Of a chunk without bytes none is needed: the seal covers the index.
   bool recorded() const { return !ref_.sums.bytes.empty() && ref_.sums.of_block(0) != 0; }
@@ -39,6 +40,7 @@ class BlockCheck {
   const codec::ChunkHeader& header_;
   const Geometry& geometry_;
   std::int64_t number_;
+  bool again_;  // also what was found whole before
 };
 
 }  // namespace mlarray::array

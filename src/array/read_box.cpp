@@ -1,6 +1,7 @@
 #include "array/read_box.hpp"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ class Worker {
   void trim() {
     constexpr std::size_t kKeep = std::size_t{4} << 20;
     if (scratch_.size() > kKeep) std::vector<std::byte>().swap(scratch_);
+    decoder.trim(kKeep);
   }
   codec::Decoder decoder;
 
@@ -44,7 +46,8 @@ struct ChunkTask {
   Box blocks;  // the blocks that box touches
   Shape block_grid;
   std::size_t first_unit = 0;
-  std::size_t units = 0;  // blocks to decode one by one, or 1 for the chunk as a whole
+  std::size_t block_count = 0;
+  std::size_t units = 0;  // batches of blocks, or 1 for the chunk as a whole
   bool whole = false;
   bool verify = false;
   std::uint64_t seed = 0;  // of the checksums
@@ -76,22 +79,37 @@ Shape block_position(const ChunkTask& task, std::int64_t i) {
   return block;
 }
 
+// Copies what is wanted of the block at `block` of the chunk's block grid.
 void copy_block_part(const ChunkTask& task, const Geometry& geometry, const Shape& block,
-                     const std::byte* voxels, const ArrayView& out) {
+                     codec::BlockView view, std::span<const std::byte> ahead,
+                     const ArrayView& out) {
   const std::size_t ndim = geometry.ndim();
-  const std::vector<std::int64_t> strides = c_strides(geometry.block(), geometry.itemsize());
-  Shape shape(ndim);
+  std::array<std::int64_t, kMaxDims> shape;
+  std::array<std::int64_t, kMaxDims> strides;  // of the block, in elements
+  std::int64_t stride = 1;
+  std::int64_t first = 0;  // the first element wanted
   std::byte* target = out.data;
-  const std::byte* source = voxels;
-  for (std::size_t i = 0; i < ndim; ++i) {
+  for (std::size_t i = ndim; i-- > 0;) {
     const std::int64_t corner = block[i] * geometry.block()[i];
     const std::int64_t start = std::max(corner, task.box.start[i]);
     const std::int64_t stop = std::min(corner + geometry.block()[i], task.box.stop[i]);
     shape[i] = stop - start;
-    source += (start - corner) * strides[i];
+    strides[i] = stride;
+    first += (start - corner) * stride;
     target += (task.base[i] + start - task.box.start[i]) * out.strides[i];
+    stride *= geometry.block()[i];
   }
-  copy_box(target, out.strides, source, strides, shape, geometry.itemsize());
+  const std::span wanted = std::span(shape).first(ndim);
+  if (view.planes != 0) {
+    const std::span planes = std::span(view.plane).first(static_cast<std::size_t>(view.planes));
+    for (const std::byte*& plane : planes) plane += first;
+    interleave_box(target, out.strides, planes, std::span(strides).first(ndim), wanted, ahead);
+    return;
+  }
+  const std::int64_t itemsize = geometry.itemsize();
+  for (std::size_t i = 0; i < ndim; ++i) strides[i] *= itemsize;
+  copy_box(target, out.strides, view.plane[0] + first * itemsize,
+           std::span(strides).first(ndim), wanted, itemsize, ahead);
 }
 
 // Repeats the chunk's value over what is wanted of it. Memory is taken for that, never for a
@@ -131,28 +149,42 @@ void run_whole(const ChunkTask& task, const Geometry& geometry, const ArrayView&
   for (std::int64_t i = 0; i < count; ++i) {
     const Shape block = block_position(task, i);
     const std::int64_t number = Geometry::ravel(block, geometry.block_grid());
-    copy_block_part(task, geometry, block, scratch.data() + number * geometry.block_bytes(),
-                    out);
+    codec::BlockView view;
+    view.plane[0] = scratch.data() + number * geometry.block_bytes();
+    copy_block_part(task, geometry, block, view, {}, out);
   }
 }
 
-void run_block(const ChunkTask& task, const Geometry& geometry, std::size_t unit,
-               const ArrayView& out, Worker& worker) {
-  const Shape block = block_position(task, static_cast<std::int64_t>(unit));
-  const auto number = static_cast<std::int32_t>(Geometry::ravel(block, geometry.block_grid()));
-  // Right before the decoder reads the same bytes.
-  if (task.verify) task.check(geometry).check(task.seed, number);
-  const std::span<std::byte> scratch =
-      worker.scratch(static_cast<std::size_t>(geometry.block_bytes()));
-  worker.decoder.decode_block(task.ref.bytes.data, task.header, number, scratch,
-                              chunk_name(task.number));
-  copy_block_part(task, geometry, block, scratch.data(), out);
+// Number, in the chunk, of the i-th block of the task.
+std::int32_t block_number(const ChunkTask& task, const Geometry& geometry, std::size_t i) {
+  const Shape block = block_position(task, static_cast<std::int64_t>(i));
+  return static_cast<std::int32_t>(Geometry::ravel(block, geometry.block_grid()));
+}
+
+// The blocks `first` to `stop` of the task.
+void run_blocks(const ChunkTask& task, const Geometry& geometry, std::size_t first,
+                std::size_t stop, const ArrayView& out, Worker& worker) {
+  const std::span<const std::byte> chunk = task.ref.bytes.data;
+  const std::string name = chunk_name(task.number);
+  std::int32_t number = block_number(task, geometry, first);
+  for (std::size_t i = first; i < stop; ++i) {
+    // Right before the decoder reads the same bytes.
+    if (task.verify) task.check(geometry).check(task.seed, number);
+    const codec::BlockView view = worker.decoder.view_block(chunk, task.header, number, name);
+    const Shape block = Geometry::unravel(number, geometry.block_grid());
+    std::span<const std::byte> ahead;
+    if (i + 1 < stop) {
+      number = block_number(task, geometry, i + 1);
+      ahead = codec::likely_block_bytes(chunk, task.header, number);
+    }
+    copy_block_part(task, geometry, block, view, ahead, out);
+  }
 }
 
 // The chunks `first` to `stop` of those that the box meets, which `cells` numbers in C order.
 std::vector<ChunkTask> plan(const ChunkStore& store, const Geometry& geometry, const Box& box,
                             const Box& cells, std::int64_t first, std::int64_t stop,
-                            bool verify) {
+                            std::size_t batch, bool verify) {
   const Shape grid = cells.shape();
   std::vector<ChunkTask> tasks(static_cast<std::size_t>(stop - first));
   std::vector<std::int64_t> numbers;
@@ -183,7 +215,8 @@ std::vector<ChunkTask> plan(const ChunkStore& store, const Geometry& geometry, c
     task.verify = verify;
     if (verify) task.seed = task.check(geometry).seed();
     task.first_unit = units;
-    task.units = task.whole ? 1 : static_cast<std::size_t>(element_count(task.block_grid));
+    task.block_count = static_cast<std::size_t>(element_count(task.block_grid));
+    task.units = task.whole ? 1 : (task.block_count + batch - 1) / batch;
     units += task.units;
   }
   return tasks;
@@ -203,6 +236,17 @@ int threads_for(const std::vector<ChunkTask>& tasks, const Geometry& geometry, i
       std::min<std::int64_t>(wanted > 0 ? wanted : parallel::num_threads(), most));
 }
 
+// Blocks that one thread takes at a time. Neighbours share cache lines of the target, and the
+// stored bytes of the next can be requested early; more would leave threads without work.
+std::size_t batch_size(const Geometry& geometry, const Box& box, int threads) {
+  constexpr std::int64_t kMost = 4;
+  constexpr std::int64_t kPerThread = 8;
+  const Shape blocks = Geometry::cells(box, geometry.block()).shape();
+  const std::int64_t wanted = threads > 0 ? threads : parallel::num_threads();
+  return static_cast<std::size_t>(
+      std::clamp<std::int64_t>(element_count(blocks) / (wanted * kPerThread), 1, kMost));
+}
+
 }  // namespace
 
 void read_box(const ChunkStore& store, const Geometry& geometry, const Box& box,
@@ -212,9 +256,10 @@ void read_box(const ChunkStore& store, const Geometry& geometry, const Box& box,
   constexpr std::int64_t kMostChunks = 16384;
   const Box cells = Geometry::cells(box, geometry.chunk());
   const std::int64_t count = element_count(cells.shape());
+  const std::size_t batch = batch_size(geometry, box, options.threads);
   for (std::int64_t first = 0; first < count; first += kMostChunks) {
     const std::vector<ChunkTask> tasks =
-        plan(store, geometry, box, cells, first, std::min(first + kMostChunks, count),
+        plan(store, geometry, box, cells, first, std::min(first + kMostChunks, count), batch,
              options.verify);
     const std::size_t units = tasks.back().first_unit + tasks.back().units;
     const int threads = threads_for(tasks, geometry, options.threads);
@@ -227,7 +272,8 @@ void read_box(const ChunkStore& store, const Geometry& geometry, const Box& box,
       if (task.whole) {
         run_whole(task, geometry, out, worker);
       } else {
-        run_block(task, geometry, unit - task.first_unit, out, worker);
+        const std::size_t at = (unit - task.first_unit) * batch;
+        run_blocks(task, geometry, at, std::min(at + batch, task.block_count), out, worker);
       }
       worker.trim();
     });

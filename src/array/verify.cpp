@@ -45,7 +45,7 @@ class ChunkVerifier {
  private:
   void look_at(const ChunkRef& ref, std::int64_t number, ChunkReport& report) {
     const codec::ChunkHeader header = checked_header(ref, geometry_, number);
-    const BlockCheck check(ref, header, geometry_, number);
+    const BlockCheck check(ref, header, geometry_, number, true);
     const std::uint64_t seed = check.seed();
     const bool special = header.special != codec::Special::none;
     const std::int32_t count = special ? 1 : header.block_count();

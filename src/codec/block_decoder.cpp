@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "codec/bytes.hpp"
 #include "codec/chunk_format.hpp"
 #include "codec/lz_functions.hpp"
 #include "mlarray/options.hpp"
@@ -38,12 +39,12 @@ std::optional<Unfilter> only_filter(const ChunkHeader& header) {
   return found;
 }
 
-bool undo(const Unfilter& unfilter, std::span<const std::byte> from, std::span<std::byte> out) {
+bool undo(const Unfilter& unfilter, const std::byte* from, std::span<std::byte> out) {
   const auto size = static_cast<std::int32_t>(out.size());
   const std::int32_t written =
       unfilter.filter == Filter::shuffle
-          ? blosc2_unshuffle(unfilter.width, size, from.data(), out.data())
-          : blosc2_bitunshuffle(unfilter.width, size, from.data(), out.data());
+          ? blosc2_unshuffle(unfilter.width, size, from, out.data())
+          : blosc2_bitunshuffle(unfilter.width, size, from, out.data());
   return written == size;
 }
 
@@ -57,15 +58,6 @@ bool BlockDecoder::handles(const ChunkHeader& header) noexcept {
   return (header.compressor == kFormatLz4 || header.compressor == kFormatZstd) &&
          header.special == Special::none && !header.memcpyed && !header.dictionary &&
          only_filter(header).has_value();
-}
-
-// Bounded by what the caller asked for: `size` is the size of its own buffer.
-std::span<std::byte> BlockDecoder::scratch(std::size_t size) {
-  if (size > scratch_bytes_) {
-    scratch_ = std::make_unique_for_overwrite<std::byte[]>(size);
-    scratch_bytes_ = size;
-  }
-  return {scratch_.get(), size};
 }
 
 bool BlockDecoder::decode_stream(std::span<const std::byte> bytes, int compressor,
@@ -83,34 +75,78 @@ bool BlockDecoder::decode_stream(std::span<const std::byte> bytes, int compresso
   return ZSTD_isError(written) == 0 && written == out.size();
 }
 
-bool BlockDecoder::decode(std::span<const std::byte> chunk, const ChunkHeader& header,
-                          std::int32_t block, std::span<std::byte> out) {
-  const std::optional<Unfilter> unfilter = only_filter(header);
+bool BlockDecoder::read_streams(std::span<const std::byte> chunk, const ChunkHeader& header,
+                                std::int32_t block, std::span<std::byte> target,
+                                std::span<const std::byte*> starts) {
   const auto tail = block_tail(chunk, block);
-  if (!unfilter || !tail) return false;
-
-  const std::int32_t streams = stream_count(header, static_cast<std::int32_t>(out.size()));
-  const std::size_t stream_bytes = out.size() / static_cast<std::size_t>(streams);
-  const bool filtered = unfilter->filter != Filter::none;
-  const std::span<std::byte> target = filtered ? scratch(out.size()) : out;
-
+  if (!tail) return false;
+  const auto count =
+      static_cast<std::size_t>(stream_count(header, static_cast<std::int32_t>(target.size())));
+  const std::size_t stream_bytes = target.size() / count;
   StreamReader reader(*tail);
-  for (std::int32_t i = 0; i < streams; ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     const std::optional<Stream> stream = reader.next();
     if (!stream) return false;
-    const std::span<std::byte> part =
-        target.subspan(static_cast<std::size_t>(i) * stream_bytes, stream_bytes);
+    const std::span<std::byte> part = target.subspan(i * stream_bytes, stream_bytes);
+    if (!starts.empty()) starts[i] = part.data();
     if (stream->is_run) {
       fill_bytes(part, stream->run_value);
     } else if (stream->bytes.size() == stream_bytes) {
-      // Did not shrink: stored as it is. Alone, it is undone without a copy.
-      if (filtered && streams == 1) return undo(*unfilter, stream->bytes, out);
-      copy_bytes(stream->bytes, part.data());
+      // Did not shrink: stored as it is.
+      if (starts.empty()) {
+        copy_bytes(stream->bytes, part.data());
+      } else {
+        starts[i] = stream->bytes.data();
+      }
     } else if (!decode_stream(stream->bytes, header.compressor, part)) {
       return false;
     }
   }
-  return !filtered || undo(*unfilter, target, out);
+  return true;
+}
+
+bool BlockDecoder::decode(std::span<const std::byte> chunk, const ChunkHeader& header,
+                          std::int32_t block, std::span<std::byte> out) {
+  const std::optional<Unfilter> unfilter = only_filter(header);
+  if (!unfilter) return false;
+  if (unfilter->filter == Filter::none) return read_streams(chunk, header, block, out, {});
+  const std::span<std::byte> coded = coded_.get(out.size());
+  const std::byte* from = coded.data();
+  const bool one = stream_count(header, static_cast<std::int32_t>(out.size())) == 1;
+  if (!read_streams(chunk, header, block, coded, std::span(&from, one ? 1 : 0))) return false;
+  return undo(*unfilter, from, out);
+}
+
+std::optional<BlockView> BlockDecoder::view(std::span<const std::byte> chunk,
+                                            const ChunkHeader& header, std::int32_t block) {
+  const std::optional<Unfilter> unfilter = only_filter(header);
+  if (!unfilter) return std::nullopt;
+  const std::int32_t size = block_size(header, block);
+  const std::int32_t streams = stream_count(header, size);
+  const std::int32_t width = unfilter->width;
+  BlockView view;
+  const std::span starts(view.plane);
+  if (unfilter->filter == Filter::shuffle && width == header.typesize &&
+      BlockView::has_planes(width) && size % width == 0) {
+    view.planes = width;
+    const std::size_t plane_bytes = static_cast<std::size_t>(size / width);
+    // One stream is all planes together; else there is one for each.
+    if (!read_streams(chunk, header, block, coded_.get(static_cast<std::size_t>(size)),
+                      starts.first(static_cast<std::size_t>(streams)))) {
+      return std::nullopt;
+    }
+    for (std::size_t i = 1; streams == 1 && i < static_cast<std::size_t>(width); ++i) {
+      view.plane[i] = view.plane[0] + i * plane_bytes;
+    }
+    return view;
+  }
+  const std::span<std::byte> plain = plain_.get(static_cast<std::size_t>(size));
+  view.plane[0] = plain.data();
+  const bool decoded = unfilter->filter == Filter::none && streams == 1
+                           ? read_streams(chunk, header, block, plain, starts.first(1))
+                           : decode(chunk, header, block, plain);
+  if (!decoded) return std::nullopt;
+  return view;
 }
 
 }  // namespace mlarray::codec

@@ -7,13 +7,34 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
+#include "codec/block_view.hpp"
 #include "codec/chunk.hpp"
 
 struct ZSTD_DCtx_s;
 
 namespace mlarray::codec {
+
+// Memory that grows to what was needed most and is not cleared.
+class Scratch {
+ public:
+  std::span<std::byte> get(std::size_t size) {
+    if (size > size_) {
+      bytes_ = std::make_unique_for_overwrite<std::byte[]>(size);
+      size_ = size;
+    }
+    return {bytes_.get(), size};
+  }
+  void trim(std::size_t most) {
+    if (size_ > most) *this = {};
+  }
+
+ private:
+  std::unique_ptr<std::byte[]> bytes_;
+  std::size_t size_ = 0;
+};
 
 // Not synchronised: one per thread.
 class BlockDecoder {
@@ -26,17 +47,32 @@ class BlockDecoder {
   bool decode(std::span<const std::byte> chunk, const ChunkHeader& header, std::int32_t block,
               std::span<std::byte> out);
 
+  // The same without a place for it: what lies in the chunk as it is needed is not copied.
+  // Nothing: the block is damaged.
+  std::optional<BlockView> view(std::span<const std::byte> chunk, const ChunkHeader& header,
+                                std::int32_t block);
+  // Gives back what a rare giant block has taken.
+  void trim(std::size_t most_bytes) {
+    coded_.trim(most_bytes);
+    plain_.trim(most_bytes);
+  }
+
  private:
+  // Decodes the streams into `target`, one after another; false if the block is damaged. Where
+  // `starts` is given, it receives where each stream is, and one that did not shrink stays in
+  // the chunk instead.
+  bool read_streams(std::span<const std::byte> chunk, const ChunkHeader& header,
+                    std::int32_t block, std::span<std::byte> target,
+                    std::span<const std::byte*> starts);
   bool decode_stream(std::span<const std::byte> bytes, int compressor,
                      std::span<std::byte> out);
-  std::span<std::byte> scratch(std::size_t size);
 
   struct FreeZstd {
     void operator()(ZSTD_DCtx_s* context) const noexcept;
   };
   std::unique_ptr<ZSTD_DCtx_s, FreeZstd> zstd_;
-  std::unique_ptr<std::byte[]> scratch_;
-  std::size_t scratch_bytes_ = 0;
+  Scratch coded_;  // streams whose filter is still to be undone
+  Scratch plain_;  // elements that the caller gave no place
 };
 
 }  // namespace mlarray::codec

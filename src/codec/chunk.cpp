@@ -300,4 +300,14 @@ std::span<const std::byte> block_bytes(std::span<const std::byte> chunk,
   return tail->first(tail->size() - reader.remaining());
 }
 
+std::span<const std::byte> likely_block_bytes(std::span<const std::byte> chunk,
+                                              const ChunkHeader& header, std::int32_t block) {
+  if (header.memcpyed || header.special != Special::none) return {};
+  const auto here = block_tail(chunk, block);
+  if (!here || block + 1 >= header.block_count()) return here.value_or(chunk.first(0));
+  const auto next = block_tail(chunk, block + 1);
+  if (!next || next->size() > here->size()) return {};
+  return here->first(here->size() - next->size());
+}
+
 }  // namespace mlarray::codec

@@ -60,4 +60,9 @@ ChunkHeader parse_chunk(std::span<const std::byte> chunk, const Expected& expect
 std::span<const std::byte> block_bytes(std::span<const std::byte> chunk,
                                        const ChunkHeader& header, std::int32_t block);
 
+// About where they are, without looking at the streams: for requesting them from memory. Empty
+// where the chunk does not store its blocks in order.
+std::span<const std::byte> likely_block_bytes(std::span<const std::byte> chunk,
+                                              const ChunkHeader& header, std::int32_t block);
+
 }  // namespace mlarray::codec

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -82,6 +83,7 @@ struct Decoder::State {
   BloscContext context;
   std::vector<std::byte> patched;  // a chunk with its header completed
   std::vector<std::byte> whole;    // for blocks that c-blosc2 cannot address
+  Scratch viewed;                  // blocks that nobody gave a place
 
   blosc2_context* blosc() {
     if (!context) context = make_decompressor();
@@ -128,9 +130,10 @@ void check_out(std::size_t size, std::int64_t expected, std::string_view what) {
 
 }  // namespace
 
-void Decoder::decode_block(std::span<const std::byte> chunk, const ChunkHeader& header,
-                           std::int32_t block, std::span<std::byte> out,
-                           std::string_view what) {
+namespace {
+
+// Errors: invalid_use.
+void check_block(const ChunkHeader& header, std::int32_t block, std::string_view what) {
   if (block < 0 || block >= header.block_count() || header.whole_only()) {
     throw Error(ErrorKind::invalid_use,
                 std::string(what) + ": block " + std::to_string(block) + " of " +
@@ -138,6 +141,50 @@ void Decoder::decode_block(std::span<const std::byte> chunk, const ChunkHeader& 
                     (header.whole_only() ? ", but the chunk can only be decoded as a whole"
                                          : " does not exist"));
   }
+}
+
+// Where block `block` of a chunk that stores them one after another lies.
+std::span<const std::byte> stored_block(std::span<const std::byte> chunk,
+                                        const ChunkHeader& header, std::int32_t block,
+                                        std::string_view what) {
+  const std::size_t start =
+      kChunkHeaderBytes + static_cast<std::size_t>(std::int64_t{block} * header.blocksize);
+  const auto size = static_cast<std::size_t>(block_size(header, block));
+  if (start + size > chunk.size()) throw_block(what, block, 0);
+  return chunk.subspan(start, size);
+}
+
+}  // namespace
+
+BlockView Decoder::view_block(std::span<const std::byte> chunk, const ChunkHeader& header,
+                              std::int32_t block, std::string_view what) {
+  check_block(header, block, what);
+  BlockView view;
+  if (header.special == Special::none && header.memcpyed) {
+    view.plane[0] = stored_block(chunk, header, block, what).data();
+    return view;
+  }
+  if (BlockDecoder::handles(header)) {
+    const std::optional<BlockView> found = state_->blocks.view(chunk, header, block);
+    if (!found) throw_block(what, block, 0);
+    return *found;
+  }
+  const std::span<std::byte> place =
+      state_->viewed.get(static_cast<std::size_t>(block_size(header, block)));
+  decode_block(chunk, header, block, place, what);
+  view.plane[0] = place.data();
+  return view;
+}
+
+void Decoder::trim(std::size_t most_bytes) {
+  state_->blocks.trim(most_bytes);
+  state_->viewed.trim(most_bytes);
+}
+
+void Decoder::decode_block(std::span<const std::byte> chunk, const ChunkHeader& header,
+                           std::int32_t block, std::span<std::byte> out,
+                           std::string_view what) {
+  check_block(header, block, what);
   check_out(out.size(), block_size(header, block), what);
   const std::int64_t position = std::int64_t{block} * header.blocksize;
 
@@ -147,9 +194,7 @@ void Decoder::decode_block(std::span<const std::byte> chunk, const ChunkHeader& 
     return;
   }
   if (header.memcpyed) {
-    const std::size_t start = kChunkHeaderBytes + static_cast<std::size_t>(position);
-    if (start + out.size() > chunk.size()) throw_block(what, block, 0);
-    copy_bytes(chunk.subspan(start, out.size()), out.data());
+    copy_bytes(stored_block(chunk, header, block, what), out.data());
     return;
   }
   if (BlockDecoder::handles(header)) {

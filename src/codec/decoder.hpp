@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 
+#include "codec/block_view.hpp"
 #include "codec/chunk.hpp"
 
 namespace mlarray::codec {
@@ -25,9 +26,17 @@ class Decoder {
   void decode_block(std::span<const std::byte> chunk, const ChunkHeader& header,
                     std::int32_t block, std::span<std::byte> out, std::string_view what);
 
+  // The same where it is cheapest: what is stored as it is needed is not copied out of `chunk`.
+  // The fast path of reads; decode_block() is the plain one, which it must agree with.
+  BlockView view_block(std::span<const std::byte> chunk, const ChunkHeader& header,
+                       std::int32_t block, std::string_view what);
+
   // The whole chunk into `out` (exactly header.nbytes). Errors: corruption.
   void decode_chunk(std::span<const std::byte> chunk, const ChunkHeader& header,
                     std::span<std::byte> out, std::string_view what);
+
+  // Gives back memory beyond `most_bytes` that a rare giant block has taken.
+  void trim(std::size_t most_bytes);
 
  private:
   struct State;

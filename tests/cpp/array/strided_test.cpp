@@ -61,6 +61,61 @@ TEST(CopyBox, EqualsAnElementwiseCopy) {
   }
 }
 
+TEST(CopyBox, CopiesRowsOfEveryLength) {
+  std::mt19937 random(8);
+  for (std::int64_t length = 1; length < 300; ++length) {
+    const Shape shape = {2, 3, length};
+    const std::vector<std::int64_t> source_strides = c_strides({2, 4, length + 3}, 1);
+    const std::vector<std::int64_t> target_strides = c_strides({2, 3, length + 5}, 1);
+    std::vector<std::byte> source(static_cast<std::size_t>(2 * source_strides[0]));
+    for (std::byte& b : source) b = static_cast<std::byte>(random() & 0xff);
+    std::vector<std::byte> found(static_cast<std::size_t>(2 * target_strides[0]));
+    std::vector<std::byte> expected(found.size());  // and zeros between the rows stay
+    copy_plainly(expected.data(), target_strides, source.data(), source_strides, shape, 1);
+    copy_box(found.data(), target_strides, source.data(), source_strides, shape, 1, source);
+    ASSERT_EQ(found, expected) << length;
+  }
+}
+
+TEST(InterleaveBox, EqualsAnElementwiseCopy) {
+  std::mt19937 random(9);
+  for (int round = 0; round < 3000; ++round) {
+    const std::size_t itemsize = std::size_t{2} << (random() % 3);
+    const std::size_t ndim = random() % 5;
+    Shape shape;
+    Shape outer;
+    for (std::size_t i = 0; i < ndim; ++i) {
+      const std::uint32_t most = i + 1 == ndim ? 70 : 4;
+      shape.push_back(1 + static_cast<std::int64_t>(random() % most));
+      outer.push_back(shape.back() + static_cast<std::int64_t>(random() % 3));
+    }
+    const auto elements = static_cast<std::size_t>(element_count(outer));
+    const auto bytes = static_cast<std::int64_t>(itemsize);
+    std::vector<std::byte> source(elements * itemsize);
+    for (std::byte& b : source) b = static_cast<std::byte>(random() & 0xff);
+    // Each plane in memory of its own, so that a sanitizer sees a byte too many.
+    std::vector<std::vector<std::byte>> storage(itemsize, std::vector<std::byte>(elements));
+    std::vector<const std::byte*> planes;
+    for (std::size_t i = 0; i < itemsize; ++i) {
+      for (std::size_t n = 0; n < elements; ++n) storage[i][n] = source[n * itemsize + i];
+      planes.push_back(storage[i].data());
+    }
+    std::vector<std::int64_t> target_strides = c_strides(shape, bytes);
+    if (random() % 4 == 0) {
+      const auto strides = c_strides(Shape(shape.rbegin(), shape.rend()), bytes);
+      target_strides.assign(strides.rbegin(), strides.rend());
+    }
+    std::vector<std::byte> found(static_cast<std::size_t>(element_count(shape) * bytes));
+    std::vector<std::byte> expected(found.size());
+    copy_plainly(expected.data(), target_strides, source.data(), c_strides(outer, bytes), shape,
+                 bytes);
+    interleave_box(
+        found.data(), target_strides, planes, c_strides(outer, 1), shape,
+        random() % 2 == 0 ? std::span<const std::byte>(source) : std::span<const std::byte>());
+    ASSERT_EQ(found, expected) << to_string(shape) << " of " << itemsize;
+  }
+}
+
 TEST(CopyBox, FollowsNegativeStrides) {
   const std::vector<std::int32_t> source = {1, 2, 3, 4, 5, 6};
   std::vector<std::int32_t> target(6);

@@ -88,6 +88,23 @@ struct Sample {
 // Voxels of chunk 13 (the middle one), block 1.
 const Box kBlock{{8, 12, 8}, {12, 16, 16}};
 
+TEST(Verify, AnOpenFileVerifiesABlockOnceAndVerifyAgain) {
+  const Sample sample;
+  const Array open = Array::open(sample.path);
+  const std::vector<std::int16_t> voxels = read_all(open);
+  std::vector<char> bytes = load_bytes(sample.path);
+  const std::size_t place = sample.place(13, 1);
+  bytes[place] ^= 1;
+  std::fstream(sample.path, std::ios::binary | std::ios::in | std::ios::out)
+      .seekp(static_cast<std::streamoff>(place))
+      .write(&bytes[place], 1);
+  // Not hashed again, as docs/integrity.md says: the changed voxel is read.
+  EXPECT_NE(read_all(open), voxels);
+  EXPECT_EQ(open.verify().damage.size(), 1U);
+  // Another object looks at it for the first time.
+  EXPECT_TRUE(contains(corruption([&] { read_all(Array::open(sample.path)); }), "chunk 13"));
+}
+
 TEST(Verify, AWrongSumNamesEverythingAndTheWayOut) {
   const Sample sample;
   sample.flip(sample.place(13, 1));

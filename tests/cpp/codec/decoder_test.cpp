@@ -51,6 +51,46 @@ TEST(Decoder, DecodesEveryGoldenChunk) {
   EXPECT_GT(own, 200);  // not all by c-blosc2
 }
 
+// The elements of a view one after another.
+Bytes elements_of(const BlockView& view, std::size_t size) {
+  if (view.planes == 0) return Bytes(view.plane[0], view.plane[0] + size);
+  const auto planes = static_cast<std::size_t>(view.planes);
+  Bytes out(size);
+  for (std::size_t i = 0; i < size; ++i) out[i] = view.plane[i % planes][i / planes];
+  return out;
+}
+
+TEST(Decoder, ViewsAreTheBlocks) {
+  Decoder decoder;
+  int planes = 0;
+  int in_place = 0;
+  for (const GoldenChunk& golden : golden_chunks()) {
+    const ChunkHeader header = parse_chunk(golden.chunk, {});
+    if (header.whole_only()) continue;
+    for (std::int32_t block = 0; block < header.block_count(); ++block) {
+      const auto start = static_cast<std::ptrdiff_t>(block) * header.blocksize;
+      const std::int32_t size = block_size(header, block);
+      const BlockView view = decoder.view_block(golden.chunk, header, block, golden.name);
+      const Bytes expected(golden.raw.begin() + start, golden.raw.begin() + start + size);
+      ASSERT_EQ(elements_of(view, expected.size()), expected) << golden.name << ' ' << block;
+      planes += view.planes != 0 ? 1 : 0;
+      const std::byte* first = golden.chunk.data();
+      in_place += view.plane[0] >= first && view.plane[0] < first + golden.chunk.size() ? 1 : 0;
+    }
+  }
+  EXPECT_GT(planes, 100);
+  EXPECT_GT(in_place, 10);  // nothing was copied
+}
+
+TEST(Decoder, GivesBackTheMemoryOfAGiantBlock) {
+  Decoder decoder;
+  const GoldenChunk& golden = golden_chunk("lz4hc shuffle typesize=2 split");
+  const ChunkHeader header = parse_chunk(golden.chunk, {});
+  decoder.view_block(golden.chunk, header, 0, "chunk");
+  decoder.trim(0);
+  EXPECT_EQ(decode_by_blocks(decoder, golden.chunk, header), golden.raw);
+}
+
 TEST(Decoder, TakesTheCommonChunksItself) {
   for (const char* name :
        {"lz4 none typesize=2 split", "lz4hc shuffle typesize=1 whole",
