@@ -82,13 +82,13 @@ def main() -> None:
                     label = f"{kind} patch 128^3, {threads} thread{'s'[: threads - 1]}"
                     print_row(label, in_turns(read, options.rounds))
 
-            for name, box in (("64x64x8", small), ("128^3", patch)):
+            for what, box in (("64x64x8", small), ("128^3", patch)):
 
                 def open_read_close(on: bool, path: Path = path, box: Any = box) -> None:
                     with MLArray.open(path, verify=on) as image:
                         image[box]
 
-                label = f"{kind} open + {name} + close"
+                label = f"{kind} open + {what} + close"
                 rounds = options.rounds * (3 if box is small else 1)
                 print_row(label, in_turns(open_read_close, rounds))
             mlarray.set_verification(True)
