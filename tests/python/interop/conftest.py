@@ -94,6 +94,13 @@ class Peer:
 
 
 @pytest.fixture(scope="session")
+def reference() -> Callable[[str], Path]:
+    """A function from the name of an environment to its interpreter."""
+    ensure: Callable[[str], Path] = _environments().ensure
+    return ensure
+
+
+@pytest.fixture(scope="session")
 def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Peer]]:
     """A function from the name of an environment to its process, started when asked for."""
     started: dict[str, Peer] = {}
