@@ -117,6 +117,7 @@ class SpatialProperties:
 
     @property
     def _spatial_ndim(self) -> int:
+        """The older name of `spatial_ndim`."""
         return self.spatial_ndim
 
     def _part(self, of_affine: Callable[[list[list[float]]], Part]) -> Part:

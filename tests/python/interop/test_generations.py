@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
+ROOT = Path(__file__).resolve().parents[3]
 GENERATIONS = Path(__file__).with_name("generations")
 VERSIONS = ("0.0.33", "0.0.54")
 SCRIPT = """
@@ -142,3 +144,9 @@ def test_every_name_and_parameter_is_here(answers: Answers, version: str) -> Non
         # A letter is a parameter that is given by position.
         missing = {one for one in parameters if len(one) > 1} - set(here[name])
         assert not missing, f"{name}: {missing}"
+
+
+def test_the_page_of_names_is_up_to_date(answers: Answers) -> None:
+    tool = runpy.run_path(str(ROOT / "tools" / "generate_names.py"))
+    page = tool["page"]({version: answers.there[version]["names"] for version in VERSIONS})
+    assert page == tool["TARGET"].read_text("utf-8"), "run tools/generate_names.py"
