@@ -10,6 +10,7 @@ void register_metadata(nanobind::module_& module);
 void register_layout(nanobind::module_& module);
 void register_options(nanobind::module_& module);
 void register_array(nanobind::module_& module);
+void register_statistics(nanobind::module_& module);
 void register_verify(nanobind::module_& module);
 
 }  // namespace mlarray::bindings

@@ -13,5 +13,6 @@ NB_MODULE(_core, module) {
   mlarray::bindings::register_layout(module);
   mlarray::bindings::register_options(module);
   mlarray::bindings::register_array(module);
+  mlarray::bindings::register_statistics(module);
   mlarray::bindings::register_verify(module);
 }

@@ -27,6 +27,7 @@
 #include "mlarray/export.hpp"
 #include "mlarray/metadata.hpp"
 #include "mlarray/options.hpp"
+#include "mlarray/statistics.hpp"
 #include "mlarray/types.hpp"
 #include "mlarray/verify.hpp"
 
@@ -117,6 +118,16 @@ class MLARRAY_EXPORT Array {
   // Looks at every chunk and block, and decodes them: include/mlarray/verify.hpp.
   // Errors: invalid_use after close(); damage is no error but in the report.
   VerifyReport verify(const VerifyOptions& options = {}) const;
+
+  // Statistics of the voxels, over the chunks in parallel; voxels are never held as a whole:
+  // include/mlarray/statistics.hpp.
+  // Errors: invalid_type for elements or a mask that are no bool, integer or float of up to 8
+  // bytes; invalid_value for a mask of another shape, for one under which no voxel counts, and
+  // for quantiles that are not ascending within 0 to 1; corruption, io, closed.
+  Statistics statistics(const StatisticsOptions& options = {}) const;
+  // The same of voxels of the caller's.
+  static Statistics statistics(const ConstArrayView& voxels, const DType& dtype,
+                               const StatisticsOptions& options = {});
 
   // Shows the newest commit of the path from now on, also where the file was replaced: for
   // readers of a file that another process writes. False if nothing has changed. Every read

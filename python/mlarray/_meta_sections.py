@@ -142,7 +142,7 @@ class MetaSpatial(BaseMeta, section="spatial"):
 
 
 class MetaStatistics(BaseMeta, section="stats"):
-    """Statistics of the voxel values; the library does not compute them."""
+    """Statistics of the voxel values, which `MLArray.compute_statistics` fills."""
 
     # fields: stats
     min: Field[float | None]
