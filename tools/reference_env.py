@@ -36,6 +36,8 @@ REQUIREMENTS: dict[str, list[str]] = {
         "numpy==2.2.6",
         "pydicom==3.0.1",
     ],
+    # The plug-in alone: it is to run with this package, and napari is not asked for pictures.
+    "napari-mlarray-0.0.3": ["--no-deps", "napari-mlarray==0.0.3"],
     "blosc2-2.7.1": ["blosc2==2.7.1", "numpy==2.2.6"],
     "blosc2-3.3.4": ["blosc2==3.3.4", "numpy==2.2.6"],
     "blosc2-4.14.1": ["blosc2==4.14.1", "numpy==2.2.6"],
@@ -49,6 +51,7 @@ REQUIREMENTS: dict[str, list[str]] = {
 
 # What tests/python/interop reads and writes our files with.
 FOR_TESTS = ["mlarray-0.0.54", "mlarray-0.0.33", "blosc2-3.3.4", "blosc2-4.14.1"]
+FOR_TESTS += ["napari-mlarray-0.0.3"]
 
 
 def python_of(folder: Path) -> Path:
