@@ -77,6 +77,7 @@ class Measured(CreatableLike):
         """
         from .meta import Meta
 
+        self._require_voxels()
         lower, upper = _pair(percentiles)
         arguments = (lower, upper, *_mask(mask, mask_values), self._threads)
         with Naming(self._path or ""):

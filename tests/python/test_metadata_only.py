@@ -27,6 +27,7 @@ NEEDS_VOXELS: dict[str, Any] = {
     "iterate": list,
     "compress": lambda image: image.compress(),
     "decompress": lambda image: image.decompress(),
+    "statistics": lambda image: image.compute_statistics(),
 }
 
 
