@@ -98,7 +98,7 @@ _BY_OLDER_NAME = {
 _MANAGED = ("blosc2", "_has_array", "_image_meta_format", "_mlarray_version")
 
 
-class Meta:
+class Meta(BaseMeta):
     """All metadata of an image.
 
     Sections: ``source`` (older name ``original``), ``extra``, ``spatial``, ``stats``,
@@ -176,7 +176,7 @@ class Meta:
             return self._sections == other._sections and self._unknown == other._unknown
         return NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __repr__(self) -> str:
         sections = ", ".join(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import pickle
 from typing import Any
 
@@ -83,6 +84,19 @@ def sections(c: Context) -> Steps:
         yield (
             f"{name}: known fields",
             lambda fields=fields, values=values: set(values) <= set(fields),
+        )
+
+
+@case("BaseMeta", "SingleKeyBaseMeta")
+def kinds(c: Context) -> Steps:
+    module = importlib.import_module("mlarray.meta")
+    for name in ("Meta", *CLASSES, *SINGLE):
+        yield (
+            name,
+            lambda name=name: [
+                issubclass(getattr(c.package, name), module.BaseMeta),
+                issubclass(getattr(c.package, name), module.SingleKeyBaseMeta),
+            ],
         )
 
 
