@@ -65,7 +65,8 @@ void init_save_options(SaveOptions* self, const nb::object& patch,
                        const std::optional<Shape>& chunk, const std::optional<Shape>& block,
                        const std::vector<bool>& spatial_axes, bool patch_is_explicit,
                        const std::optional<CodecParams>& codec, bool legacy_metadata,
-                       bool store_metadata, bool has_array, int threads, bool durable) {
+                       bool store_metadata, bool has_array, int threads, bool durable,
+                       bool verify) {
   SaveOptions options;
   options.layout.patch = patch_from_python(patch);
   options.layout.chunk = chunk;
@@ -79,6 +80,7 @@ void init_save_options(SaveOptions* self, const nb::object& patch,
   options.has_array = has_array;
   options.threads = threads;
   options.durable = durable;
+  options.verify = verify;
   new (self) SaveOptions(std::move(options));
 }
 
@@ -108,7 +110,7 @@ void register_options(nb::module_& module) {
            "chunk"_a = nb::none(), "block"_a = nb::none(),
            "spatial_axes"_a = std::vector<bool>{}, "patch_is_explicit"_a = false,
            "codec"_a = nb::none(), "legacy_metadata"_a = false, "store_metadata"_a = true,
-           "has_array"_a = true, "threads"_a = 0, "durable"_a = false)
+           "has_array"_a = true, "threads"_a = 0, "durable"_a = false, "verify"_a = false)
       .def(
           "check_layout",
           [](const SaveOptions& self, const Shape& shape, std::int64_t itemsize) {

@@ -81,7 +81,7 @@ def save(bench: Bench) -> None:
         for name in _names(bench, "save"):
             path = bench.path(name, kind)
             samplers[name] = _asker(bench.worker(name), "save", path=path, source=source)
-        bench.measure("save", kind, {}, samplers, rounds=min(bench.rounds, 7), budget=4)
+        bench.measure("save", kind, {}, samplers, rounds=min(bench.rounds, 5), budget=3)
         sizes = {
             name: [float(_bytes(bench.path(name, kind)))]
             for name in samplers

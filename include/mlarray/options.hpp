@@ -81,6 +81,9 @@ struct SaveOptions {
   bool has_array = true;       // false: only the metadata counts, the array is a placeholder
   int threads = 0;
   bool durable = false;  // fsync file and folder: survives power loss, not only a kill
+  // Read the new file back before it takes its place: every voxel and all metadata must be
+  // what was to be saved. If not, an error (corruption), and the old file stays.
+  bool verify = false;
 };
 
 // When a writer commits by itself, besides flush(), close() and normal exit.

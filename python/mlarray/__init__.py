@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ._core import DEFAULT_PATCH_SIZE as MLARRAY_DEFAULT_PATCH_SIZE
     from ._core import num_threads, set_num_threads, set_verification, verification
     from ._core import version as __version__
+    from ._repack import Repacked, repack
     from ._verify import Damage, VerifyReport, verify_file
     from .array import MLArray
     from .cli import cli_convert_to_mlarray, cli_print_header
@@ -64,12 +65,14 @@ __all__ = [
     "MetaSpatial",
     "MetaStatistics",
     "MetaVersion",
+    "Repacked",
     "VerifyReport",
     "__version__",
     "cli_convert_to_mlarray",
     "cli_print_header",
     "is_serializable",
     "num_threads",
+    "repack",
     "set_num_threads",
     "set_verification",
     "verification",
@@ -87,7 +90,9 @@ _HOME = {
     "__version__": ("_core", "version"),
     "cli_convert_to_mlarray": ("cli", "cli_convert_to_mlarray"),
     "cli_print_header": ("cli", "cli_print_header"),
+    "Repacked": ("_repack", "Repacked"),
     "num_threads": ("_core", "num_threads"),
+    "repack": ("_repack", "repack"),
     "set_num_threads": ("_core", "set_num_threads"),
     "set_verification": ("_core", "set_verification"),
     "VerifyReport": ("_verify", "VerifyReport"),

@@ -187,6 +187,7 @@ def save_options(
     store_metadata: bool = True,
     has_array: bool = True,
     durable: bool = False,
+    verify: bool = False,
 ) -> _core.SaveOptions:
     """Check and unite all that `MLArray.save` and `MLArray.create` are given.
 
@@ -210,6 +211,8 @@ def save_options(
         False if the image is only its metadata.
     durable : bool
         Whether the result must survive power loss.
+    verify : bool
+        Whether the result must be read back before it takes its place.
 
     Raises
     ------
@@ -250,6 +253,7 @@ def save_options(
         has_array=has_array,
         threads=threads,
         durable=durable,
+        verify=verify,
     )
 
 

@@ -42,6 +42,7 @@ class Savable(Indexed):
         preset: Preset | None = None,
         metadata_format: Literal["current", "legacy"] = "current",
         durable: bool = False,
+        verify: bool = False,
     ) -> None:
         """Write voxels and metadata to a file.
 
@@ -72,6 +73,9 @@ class Savable(Indexed):
             'legacy' is for readers up to 0.0.48.
         durable : bool
             Survive power loss too, not only a killed process.
+        verify : bool
+            Read the new file back before it takes its place, and compare every voxel and
+            all metadata with what was to be saved; takes about as long as reading it.
 
         Raises
         ------
@@ -83,6 +87,9 @@ class Savable(Indexed):
             For metadata that does not fit the array (``ValueError``).
         BusyError, FileAccessError
             If the file cannot be written (``RuntimeError``).
+        CorruptionError
+            If the file that the image comes from is damaged, and with `verify` if the new
+            file does not read back; the old file stays (``RuntimeError``).
 
         Warns
         -----
@@ -113,6 +120,7 @@ class Savable(Indexed):
                 store_metadata=path.endswith(".mla"),
                 has_array=not self._is_metadata_only(),
                 durable=durable,
+                verify=verify,
             )
         _writers.before_use_of(path)
         if self._plain is not None:

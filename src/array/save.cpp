@@ -59,10 +59,13 @@ void NewFile::finish(io::AtomicFile& out) {
   if (store_metadata_) {
     vlmeta.push_back({std::string(kMetadataLayer), {metadata_layer_, nullptr}});
   }
-  const std::vector<std::byte> sums = std::move(checksums_).build();
-  if (!sums.empty()) vlmeta.push_back({std::string(kChecksumLayer), {sums, nullptr}});
+  sums_layer_ = std::move(checksums_).build();
+  if (!sums_layer_.empty()) {
+    vlmeta.push_back({std::string(kChecksumLayer), {sums_layer_, nullptr}});
+  }
   out.append(frame::build_tail(header_, header_bytes_, out.position(), index_, vlmeta));
   out.write_at(0, header_bytes_);
+  layers_ = std::move(vlmeta);
 }
 
 }  // namespace array
@@ -76,6 +79,14 @@ void check_view(const ConstArrayView& view) {
                                               "axis, not " +
                                               std::to_string(view.strides.size()));
   }
+}
+
+// What the metadata of the new file must be. The older encoding drops what it cannot hold.
+std::optional<Metadata> comparable(const std::optional<Metadata>& metadata,
+                                   const SaveOptions& options) {
+  const bool whole =
+      options.store_metadata && options.metadata_encoding == MetadataEncoding::current;
+  return whole ? metadata : std::nullopt;
 }
 
 }  // namespace
@@ -92,14 +103,16 @@ void Array::save_voxels(const std::filesystem::path& path, const ConstArrayView&
   file.begin(out);
   const array::Geometry& geometry = file.geometry();
   const Shape origin(voxels.shape.size(), 0);
-  file.add_chunks(out, options.threads, [&](std::int64_t number, std::span<std::byte> chunk) {
+  const auto fill = [&](std::int64_t number, std::span<std::byte> chunk) {
     const Box part = geometry.chunk_box(number);
     if (!array::fills_padding(geometry, part)) {
       std::fill(chunk.begin(), chunk.end(), std::byte{0});
     }
     array::gather(geometry, number, part, voxels, origin, chunk);
-  });
+  };
+  file.add_chunks(out, options.threads, fill);
   file.finish(out);
+  if (options.verify) file.read_back(out, options.threads, fill, comparable(metadata, options));
   out.publish_and_close(options.durable);
 }
 
@@ -156,6 +169,9 @@ void Array::save(const std::filesystem::path& path, const SaveOptions& options,
     file.begin(out);
     file.add_chunks(out, options.threads, fill);
     file.finish(out);
+    if (options.verify) {
+      file.read_back(out, options.threads, fill, comparable(readable, options));
+    }
   });
   if (!own_file) {
     out.publish_and_close(options.durable);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "array/checksums.hpp"
@@ -33,6 +34,11 @@ class NewFile {
   void begin(io::AtomicFile& out);
   void add_chunks(io::AtomicFile& out, int threads, const FillChunk& fill);
   void finish(io::AtomicFile& out);
+  // After finish(): reads the file back, and compares its chunks with what `fill` gives and its
+  // metalayers with those that were to be written, `metadata` (if given) in its meaning, too.
+  // Errors: corruption naming what differs; io; what `fill` throws.
+  void read_back(const io::AtomicFile& out, int threads, const FillChunk& fill,
+                 const std::optional<Metadata>& metadata) const;
 
  private:
   bool store_metadata_;
@@ -44,6 +50,8 @@ class NewFile {
   std::vector<std::byte> header_bytes_;
   std::vector<frame::IndexEntry> index_;
   ChecksumBuilder checksums_;
+  std::vector<std::byte> sums_layer_;
+  std::vector<frame::VlMetalayer> layers_;  // as finish() wrote them
 };
 
 }  // namespace mlarray::array

@@ -81,6 +81,8 @@ class AtomicFile {
   void append(std::span<const std::byte> data);
   void write_at(std::uint64_t offset, std::span<const std::byte> data);
   std::uint64_t position() const noexcept { return position_; }  // bytes appended so far
+  // Where it is until publish(), for reading back.
+  const std::filesystem::path& temporary() const noexcept { return temporary_; }
 
   // Renames over the target; `durable` syncs file and folder. Returns the file, still open
   // and locked for writing, for the caller to go on with.

@@ -152,15 +152,14 @@ std::string encode_tree(Value tree, bool msgpack) {
   return msgpack ? plain : encoding::encode_msgpack_bin(bytes_of(encoding::gzip(plain)));
 }
 
-// Without the fields that only the library sets.
+}  // namespace
+
 Metadata user_part(Metadata metadata) {
   for (const MetadataField& field : fields()) {
     if (field.read_only) store(metadata, field.section, field.name, Value());
   }
   return metadata;
 }
-
-}  // namespace
 
 std::string encode_stored(const Metadata& metadata, const ArrayFacts& facts,
                           MetadataEncoding encoding) {

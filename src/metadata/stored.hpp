@@ -68,4 +68,7 @@ std::string encode_stored(const Metadata& metadata, const ArrayFacts& facts,
 std::string encode_edited(const Metadata& metadata, const ArrayFacts& facts,
                           std::span<const std::byte> previous);
 
+// Without the fields that only the library sets: what must come out of a file again.
+Metadata user_part(Metadata metadata);
+
 }  // namespace mlarray::metadata

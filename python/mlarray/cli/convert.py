@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..convert import Report, convert
+from ._files import at_least_one
 from ._jobs import Outcome, check_suffix, plan, run_jobs
+from ._packing import add_packing, save_options
 from ._progress import Progress
 from ._run import FAILURE, add_json, printable, run
 from ._summary import lengths, size_text
@@ -42,10 +44,6 @@ examples:
 """
 
 
-# An option that was not given leaves no trace: None is a patch size too.
-_ABSENT = argparse.SUPPRESS
-
-
 def convert_to_mlarray(
     load_filepath: str | os.PathLike[str],
     save_filepath: str | os.PathLike[str],
@@ -69,29 +67,8 @@ def convert_image(
     convert(load_filepath, save_filepath)
 
 
-def _lengths(text: str) -> int | tuple[int, ...]:
-    parts = [int(part) for part in text.split(",")]
-    return parts[0] if len(parts) == 1 else tuple(parts)
-
-
-def _patch(text: str) -> str | int | tuple[int, ...] | None:
-    if text == "default":
-        return text
-    return None if text == "none" else _lengths(text)
-
-
-def _workers(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise ValueError(text)
-    return count
-
-
-# argparse says "invalid NAME value" by these.
+# argparse says "invalid NAME value" by it.
 _suffix = check_suffix
-_lengths.__name__ = "length"
-_patch.__name__ = "patch size"
-_workers.__name__ = "number"
 _suffix.__name__ = "suffix"
 
 
@@ -103,32 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "output", metavar="OUT", help="the file to write; for several files, a folder"
     )
     add_files(parser)
-    layout = parser.add_argument_group("layout and compression", argument_default=_ABSENT)
-    layout.add_argument(
-        "--patch-size",
-        type=_patch,
-        metavar="N[,N...]",
-        help="patch that reads are expected to take, one length or one per spatial axis; "
-        "'none' for a layout in memory order (default: 192)",
-    )
-    layout.add_argument(
-        "--chunk-size", type=_lengths, metavar="N,N,...", help="give it with --block-size"
-    )
-    layout.add_argument("--block-size", type=_lengths, metavar="N,N,...")
-    layout.add_argument(
-        "--preset",
-        choices=["fast", "balanced", "small"],
-        help="what matters most, instead of --codec and --level (default: fast)",
-    )
-    layout.add_argument("--codec", choices=["blosclz", "lz4", "lz4hc", "zlib", "zstd"])
-    layout.add_argument(
-        "--level",
-        type=int,
-        choices=range(10),
-        dest="clevel",
-        metavar="0-9",
-        help="higher is smaller and slower",
-    )
+    add_packing(parser)
 
 
 def add_files(parser: argparse.ArgumentParser) -> None:
@@ -159,7 +111,7 @@ def add_files(parser: argparse.ArgumentParser) -> None:
     files.add_argument(
         "-j",
         "--jobs",
-        type=_workers,
+        type=at_least_one,
         default=1,
         metavar="N",
         help="convert so many files at once (default: 1)",
@@ -180,7 +132,7 @@ def command(options: argparse.Namespace) -> int | None:
     with Progress(len(jobs), sum(sizes.values()), options.quiet) as progress:
         progress.begin(jobs[0].source)
         workers = min(options.jobs, len(jobs))
-        for outcome in run_jobs(jobs, _save_options(options), options.existing, workers):
+        for outcome in run_jobs(jobs, save_options(options), options.existing, workers):
             outcomes.append(outcome)
             progress.clear()
             _tell(outcome, options.json)
@@ -191,17 +143,6 @@ def command(options: argparse.Namespace) -> int | None:
     if failed and several:
         print(f"mlarray: {failed} of {len(jobs)} files failed", file=sys.stderr)
     return FAILURE if failed else None
-
-
-def _save_options(options: argparse.Namespace) -> dict[str, Any]:
-    # Only what was given is passed on: the rest is chosen in one place, MLArray.save.
-    given = vars(options)
-    names = ("patch_size", "chunk_size", "block_size", "preset")
-    save_options: dict[str, Any] = {name: given[name] for name in names if name in given}
-    cparams = {key: given[key] for key in ("codec", "clevel") if key in given}
-    if cparams:
-        save_options["cparams"] = cparams
-    return save_options
 
 
 def _size(path: str) -> int:

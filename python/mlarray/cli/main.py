@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Sequence
 
 from .. import __version__
-from . import convert, header, info, ls, verify
+from . import convert, header, info, ls, repack, verify
 from ._run import run
 
 __all__ = ["main"]
@@ -22,6 +22,7 @@ _COMMANDS = {
     "header": header,
     "convert": convert,
     "verify": verify,
+    "repack": repack,
 }
 
 _EPILOG = """\

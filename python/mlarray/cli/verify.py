@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any
 
 from .. import _core
-from ..errors import MLArrayError, NotFoundError
-from ._progress import Progress
-from ._run import FAILURE, add_json, describe, printable
-from .ls import images
+from ._files import at_least_one, find_files, for_each
+from ._run import FAILURE, add_json, printable
 
 if TYPE_CHECKING:
     from .._verify import VerifyReport
@@ -46,7 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", metavar="PATH", nargs="+", help="a file or a folder")
     parser.add_argument("-r", "--recursive", action="store_true", help="folders in folders too")
     parser.add_argument(
-        "-j", "--jobs", type=_jobs, metavar="N", help="threads in all (default: processors)"
+        "-j",
+        "--jobs",
+        type=at_least_one,
+        metavar="N",
+        help="threads in all (default: processors)",
     )
     parser.add_argument("--fast", action="store_true", help="checksums only, decode nothing")
     parser.add_argument(
@@ -55,16 +55,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="exit code 0 for files of other writers that show no damage",
     )
     add_json(parser, "print all reports as JSON")
-
-
-def _jobs(text: str) -> int:
-    jobs = int(text)
-    if jobs < 1:
-        raise ValueError(text)
-    return jobs
-
-
-_jobs.__name__ = "number of jobs"
 
 
 def verify_files(files: Sequence[str], jobs: int, decode: bool) -> list[VerifyReport | str]:
@@ -84,38 +74,20 @@ def verify_files(files: Sequence[str], jobs: int, decode: bool) -> list[VerifyRe
     list of VerifyReport or str
         In the order of `files`; the text of an error for a file that cannot be read.
     """
-    sizes = [os.path.getsize(path) if os.path.exists(path) else 0 for path in files]
+    from .._verify import report_of
+
     at_once = max(1, min(jobs, len(files)))
+    threads = max(1, jobs // at_once)
     cancel = _core.Cancel()
 
-    def look_at(path: str) -> VerifyReport | str:
-        from .._verify import report_of
+    def look_at(path: str) -> VerifyReport:
+        return report_of(_core.verify_file(path, decode, threads, cancel), path)
 
-        try:
-            threads = max(1, jobs // at_once)
-            return report_of(_core.verify_file(path, decode, threads, cancel), path)
-        except (MLArrayError, OSError, MemoryError) as error:
-            return describe(error)
-
-    with ThreadPoolExecutor(at_once) as pool, Progress(len(files), sum(sizes)) as progress:
-        futures = {pool.submit(look_at, path): i for i, path in enumerate(files)}
-        try:
-            for future in as_completed(futures):
-                i = futures[future]
-                progress.end(files[i], sizes[i])
-        except BaseException:  # Ctrl-C: no thread goes on
-            cancel.cancel()
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-    return [future.result() for future in futures]
+    return for_each(files, at_once, look_at, interrupt=cancel.cancel)
 
 
 def command(options: argparse.Namespace) -> int | None:
-    found = [file for path in options.paths for file in images(path, options.recursive)]
-    files = list(dict.fromkeys(found))
-    if not files:
-        below = "" if options.recursive else " (-r looks into folders below)"
-        raise NotFoundError(f"'{options.paths[0]}': no .mla or .b2nd files{below}")
+    files = find_files(options.paths, options.recursive)
     reports = verify_files(files, options.jobs or _core.num_threads(), not options.fast)
     if options.json:
         everything = [_object(*item) for item in zip(files, reports, strict=True)]

@@ -1,0 +1,95 @@
+"""Doing the same to many files on threads of this process, with progress on stderr."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TypeVar
+
+from ..errors import MLArrayError, NotFoundError
+from ._progress import Progress
+from ._run import describe
+from .ls import images
+
+__all__ = ["at_least_one", "find_files", "for_each"]
+
+Result = TypeVar("Result")
+
+
+def find_files(paths: Sequence[str], recursive: bool) -> list[str]:
+    """The images of a command line, each once.
+
+    Raises
+    ------
+    NotFoundError
+        If there are none.
+    """
+    files = list(dict.fromkeys(file for path in paths for file in images(path, recursive)))
+    if not files:
+        below = "" if recursive else " (-r looks into folders below)"
+        raise NotFoundError(f"'{paths[0]}': no .mla or .b2nd files{below}")
+    return files
+
+
+def for_each(
+    files: Sequence[str],
+    at_once: int,
+    work: Callable[[str], Result],
+    *,
+    quiet: bool = False,
+    interrupt: Callable[[], None] = lambda: None,
+) -> list[Result | str]:
+    """Call `work` with each file.
+
+    Parameters
+    ----------
+    files : sequence of str
+        Paths.
+    at_once : int
+        Threads.
+    work : callable
+        Its errors are results.
+    quiet : bool
+        No progress.
+    interrupt : callable
+        Ends the work in progress after Ctrl-C.
+
+    Returns
+    -------
+    list
+        In the order of `files`: what `work` returned, or the text of its error.
+    """
+    sizes = [os.path.getsize(path) if os.path.exists(path) else 0 for path in files]
+
+    def guarded(path: str) -> Result | str:
+        try:
+            return work(path)
+        except (MLArrayError, OSError, MemoryError) as error:
+            return describe(error)
+
+    with (
+        ThreadPoolExecutor(at_once) as pool,
+        Progress(len(files), sum(sizes), quiet) as progress,
+    ):
+        futures = {pool.submit(guarded, path): i for i, path in enumerate(files)}
+        try:
+            for future in as_completed(futures):
+                i = futures[future]
+                progress.end(files[i], sizes[i])
+        except BaseException:  # Ctrl-C: no thread goes on
+            interrupt()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    return [future.result() for future in futures]
+
+
+def at_least_one(text: str) -> int:
+    """A number of jobs or threads on the command line."""
+    count = int(text)
+    if count < 1:
+        raise ValueError(text)
+    return count
+
+
+at_least_one.__name__ = "number"  # argparse says "invalid number value" by it

@@ -1,0 +1,96 @@
+"""``mlarray repack PATH...``: the same images, cut and compressed in another way."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from .. import _core
+from ..errors import InvalidUseError
+from ._files import at_least_one, find_files, for_each
+from ._packing import add_packing, save_options
+from ._run import FAILURE, add_json, printable
+from ._summary import lengths, size_text
+
+if TYPE_CHECKING:
+    from .._repack import Repacked
+
+__all__ = ["add_arguments", "command"]
+
+DESCRIPTION = (
+    "Rewrite .mla files with another preset or layout. Voxels and metadata stay as they are: "
+    "each new file is written beside the old one, read back and compared with it, voxel by "
+    "voxel, and then renamed over it. A file that fails is left as it was, and the others go "
+    "on. Files of the reference get checksums."
+)
+EXAMPLES = """\
+examples:
+  mlarray repack --preset small archive/ct.mla
+  mlarray repack -r -j 4 --preset fast --patch 128 dataset    for patches of 128^3
+  mlarray repack --codec zstd --level 9 --json ct.mla
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", metavar="PATH", nargs="+", help="a file or a folder")
+    parser.add_argument("-r", "--recursive", action="store_true", help="folders in folders too")
+    parser.add_argument(
+        "-j",
+        "--jobs",
+        type=at_least_one,
+        default=1,
+        metavar="N",
+        help="so many files at once; all processors work in any case (default: 1)",
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    add_packing(parser, "what the file was made for")
+    add_json(parser, "print one report of all files as JSON")
+
+
+def command(options: argparse.Namespace) -> int | None:
+    # Of a folder only what can be repacked; a .b2nd that is named is an error.
+    found = find_files(options.paths, options.recursive)
+    files = [path for path in found if path.endswith(".mla") or path in options.paths]
+    if not files:
+        raise InvalidUseError(f"'{options.paths[0]}': no .mla files")
+    how = save_options(options)
+    if "preset" in how and "cparams" in how:
+        raise InvalidUseError(
+            "--preset cannot be given with --codec and --level; leave one out"
+        )
+    at_once = min(options.jobs, len(files))
+    threads = max(1, _core.num_threads() // at_once)
+
+    def rewrite(path: str) -> Repacked:
+        from .._repack import repack
+
+        return repack(path, num_threads=threads, **how)
+
+    reports = for_each(files, at_once, rewrite, quiet=options.quiet)
+    errors = [report for report in reports if isinstance(report, str)]
+    for error in errors:
+        print(f"mlarray: error: {printable(error)}", file=sys.stderr, flush=True)
+    if options.json:
+        print(
+            json.dumps([_object(*pair) for pair in zip(files, reports, strict=True)], indent=2)
+        )
+    else:
+        for report in reports:
+            if not isinstance(report, str):
+                print(printable(_line(report)))
+    if errors and len(files) > 1:
+        print(f"mlarray: {len(errors)} of {len(files)} files failed", file=sys.stderr)
+    return FAILURE if errors else None
+
+
+def _object(path: str, report: Repacked | str) -> dict[str, Any]:
+    return {"path": path, "error": report} if isinstance(report, str) else report._asdict()
+
+
+def _line(report: Repacked) -> str:
+    sizes = f"{size_text(report.bytes_before)} -> {size_text(report.bytes_after)}"
+    change = 100 * (report.bytes_after / report.bytes_before - 1)
+    layout = f"chunks {lengths(report.chunks)}, blocks {lengths(report.blocks)}"
+    return f"{report.path}: {sizes} ({change:+.0f} %), {layout}"
