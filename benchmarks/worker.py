@@ -76,6 +76,11 @@ class Tasks:
     def load(self, ask: dict[str, Any]) -> dict[str, Any]:
         return timed(lambda: self.adapter.load(Path(ask["path"])))
 
+    def statistics(self, ask: dict[str, Any]) -> dict[str, Any]:
+        values: list[float] = []
+        answer = timed(lambda: values.extend(self.adapter.statistics(Path(ask["path"]))))
+        return {**answer, "values": values}
+
     def edit(self, ask: dict[str, Any]) -> dict[str, Any]:
         path, key = Path(ask["path"]), key_of(ask)
         opened = self.adapter.open(path)

@@ -42,6 +42,10 @@ class Adapter:
         self.close(opened)
         return voxels
 
+    def statistics(self, path: Path) -> list[float]:
+        """Min, max, mean, median, std, and the quantiles 0.005 and 0.995, of all voxels."""
+        raise NotImplementedError
+
     def edit(self, path: Path, key: Key) -> None:
         """``image[key] *= 5`` in the file."""
         raise NotImplementedError

@@ -43,6 +43,17 @@ class MLArrayAdapter(Adapter):
     def load(self, path: Path) -> Array:
         return np.asarray(self.library.MLArray(path).to_numpy())
 
+    def statistics(self, path: Path) -> list[float]:
+        if not hasattr(self.library.MLArray, "compute_statistics"):
+            voxels = self.load(path)
+            plain = [voxels.min(), voxels.max(), voxels.mean(dtype=np.float64)]
+            plain += [np.median(voxels), voxels.std(dtype=np.float64)]
+            return [float(x) for x in (*plain, *np.quantile(voxels, (0.005, 0.995)))]
+        with self.library.MLArray.open(path) as image:
+            stats = image.compute_statistics(store=False)
+            plain = [stats.min, stats.max, stats.mean, stats.median, stats.std]
+            return [*map(float, plain), stats.percentile_min, stats.percentile_max]
+
     def edit(self, path: Path, key: Key) -> None:
         image = self.library.MLArray.open(path, mmap_mode="r+")
         image[key] *= 5

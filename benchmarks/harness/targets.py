@@ -86,6 +86,7 @@ def judge(cells: list[Cell], cores: int) -> list[Row]:
     faster("patch 128^3, 1 thread", 4, find("patch", "uint8", threads=1, **labels))
     faster("patch 128^3, cold", 3, find("cold"))
     faster("whole volume to NumPy", 2.5, find("load", file="reference"))
+    faster("statistics of the volume", 5, find("statistics"))
     faster("array to file", 4, find("save"))
     _sizes(find, most)
     _own_file(find, rows, cores)

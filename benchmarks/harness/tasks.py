@@ -17,7 +17,7 @@ import numpy as np
 from . import machine
 from .driver import Cell, Skipped, Worker
 from .session import Bench
-from .tasks_more import fill, growth, imports, limit, memory
+from .tasks_more import fill, growth, imports, limit, memory, statistics
 
 __all__ = ["PATCHES", "TASKS"]
 
@@ -245,6 +245,7 @@ TASKS: dict[str, Callable[[Bench], None]] = {
     "limit": limit,
     "cold": cold,
     "load": load,
+    "statistics": statistics,
     "memory": memory,
     "fill": fill,
     "growth": growth,

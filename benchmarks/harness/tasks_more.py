@@ -14,7 +14,7 @@ from .driver import Cell, Skipped, Worker
 from .session import Bench, remove
 from .volumes import make_volumes, shape_of
 
-__all__ = ["fill", "growth", "imports", "limit", "memory"]
+__all__ = ["fill", "growth", "imports", "limit", "memory", "statistics"]
 
 _ROOT = Path(__file__).resolve().parents[2]
 _MLARRAY = ("mlarray", "reference")
@@ -79,6 +79,31 @@ def memory(bench: Bench) -> None:
                 found[name] = [_peak(bench, name, "save", **words)]
                 remove(out)
         bench.add(Cell("memory", "int16", {"of": "a save", "MB": megabytes}, "B", found))
+
+
+def statistics(bench: Bench) -> None:
+    """Statistics of a whole file: ours over its chunks, the reference's loaded, by NumPy."""
+    names = [name for name in _MLARRAY if name in bench.rivals]
+    for kind in bench.volumes:
+        words = {name: {"path": bench.file(name, kind)} for name in names}
+        found = [
+            bench.worker(name).ask("statistics", **words[name])["values"] for name in names
+        ]
+        if not all(_alike(found[0], other) for other in found):
+            raise SystemExit(f"statistics of {kind} differ: {found}")
+        samplers = {
+            name: _asker(bench.worker(name), "statistics", words[name]) for name in names
+        }
+        bench.measure("statistics", kind, {}, samplers, rounds=min(bench.rounds, 9), budget=20)
+        bench.forget()
+        if machine.AnonymousPeak.available():
+            peaks = {name: [_peak(bench, name, "statistics", **words[name])] for name in names}
+            bench.add(Cell("memory", kind, {"of": "statistics"}, "B", peaks))
+
+
+def _alike(a: list[float], b: list[float]) -> bool:
+    """As alike as float32 allows, in which NumPy has the quantiles of float32."""
+    return all(abs(x - y) <= 1e-6 * max(abs(x), 1e-3) for x, y in zip(a, b))
 
 
 def _peak(bench: Bench, name: str, task: str, **words: Any) -> float:
