@@ -278,20 +278,6 @@ class Handle(SpatialProperties):
         """Whether the file holds metadata: True for .mla, False for .b2nd, None in memory."""
         return None if self._path is None else self._path.endswith(".mla")
 
-    def __repr__(self) -> str:
-        if self._array is None and self._plain is None:
-            return "MLArray(closed)"
-        try:
-            spacing = "" if self.spacing is None else f", spacing={list(self.spacing)}"
-        except MLArrayError:
-            spacing = ""
-        place = (
-            "in memory" if self._access is None else f"{self._path!r}, mode={self._access!r}"
-        )
-        if self._array is not None and self._array.closed:
-            place = "closed"
-        return f"MLArray(shape={self.shape}, dtype={self.dtype}{spacing}, {place})"
-
     def _attach(
         self, core: _core.Array, path: str, access: str | None, mapped: bool, threads: int
     ) -> None:

@@ -80,6 +80,7 @@ class Measured(CreatableLike):
         self._require_voxels()
         lower, upper = _pair(percentiles)
         arguments = (lower, upper, *_mask(mask, mask_values), self._threads)
+        self._require_voxels()
         with Naming(self._path or ""):
             if self._plain is not None:
                 text = dtype_to_text(self._plain.dtype)

@@ -379,13 +379,6 @@ def test_numpy_protocol(saved: Path, volume: Any) -> None:
         in_memory.__array__(np.float32, copy=False)
 
 
-def test_repr(saved: Path, volume: Any) -> None:
-    assert repr(MLArray(volume)) == "MLArray(shape=(37, 53, 41), dtype=int16, in memory)"
-    assert repr(MLArray(saved)).endswith("spacing=[3.0, 0.5, 0.7], in memory)")
-    with MLArray.open(saved) as image:
-        assert repr(image).endswith(f"{str(saved)!r}, mode='r')")
-
-
 def test_pickling_by_path(saved: Path, volume: Any, monkeypatch: Any) -> None:
     monkeypatch.chdir(saved.parent)
     with MLArray.open(saved.name, num_threads=1) as image:

@@ -11,7 +11,7 @@ from ..errors import MLArrayError
 from ..orientation import orient
 from .header import array_facts, metadata_tree
 
-__all__ = ["Summary", "lengths", "numbers", "size_text", "summarise"]
+__all__ = ["Summary", "summarise"]
 
 _OBLIQUE_DEGREES = 0.01  # what single-precision affines do not reach by rounding
 _DTYPES = {"b": "bool", "i": "int", "u": "uint", "f": "float", "c": "complex"}
@@ -117,34 +117,6 @@ def summarise(path: str | os.PathLike[str]) -> Summary:
             return Summary(name, facts, None, str(error))
     finally:
         array.close()
-
-
-def lengths(items: Any) -> str:
-    """``160 x 256 x 256``."""
-    return " x ".join(map(str, items)) or "(no axes)"
-
-
-def numbers(items: Any) -> str:
-    """Numbers as a reader wants them: six digits at most."""
-    return ", ".join(f"{item:.6g}" for item in items)
-
-
-def size_text(count: float) -> str:
-    """Bytes in the largest unit of 1000 that leaves at least one.
-
-    Examples
-    --------
-    >>> size_text(999), size_text(20_971_520)
-    ('999 B', '21.0 MB')
-    """
-    if count < 1000:
-        return f"{count:.0f} B"
-    units = ["kB", "MB", "GB", "TB"]
-    count /= 1000
-    while count >= 999.95 and len(units) > 1:
-        count /= 1000
-        del units[0]
-    return f"{count:.1f} {units[0]}"
 
 
 def _dtype_name(text: str) -> str:

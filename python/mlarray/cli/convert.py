@@ -10,13 +10,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from .._text import lengths, size_text
 from ..convert import Report, convert
 from ._files import at_least_one
 from ._jobs import Outcome, check_suffix, plan, run_jobs
 from ._packing import add_packing, save_options
 from ._progress import Progress
 from ._run import FAILURE, add_json, printable, run
-from ._summary import lengths, size_text
 
 __all__ = [
     "add_arguments",

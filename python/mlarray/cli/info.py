@@ -6,8 +6,9 @@ import argparse
 import json
 from typing import Any
 
+from .._text import lengths, numbers, size_text
 from ._run import FAILURE, add_json, printable
-from ._summary import Summary, lengths, numbers, size_text, summarise
+from ._summary import Summary, summarise
 
 __all__ = ["add_arguments", "command"]
 

@@ -8,9 +8,10 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from .._text import lengths, numbers, size_text
 from ..errors import MLArrayError, NotFoundError
 from ._run import FAILURE, add_json, describe, printable
-from ._summary import Summary, lengths, numbers, size_text, summarise
+from ._summary import Summary, summarise
 
 __all__ = ["add_arguments", "command", "images"]
 

@@ -8,11 +8,11 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from .. import _core
+from .._text import lengths, size_text
 from ..errors import InvalidUseError
 from ._files import at_least_one, find_files, for_each
 from ._packing import add_packing, save_options
 from ._run import FAILURE, add_json, printable
-from ._summary import lengths, size_text
 
 if TYPE_CHECKING:
     from .._repack import Repacked
