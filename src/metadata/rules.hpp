@@ -30,8 +30,8 @@ struct Axes {
 // Errors: invalid_value.
 void check_section(const Section& section, const Map& values, const Axes& axes);
 
-// `ndim` axes (below 0: as many as there are axis_labels, or not known), of which axis_labels in
-// `spatial` (may be null) tell the spatial ones.
+// `ndim` axes (below 0: as many as there are axis_labels, or not known), of which axis_labels
+// in `spatial` (may be null) tell the spatial ones.
 Axes axes_for(int ndim, const Map* spatial);
 
 // A number of any of the three kinds.
