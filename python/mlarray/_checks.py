@@ -17,6 +17,7 @@ from .errors import (
     InvalidUseError,
     InvalidValueError,
     MLArrayError,
+    NotFoundError,
     UnsupportedError,
 )
 
@@ -98,6 +99,8 @@ def checked_path(filepath: PathLike) -> str:
         For a path that no file can have.
     InvalidUseError
         For another suffix.
+    NotFoundError
+        For a URL.
     """
     try:
         path = os.fsdecode(filepath)
@@ -110,6 +113,8 @@ def checked_path(filepath: PathLike) -> str:
         raise InvalidValueError(f"the path {path!r} has a zero byte; no file name has one")
     if not path.endswith(_SUFFIXES):
         raise InvalidUseError(f"{path!r} does not end in .mla or .b2nd; rename it")
+    if "://" in path and not os.path.exists(path):
+        raise NotFoundError(f"{path!r} is a URL, not the path of a file; download it first")
     return path
 
 

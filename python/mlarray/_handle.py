@@ -394,7 +394,7 @@ class Handle(SpatialProperties):
             return False
 
     def _open_core(self) -> _core.Array:
-        if self._array is None:
+        if self._array is None or (self._array.closed and self._path is None):
             raise ClosedError("the MLArray is closed: make it again")
         if self._array.closed:
             raise ClosedError(f"{self._path!r} is closed: open it again")

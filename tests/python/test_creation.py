@@ -213,6 +213,12 @@ class TestCompressing:
         with pytest.raises(TypeError, match="closed"):
             getattr(image, change)()
 
+    def test_closed(self, volume: Any) -> None:
+        image = MLArray(volume, compressed=True)
+        image.close()
+        with pytest.raises(TypeError, match="the MLArray is closed: make it again"):
+            image[0]
+
     def test_wrong_metadata_is_found(self, volume: Any) -> None:
         image = MLArray(volume, spacing=(1, 1, 1))
         image.meta.spatial.spacing[0] = "wide"  # type: ignore[index,call-overload]

@@ -179,6 +179,19 @@ def test_what_is_no_path(
     refuses(row, tmp_path, lambda: {**READERS, **WRITERS}[entry](path), None)
 
 
+@pytest.mark.parametrize("url", ["https://example.org/a.mla", "s3://bucket/a.mla"])
+def test_a_url(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    row = Row("url", NotFoundError, FileNotFoundError, ("is a URL", "download it first"))
+    for call in (MLArray, MLArray.open, MLArray.load, MLArray(PLANE).save):
+        refuses(row, tmp_path, lambda call=call: call(url), url)  # type: ignore[misc]
+    refuses(row, tmp_path, lambda: MLArray.create(url, (4, 4), "i2"), url)
+    folder = tmp_path / url.partition("/")[0] / url.split("/")[2]
+    folder.mkdir(parents=True)  # a file may be called so, too
+    MLArray(PLANE).save(folder / "a.mla")
+    assert MLArray(url).shape == (4, 4)
+
+
 @pytest.mark.parametrize(
     "name", ["a b.mla", "ä\u4e2d'\".mla", "-x.mla", b"\xff\xfe.mla", "\n.mla"]
 )

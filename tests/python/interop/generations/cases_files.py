@@ -23,6 +23,7 @@ def opening(c: Context) -> Steps:
     yield "loading no such file", lambda: c.MLArray(c.path("none.mla"))
     yield "another suffix", lambda: c.MLArray.open(c.path("a.npy"))
     yield "a URL", lambda: c.MLArray.open("https://example.org/a.mla")
+    yield "loading a URL", lambda: c.MLArray("https://example.org/a.mla")
     Path(c.path("junk.mla")).write_bytes(b"junk" * 100)
     yield "junk", lambda: c.MLArray.open(c.path("junk.mla"))
 

@@ -179,6 +179,12 @@ DIFFERENCES = [
     ),
     Difference(
         NEWER,
+        "loading a URL is a `NotImplementedError`",
+        "`FileNotFoundError`, as in 0.0.33, and `RuntimeError`; the text says that it is a URL",
+        ("MLArray.open: opening: loading a URL",),
+    ),
+    Difference(
+        NEWER,
         "`mode` is what was given",
         "with `mmap_mode='c'` it is `'r'`: edits do not reach the file",
         ("MLArray.open: opening_newer: mode c",),
