@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ._core import num_threads, set_num_threads, set_verification, verification
     from ._core import version as __version__
     from ._repack import Repacked, repack
+    from ._tune import Choice, Tuning, tune
     from ._verify import Damage, VerifyReport, verify_file
     from .array import MLArray
     from .cli import cli_convert_to_mlarray, cli_print_header
@@ -48,6 +49,7 @@ __all__ = [
     "MLARRAY_DEFAULT_PATCH_SIZE",
     "AxisLabel",
     "CParams",
+    "Choice",
     "CoordSystem",
     "DParams",
     "Damage",
@@ -66,6 +68,7 @@ __all__ = [
     "MetaStatistics",
     "MetaVersion",
     "Repacked",
+    "Tuning",
     "VerifyReport",
     "__version__",
     "cli_convert_to_mlarray",
@@ -75,6 +78,7 @@ __all__ = [
     "repack",
     "set_num_threads",
     "set_verification",
+    "tune",
     "verification",
     "verify_file",
 ]
@@ -93,6 +97,9 @@ _HOME = {
     "Repacked": ("_repack", "Repacked"),
     "num_threads": ("_core", "num_threads"),
     "repack": ("_repack", "repack"),
+    "Choice": ("_tune", "Choice"),
+    "Tuning": ("_tune", "Tuning"),
+    "tune": ("_tune", "tune"),
     "set_num_threads": ("_core", "set_num_threads"),
     "set_verification": ("_core", "set_verification"),
     "VerifyReport": ("_verify", "VerifyReport"),

@@ -99,7 +99,7 @@ def repack(
     with Naming(path), MLArray.open(path, mmap="r+", num_threads=num_threads) as image:
         before = os.path.getsize(path)
         if not sizes.says_sizes:
-            sizes = _known_sizes(image)
+            sizes = known_sizes(image)
         image.save(
             path,
             patch_size=sizes.patch_size,
@@ -115,8 +115,8 @@ def repack(
         return Repacked(path, before, os.path.getsize(path), core.chunks, core.blocks)
 
 
-def _known_sizes(image: MLArray) -> Packing:
-    """The patch that the file says it was made for, if it has one that fits."""
+def known_sizes(image: MLArray) -> Packing:
+    """What is taken where no sizes are given: the patch that the file was made for."""
     try:
         patch = image.meta.blosc2.patch_size
         if patch is not None and len(patch) == sum(image._spatial_axes()):

@@ -51,6 +51,11 @@ class Progress:
         """A job has begun."""
         self._draw(name)
 
+    def show(self, weight: int, name: str) -> None:
+        """So much of the weight is done, of a job that goes on."""
+        self._done = weight
+        self._draw(name)
+
     def end(self, name: str, weight: int) -> None:
         """A job is over, well or badly."""
         self._count += 1

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Sequence
 
 from .. import __version__
-from . import convert, header, info, ls, repack, verify
+from . import convert, header, info, ls, repack, tune, verify
 from ._run import run
 
 __all__ = ["main"]
@@ -23,6 +23,7 @@ _COMMANDS = {
     "convert": convert,
     "verify": verify,
     "repack": repack,
+    "tune": tune,
 }
 
 _EPILOG = """\

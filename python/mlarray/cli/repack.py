@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _core
@@ -17,7 +18,7 @@ from ._run import FAILURE, add_json, printable
 if TYPE_CHECKING:
     from .._repack import Repacked
 
-__all__ = ["add_arguments", "command"]
+__all__ = ["add_arguments", "as_objects", "command", "rewrite", "tell"]
 
 DESCRIPTION = (
     "Rewrite .mla files with another preset or layout. Voxels and metadata stay as they are: "
@@ -60,33 +61,52 @@ def command(options: argparse.Namespace) -> int | None:
         raise InvalidUseError(
             "--preset cannot be given with --codec and --level; leave one out"
         )
-    at_once = min(options.jobs, len(files))
+    reports = rewrite(files, how, options.jobs, options.quiet)
+    if options.json:
+        print(json.dumps(as_objects(files, reports), indent=2))
+    return FAILURE if tell(files, reports, as_json=options.json) else None
+
+
+def rewrite(
+    files: Sequence[str], how: dict[str, Any], jobs: int, quiet: bool
+) -> list[Repacked | str]:
+    """Repack files, `jobs` at once; the text of an error for one that failed."""
+    at_once = min(jobs, len(files))
     threads = max(1, _core.num_threads() // at_once)
 
-    def rewrite(path: str) -> Repacked:
+    def one(path: str) -> Repacked:
         from .._repack import repack
 
         return repack(path, num_threads=threads, **how)
 
-    reports = for_each(files, at_once, rewrite, quiet=options.quiet)
+    return for_each(files, at_once, one, quiet=quiet)
+
+
+def tell(files: Sequence[str], reports: Sequence[Repacked | str], *, as_json: bool) -> int:
+    """Errors to stderr, and unless they are printed as JSON, a line of each file.
+
+    Returns
+    -------
+    int
+        How many failed.
+    """
     errors = [report for report in reports if isinstance(report, str)]
     for error in errors:
         print(f"mlarray: error: {printable(error)}", file=sys.stderr, flush=True)
-    if options.json:
-        print(
-            json.dumps([_object(*pair) for pair in zip(files, reports, strict=True)], indent=2)
-        )
-    else:
-        for report in reports:
-            if not isinstance(report, str):
-                print(printable(_line(report)))
+    for report in reports:
+        if not as_json and not isinstance(report, str):
+            print(printable(_line(report)))
     if errors and len(files) > 1:
         print(f"mlarray: {len(errors)} of {len(files)} files failed", file=sys.stderr)
-    return FAILURE if errors else None
+    return len(errors)
 
 
-def _object(path: str, report: Repacked | str) -> dict[str, Any]:
-    return {"path": path, "error": report} if isinstance(report, str) else report._asdict()
+def as_objects(files: Sequence[str], reports: Sequence[Repacked | str]) -> list[dict[str, Any]]:
+    """For JSON: what was done, or the error of a path."""
+    return [
+        {"path": path, "error": report} if isinstance(report, str) else report._asdict()
+        for path, report in zip(files, reports)
+    ]
 
 
 def _line(report: Repacked) -> str:

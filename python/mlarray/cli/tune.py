@@ -1,0 +1,138 @@
+"""``mlarray tune PATH... --patch N``: which preset and layout suit these files here."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ._files import find_files
+from ._progress import Progress
+from ._run import FAILURE, add_json, printable
+from ._summary import lengths
+from ._tradeoff import Point, names, on_the_edge, svg_plot, text_plot
+from .repack import as_objects, rewrite, tell
+
+if TYPE_CHECKING:
+    from .._tune import Tuning
+
+__all__ = ["add_arguments", "command"]
+
+DESCRIPTION = (
+    "Measure which preset and layout suit these files, this machine and patches of a size. "
+    "Parts of some of the files are saved in every way to a temporary folder, and patches are "
+    "read from all of them in turns. Nothing is changed, unless --apply rewrites the files "
+    "with the best, as mlarray repack does."
+)
+EXAMPLES = """\
+examples:
+  mlarray tune --patch 128 dataset
+  mlarray tune --patch 96 --goal balanced --svg tradeoff.svg ct.mla
+  mlarray tune -r --patch 128 --apply dataset
+"""
+
+_ACROSS, _UP = "size of the files, now = 1", "patches per second"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", metavar="PATH", nargs="+", help="a file or a folder")
+    parser.add_argument(
+        "--patch",
+        type=_patch,
+        required=True,
+        metavar="N",
+        help="side of the patches that will be read, in voxels",
+    )
+    parser.add_argument("-r", "--recursive", action="store_true", help="folders in folders too")
+    parser.add_argument(
+        "--goal",
+        choices=["fast", "balanced", "small"],
+        default="fast",
+        help="what is best: most patches per second, most per second and byte, or the fewest "
+        "bytes (default: fast)",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=10.0,
+        metavar="S",
+        help="how long patches are read (default: 10)",
+    )
+    parser.add_argument("--apply", action="store_true", help="rewrite the files with the best")
+    parser.add_argument("--svg", metavar="FILE", help="draw the trade-off into a file")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    add_json(parser, "print all measurements as JSON")
+
+
+def _patch(text: str) -> int:
+    side = int(text)
+    if side < 1:
+        raise ValueError(text)
+    return side
+
+
+_patch.__name__ = "patch size"  # argparse says "invalid patch size value" by it
+
+
+def command(options: argparse.Namespace) -> int | None:
+    from .._tune import tune
+
+    found = find_files(options.paths, options.recursive)
+    # What cannot be rewritten is not tried either; if it is named, repack says why.
+    files = [path for path in found if path.endswith(".mla") or path in options.paths]
+    with Progress(1, 1000, options.quiet) as progress:
+        tuning = tune(
+            files,
+            options.patch,
+            goal=options.goal,
+            seconds=options.seconds,
+            progress=lambda share: progress.show(int(1000 * share), "trying"),
+        )
+    points = [
+        Point(c.size, c.patches_per_second, f"{c.preset}, {c.layout}") for c in tuning.choices
+    ]
+    if options.svg:
+        title = f"Patches of {options.patch}"
+        with open(options.svg, "w", encoding="utf-8") as file:
+            file.write(svg_plot(points, title, _ACROSS, _UP))
+    if not options.json:
+        for line in _lines(tuning, points, options.goal):
+            print(printable(line), flush=True)
+    reports: list[Any] = []
+    if options.apply:
+        reports = rewrite(files, tuning.best.options, 1, options.quiet)
+    errors = tell(files, reports, as_json=options.json)
+    if options.json:
+        print(json.dumps(_report(tuning, files, reports), indent=2))
+    return FAILURE if errors else None
+
+
+def _lines(tuning: Tuning, points: list[Point], goal: str) -> Iterator[str]:
+    tried = f"{len(tuning.files)} file{'s'[: len(tuning.files) != 1]}"
+    yield f"patches of {tuning.patch_size}, from parts of {tried}"
+    yield ""
+    yield "   preset    layout          size  patches/s  MB/s saved  chunks; blocks"
+    edge = on_the_edge(points)
+    for name, choice, best in zip(names(len(points)), tuning.choices, edge):
+        yield (
+            f"{name}{'*' if best else ' '} {choice.preset:<9} {choice.layout:<12} "
+            f"{choice.size:>7.3f} "
+            f"{choice.patches_per_second:>10.0f} {choice.megabytes_saved_per_second:>11.0f}  "
+            f"{lengths(choice.chunks)}; {lengths(choice.blocks)}"
+        )
+    yield ""
+    yield from text_plot(points, _ACROSS, _UP)
+    yield ""
+    yield "* no other is both smaller and faster"
+    yield f"best ({goal}): {tuning.best.preset}, {tuning.best.layout}"
+
+
+def _report(tuning: Tuning, files: list[str], reports: list[Any]) -> dict[str, Any]:
+    return {
+        "patch_size": tuning.patch_size,
+        "files": list(tuning.files),
+        "choices": [choice._asdict() for choice in tuning.choices],
+        "best": tuning.best._asdict(),
+        "applied": as_objects(files, reports),
+    }
