@@ -7,10 +7,10 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from .._text import lengths
 from ._files import find_files
 from ._progress import Progress
 from ._run import FAILURE, add_json, printable
-from ._summary import lengths
 from ._tradeoff import Point, names, on_the_edge, svg_plot, text_plot
 from .repack import as_objects, rewrite, tell
 
