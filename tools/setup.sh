@@ -10,10 +10,10 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 needs_package=1 needs_gtest='' needs_benchmark='' needs_doxygen=''
 case ${1:-} in
   build) groups=() ;;
-  lint) groups=(convert lint) ;;
+  lint) groups=(convert xarray lint) ;;
   cpp) groups=() needs_package='' needs_gtest=1 ;;
-  test) groups=(convert lint test) needs_gtest=1 ;;
-  coverage) groups=(convert test coverage) needs_gtest=1 ;;
+  test) groups=(convert dask xarray lint test) needs_gtest=1 ;;
+  coverage) groups=(convert dask xarray test coverage) needs_gtest=1 ;;
   bench) groups=(convert) ;;
   micro) groups=() needs_package='' needs_benchmark=1 ;;
   demo) groups=(convert) ;;

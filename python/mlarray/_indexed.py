@@ -8,6 +8,7 @@ import numpy as np
 
 from ._checks import to_core
 from ._handle import Handle
+from ._outer import OuterIndex
 from .errors import ReadOnlyError
 
 if TYPE_CHECKING:
@@ -58,6 +59,25 @@ class Indexed(Handle):
                 f"file, or with 'c' to edit a copy in memory"
             )
         voxels.write(key, value)
+
+    @property
+    def oindex(self) -> OuterIndex:
+        """Indexing where each array chooses on its own axis, as slices do.
+
+        ``image.oindex[[0, 5], :, [2, 7, 9]]`` has two times all times three voxels, where NumPy
+        would pair the two lists. Keys are ints, slices, ``...`` and, in one axis each, ints or
+        bools; only blocks that they meet are decoded. Assigning works the same way.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mlarray import MLArray
+        >>> image = MLArray(np.arange(12).reshape(3, 4))
+        >>> image.oindex[[2, 0], [True, False, False, True]]
+        array([[ 8, 11],
+               [ 0,  3]])
+        """
+        return OuterIndex(self)
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate over the first axis."""

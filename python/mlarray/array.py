@@ -9,9 +9,9 @@ import numpy as np
 
 from ._aliases import UNSET, resolve_threads
 from ._checks import as_voxels, check, given_names, new_meta, state_facts
+from ._exchange import Exchangeable
 from ._options import Packing, check_dparams
 from ._positions import in_either_order
-from ._shown import Shown
 from .errors import InvalidTypeError, InvalidUseError
 from .spatial import fill_from, resolve_axis_labels
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["MLArray"]
 
 
-class MLArray(Shown):
+class MLArray(Exchangeable):
     """An image: voxels and metadata.
 
     Three kinds look the same from outside. In memory, an `MLArray` holds a NumPy array as it

@@ -1,0 +1,1 @@
+"""Other libraries' ways to open an image; each module needs its library."""
