@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from ._aliases import UNSET
+from ._aliases import UNSET, agreed
 from ._checks import as_dtype, as_shape, as_voxels
 from ._opening import Openable
+from ._positions import in_either_order
 from .errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Creatable(Openable):
         cparams: Params = None,
         dparams: Params = None,
         compressed: bool | None = None,
+        *,
+        num_threads: int | None = None,
     ) -> Image:
         """Make an image of voxels that are whatever is in memory.
 
@@ -55,8 +58,8 @@ class Creatable(Openable):
             In voxels.
         dtype : dtype
             Any but objects.
-        meta, patch_size, chunk_size, block_size, cparams, dparams, compressed : optional
-            As for `MLArray`.
+        meta, patch_size, chunk_size, block_size, cparams, dparams, compressed, num_threads
+            As for `MLArray`; optional.
 
         Examples
         --------
@@ -64,8 +67,10 @@ class Creatable(Openable):
         >>> MLArray.empty((2, 3), "int16").shape
         (2, 3)
         """
-        how = (meta, patch_size, chunk_size, block_size, cparams, dparams, compressed)
-        return cls._holding(np.empty(as_shape(shape), _dtype(dtype)), *how)
+        how = (meta, patch_size, chunk_size, block_size, cparams, dparams)
+        return cls._holding(
+            np.empty(as_shape(shape), _dtype(dtype)), *how, compressed, num_threads
+        )
 
     @classmethod
     def zeros(
@@ -79,6 +84,8 @@ class Creatable(Openable):
         cparams: Params = None,
         dparams: Params = None,
         compressed: bool | None = None,
+        *,
+        num_threads: int | None = None,
     ) -> Image:
         """Make an image of zeros.
 
@@ -88,8 +95,8 @@ class Creatable(Openable):
             In voxels.
         dtype : dtype
             Any but objects.
-        meta, patch_size, chunk_size, block_size, cparams, dparams, compressed : optional
-            As for `MLArray`.
+        meta, patch_size, chunk_size, block_size, cparams, dparams, compressed, num_threads
+            As for `MLArray`; optional.
 
         Examples
         --------
@@ -97,8 +104,10 @@ class Creatable(Openable):
         >>> MLArray.zeros((2, 3), "int16").shape
         (2, 3)
         """
-        how = (meta, patch_size, chunk_size, block_size, cparams, dparams, compressed)
-        return cls._holding(np.zeros(as_shape(shape), _dtype(dtype)), *how)
+        how = (meta, patch_size, chunk_size, block_size, cparams, dparams)
+        return cls._holding(
+            np.zeros(as_shape(shape), _dtype(dtype)), *how, compressed, num_threads
+        )
 
     @classmethod
     def ones(
@@ -112,6 +121,8 @@ class Creatable(Openable):
         cparams: Params = None,
         dparams: Params = None,
         compressed: bool | None = None,
+        *,
+        num_threads: int | None = None,
     ) -> Image:
         """Make an image of ones.
 
@@ -121,8 +132,8 @@ class Creatable(Openable):
             In voxels.
         dtype : dtype, optional
             Any but objects; default: float64.
-        meta, patch_size, chunk_size, block_size, cparams, dparams, compressed : optional
-            As for `MLArray`.
+        meta, patch_size, chunk_size, block_size, cparams, dparams, compressed, num_threads
+            As for `MLArray`; optional.
 
         Examples
         --------
@@ -130,9 +141,12 @@ class Creatable(Openable):
         >>> MLArray.ones((2, 3), "int16").shape
         (2, 3)
         """
-        how = (meta, patch_size, chunk_size, block_size, cparams, dparams, compressed)
+        how = (meta, patch_size, chunk_size, block_size, cparams, dparams)
         return cls._holding(
-            np.ones(as_shape(shape), as_dtype("f8" if dtype is None else dtype)), *how
+            np.ones(as_shape(shape), as_dtype("f8" if dtype is None else dtype)),
+            *how,
+            compressed,
+            num_threads,
         )
 
     @classmethod
@@ -148,6 +162,8 @@ class Creatable(Openable):
         cparams: Params = None,
         dparams: Params = None,
         compressed: bool | None = None,
+        *,
+        num_threads: int | None = None,
     ) -> Image:
         """Make an image of one value.
 
@@ -159,8 +175,8 @@ class Creatable(Openable):
             The value of every voxel.
         dtype : dtype, optional
             Default: that of the value, as NumPy takes it.
-        meta, patch_size, chunk_size, block_size, cparams, dparams, compressed : optional
-            As for `MLArray`.
+        meta, patch_size, chunk_size, block_size, cparams, dparams, compressed, num_threads
+            As for `MLArray`; optional.
 
         Examples
         --------
@@ -168,10 +184,12 @@ class Creatable(Openable):
         >>> MLArray.full(3, 7)[...]
         array([7, 7, 7])
         """
-        how = (meta, patch_size, chunk_size, block_size, cparams, dparams, compressed)
+        how = (meta, patch_size, chunk_size, block_size, cparams, dparams)
         return cls._holding(
             np.full(as_shape(shape), fill_value, None if dtype is None else as_dtype(dtype)),
             *how,
+            compressed,
+            num_threads,
         )
 
     @classmethod
@@ -190,6 +208,8 @@ class Creatable(Openable):
         cparams: Params = None,
         dparams: Params = None,
         compressed: bool | None = None,
+        *,
+        num_threads: int | None = None,
     ) -> Image:
         """Make an image of evenly spaced values, as ``numpy.arange`` does.
 
@@ -203,8 +223,8 @@ class Creatable(Openable):
             Default: one axis.
         c_order : bool
             False: the first axis of `shape` runs fastest.
-        meta, patch_size, chunk_size, block_size, cparams, dparams, compressed : optional
-            As for `MLArray`.
+        meta, patch_size, chunk_size, block_size, cparams, dparams, compressed, num_threads
+            As for `MLArray`; optional.
 
         Raises
         ------
@@ -221,8 +241,8 @@ class Creatable(Openable):
         first, last = (0, start) if stop is None else (start, stop)
         numbers: list[Any] = [first, last, 1 if step is None else step]
         line = np.arange(*numbers, dtype=None if dtype is None else as_dtype(dtype))
-        how = (meta, patch_size, chunk_size, block_size, cparams, dparams, compressed)
-        return cls._holding(_shaped(line, shape, c_order), *how)
+        how = (meta, patch_size, chunk_size, block_size, cparams, dparams)
+        return cls._holding(_shaped(line, shape, c_order), *how, compressed, num_threads)
 
     @classmethod
     def linspace(
@@ -241,6 +261,8 @@ class Creatable(Openable):
         cparams: Params = None,
         dparams: Params = None,
         compressed: bool | None = None,
+        *,
+        num_threads: int | None = None,
     ) -> Image:
         """Make an image of `num` values from `start` to `stop`, as ``numpy.linspace`` does.
 
@@ -258,8 +280,8 @@ class Creatable(Openable):
             Default: one axis.
         c_order : bool
             False: the first axis of `shape` runs fastest.
-        meta, patch_size, chunk_size, block_size, cparams, dparams, compressed : optional
-            As for `MLArray`.
+        meta, patch_size, chunk_size, block_size, cparams, dparams, compressed, num_threads
+            As for `MLArray`; optional.
 
         Raises
         ------
@@ -279,10 +301,11 @@ class Creatable(Openable):
                 )
             num = math.prod(as_shape(shape))
         line = np.linspace(start, stop, num, endpoint, dtype=dtype)
-        how = (meta, patch_size, chunk_size, block_size, cparams, dparams, compressed)
-        return cls._holding(_shaped(line, shape, c_order), *how)
+        how = (meta, patch_size, chunk_size, block_size, cparams, dparams)
+        return cls._holding(_shaped(line, shape, c_order), *how, compressed, num_threads)
 
     @classmethod
+    @in_either_order("asarray")
     def asarray(
         cls: type[Image],
         array: Any,
@@ -293,6 +316,9 @@ class Creatable(Openable):
         cparams: Params = None,
         dparams: Params = None,
         compressed: bool | None = None,
+        *,
+        num_threads: int | None = None,
+        memory_compressed: bool | None = None,
     ) -> Image:
         """Make an image of an array; the same as `MLArray` without a path.
 
@@ -300,8 +326,11 @@ class Creatable(Openable):
         ----------
         array : numpy.ndarray, MLArray or what has ``__array__``
             Held as it is, without a copy, unless `compressed` is True.
-        meta, patch_size, chunk_size, block_size, cparams, dparams, compressed : optional
-            As for `MLArray`. Not given, the metadata is that of an `array` that is an MLArray.
+        meta, patch_size, chunk_size, block_size, cparams, dparams, compressed, num_threads
+            As for `MLArray`; optional. Not given, the metadata is that of an `array` that is an
+            MLArray.
+        memory_compressed : bool, optional
+            The spelling of `compressed` in 0.0.35 to 0.0.47.
 
         Raises
         ------
@@ -316,8 +345,13 @@ class Creatable(Openable):
         {'patient_id': '123'}
         """
         image = array if isinstance(array, Openable) else as_voxels(array)
-        how = (meta, patch_size, chunk_size, block_size, cparams, dparams, compressed)
-        return cls._holding(image, *how)
+        if memory_compressed is not None:
+            compressed = agreed(
+                compressed=UNSET if compressed is None else compressed,
+                memory_compressed=memory_compressed,
+            )
+        how = (meta, patch_size, chunk_size, block_size, cparams, dparams)
+        return cls._holding(image, *how, compressed, num_threads)
 
     @classmethod
     def _holding(
@@ -330,6 +364,7 @@ class Creatable(Openable):
         cparams: Params,
         dparams: Params,
         compressed: bool | None,
+        num_threads: int | None,
     ) -> Image:
         return cls(
             array,
@@ -340,6 +375,7 @@ class Creatable(Openable):
             cparams=cparams,
             dparams=dparams,
             compressed=compressed,
+            num_threads=num_threads,
         )
 
 

@@ -40,6 +40,8 @@ class CreatableLike(Creatable):
         cparams: Params = None,
         dparams: Params = None,
         compressed: bool | None = None,
+        *,
+        num_threads: int | None = None,
     ) -> Image:
         """Make an image of voxels that are whatever is in memory, of the shape of another.
 
@@ -67,8 +69,8 @@ class CreatableLike(Creatable):
         dtype('uint8')
         """
         shape, kind, meta = _like(x, dtype, meta)
-        how = (meta, patch_size, chunk_size, block_size, cparams, dparams, compressed)
-        return cls._holding(np.empty(shape, kind), *how)
+        how = (meta, patch_size, chunk_size, block_size, cparams, dparams)
+        return cls._holding(np.empty(shape, kind), *how, compressed, num_threads)
 
     @classmethod
     def zeros_like(
@@ -82,6 +84,8 @@ class CreatableLike(Creatable):
         cparams: Params = None,
         dparams: Params = None,
         compressed: bool | None = None,
+        *,
+        num_threads: int | None = None,
     ) -> Image:
         """Make an image of zeros, of the shape of another.
 
@@ -109,8 +113,8 @@ class CreatableLike(Creatable):
         dtype('uint8')
         """
         shape, kind, meta = _like(x, dtype, meta)
-        how = (meta, patch_size, chunk_size, block_size, cparams, dparams, compressed)
-        return cls._holding(np.zeros(shape, kind), *how)
+        how = (meta, patch_size, chunk_size, block_size, cparams, dparams)
+        return cls._holding(np.zeros(shape, kind), *how, compressed, num_threads)
 
     @classmethod
     def ones_like(
@@ -124,6 +128,8 @@ class CreatableLike(Creatable):
         cparams: Params = None,
         dparams: Params = None,
         compressed: bool | None = None,
+        *,
+        num_threads: int | None = None,
     ) -> Image:
         """Make an image of ones, of the shape of another.
 
@@ -151,8 +157,8 @@ class CreatableLike(Creatable):
         dtype('uint8')
         """
         shape, kind, meta = _like(x, dtype, meta)
-        how = (meta, patch_size, chunk_size, block_size, cparams, dparams, compressed)
-        return cls._holding(np.ones(shape, kind), *how)
+        how = (meta, patch_size, chunk_size, block_size, cparams, dparams)
+        return cls._holding(np.ones(shape, kind), *how, compressed, num_threads)
 
     @classmethod
     def full_like(
@@ -167,6 +173,8 @@ class CreatableLike(Creatable):
         cparams: Params = None,
         dparams: Params = None,
         compressed: bool | None = None,
+        *,
+        num_threads: int | None = None,
     ) -> Image:
         """Make an image of one value, of the shape of another.
 
@@ -196,8 +204,8 @@ class CreatableLike(Creatable):
         dtype('uint8')
         """
         shape, kind, meta = _like(x, dtype, meta)
-        how = (meta, patch_size, chunk_size, block_size, cparams, dparams, compressed)
-        return cls._holding(np.full(shape, fill_value, kind), *how)
+        how = (meta, patch_size, chunk_size, block_size, cparams, dparams)
+        return cls._holding(np.full(shape, fill_value, kind), *how, compressed, num_threads)
 
 
 def _like(x: Any, dtype: DTypeLike | None, meta: Any) -> tuple[list[int], np.dtype[Any], Any]:

@@ -169,6 +169,7 @@ cparams
         return image
 
     @classmethod
+    @in_either_order("create")
     def create(
         cls: type[Image],
         filepath: PathLike,

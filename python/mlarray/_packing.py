@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import TYPE_CHECKING, Any
 
 from . import _core, _writers
@@ -17,6 +16,7 @@ from .blosc2_layout_strategies import (
     comp_blosc2_params_baseline,
     comp_blosc2_params_spatial_only_magnitude,
 )
+from .spatial import resolve_axis_labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -194,6 +194,6 @@ class Packable(Savable):
             return comp_blosc2_params_spatial_only_magnitude(
                 image_size, patch_size, spatial_axis_mask, *caches
             )
-        mask = [True] * len(image_size)
-        mask[operator.index(channel_axis)] = False
+        labels = resolve_axis_labels(None, channel_axis, len(image_size)) or ()
+        mask = [label != "channel" for label in labels]
         return comp_blosc2_params_baseline(image_size, patch_size, mask, *caches)

@@ -70,8 +70,8 @@ class MLArray(Exchangeable):
 
     Notes
     -----
-    Positional arguments may also be in the order of 0.0.33: array, spacing, origin, direction,
-    meta, channel_axis, num_threads, copy.
+    Positional arguments may also be in the order of 0.0.33 (array, spacing, origin, direction,
+    meta, channel_axis, num_threads, copy) or of 0.0.48 (..., meta, axis_labels, copy, ...).
 
     Raises
     ------

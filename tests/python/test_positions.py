@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mlarray import Meta, MLArray
-from mlarray._positions import OLDER_ORDER
+from mlarray._positions import OLDER_ORDERS
 from mlarray.meta import MetaSpatial
 
 if TYPE_CHECKING:
@@ -34,6 +34,22 @@ class TestConstructor:
         assert older(self.voxels, None, None, None, None, None, 3)._threads == 3
         assert older(self.voxels, None, None, None, {}, 0, 1, image).spacing == [1, 2, 3]
 
+    def test_between(self) -> None:
+        labels = ["spatial", "spatial", "spatial", "channel"]
+        image = older(self.voxels, (1, 2, 3), None, None, {"a": 1}, labels)
+        assert (image.meta.source, image.meta.spatial.axis_labels) == ({"a": 1}, labels)
+        assert older(self.voxels, None, None, None, None, labels).meta.spatial.channel_axis == 3
+        for between in (
+            older(self.voxels, None, None, None, None, None, image, 4),
+            older(self.voxels, None, None, None, {"b": 2}, labels, image, 4),
+        ):
+            assert between.spacing == [1, 2, 3]
+            assert between._asked.patch_size == 4
+        packed = older(
+            self.voxels, None, None, None, {}, None, None, None, 4, 2, None, None, True
+        )
+        assert (packed.chunks, packed.blocks) == ((4,) * 4, (2,) * 4)
+
     def test_newer(self) -> None:
         labels = ["spatial", "spatial", "spatial", "channel"]
         image = MLArray(self.voxels, None, None, None, AFFINE, {"a": 1}, labels)
@@ -46,7 +62,7 @@ class TestConstructor:
         with pytest.raises(TypeError, match="got meta twice"):
             older(self.voxels, None, None, None, {"a": 1}, meta={"b": 2})
         with pytest.raises(TypeError, match=r"takes 8 positional arguments.*got 9"):
-            older(self.voxels, None, None, None, {"a": 1}, None, None, None, None)
+            older(self.voxels, None, None, None, {"a": 1}, 0, None, None, None)
 
 
 class TestOpen:
@@ -65,6 +81,25 @@ class TestOpen:
         with pytest.raises(RuntimeError, match="shape"):
             older.open(path, (8, 8, 2))
 
+    def test_between(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.mla"
+        labels = ["spatial", "spatial", "channel"]
+        sizes = (None, (4, 4, 2), (2, 2, 2))
+        with older.open(path, (8, 8, 2), "i2", labels, "w", "w+", *sizes) as image:
+            assert (image.mode, image.chunks) == ("w", (4, 4, 2))
+            assert image.meta.spatial.axis_labels == labels
+        with older.open(path, None, None, None, "a", "r+") as image:
+            assert image.mmap_mode == "r+"
+        with older.open(path, None, None, None, "r", "r") as image:
+            assert image.mmap_mode == "r"
+        layout = (None, (4, 4), (2, 2), 3, {"codec": "zlib"}, {"nthreads": 3})
+        with older.create(
+            tmp_path / "b.mla", (8, 8), "i2", {"a": 1}, "w", "w+", *layout
+        ) as new:
+            assert (new.chunks, new._threads, new.meta.source) == ((4, 4), 3, {"a": 1})
+        with older.open(path, "a", "r+", 3) as image:
+            assert (image.mode, image._threads) == ("a", 3)
+
     def test_newer(self, saved: Path) -> None:
         with MLArray.open(saved, "a", None, {"nthreads": 3}) as image:
             assert (image.mode, image.mmap_mode, image._threads) == ("a", None, 3)
@@ -74,12 +109,27 @@ class TestOpen:
         assert MLArray.load(saved, {"nthreads": 4}, False).chunks is None
 
 
+def test_asarray() -> None:
+    array = np.zeros((4, 4), "i2")
+    packed = older.asarray(array, True, None, 2, 1, {"a": 1})
+    assert (packed.chunks, packed.meta.source) == ((2, 2), {"a": 1})
+    assert older.asarray(array, False).chunks is None
+    assert MLArray.asarray(array, memory_compressed=True).chunks is not None
+    assert MLArray.asarray(array, {"a": 1}, 2, compressed=True).meta.source == {"a": 1}
+    with pytest.raises(RuntimeError, match="contradict"):
+        MLArray.asarray(array, compressed=False, memory_compressed=True)
+    assert MLArray.zeros((4, 4), "i2", num_threads=3)._threads == 3
+    assert MLArray.zeros_like(array, num_threads=3)._threads == 3
+
+
 def test_sizes() -> None:
     newer = MLArray.comp_blosc2_params((2, 99, 99), (64, 64), [False, True, True], 2)
     assert newer[0][0] == 1
     compute: Any = MLArray(np.zeros((2, 2))).comp_blosc2_params  # was a method of the image
     assert compute((2, 99, 99), (64, 64), 0, 2)[0][0] == 2
     assert compute((2, 99, 99), (64, 64), channel_axis=0, bytes_per_pixel=2)[0][0] == 2
+    with pytest.raises(ValueError, match="channel_axis=5"):
+        compute((2, 99, 99), (64, 64), 5)
     for wrong in ({"patch_size": (64,)}, {"spatial_axis_mask": [True]}, {"channel_axis": 0}):
         arguments: Any = {"image_size": (9, 9), "patch_size": (4, 4), **wrong}
         with pytest.raises(RuntimeError):
@@ -90,6 +140,11 @@ def test_spatial_metadata() -> None:
     section = MetaSpatial([1, 2], [3, 4], None, [5, 6, 7], 0)
     assert (section.shape, section.channel_axis) == ([5, 6, 7], 0)
     assert section.axis_labels == ["channel", "spatial", "spatial"]
+    labels = ["channel", "spatial", "spatial"]
+    between = MetaSpatial([1, 2], None, None, [5, 6, 7], labels, ["1", "mm", "mm"])
+    assert (between.shape, between.axis_labels) == ([5, 6, 7], labels)
+    assert between.axis_units == ["1", "mm", "mm"]
+    assert MetaSpatial(None, None, None, [5, 6, 7]).shape == [5, 6, 7]
     newer = MetaSpatial(None, None, None, [[1, 0], [0, 1]], [9], ["spatial_x"])
     assert (newer.affine, newer.shape, newer.axis_labels) == (
         [[1, 0], [0, 1]],
@@ -106,5 +161,8 @@ def test_signatures_are_those_of_the_newer_order() -> None:
     }.items():
         found = list(inspect.signature(getattr(MLArray, name)).parameters)
         assert found[: len(expected)] == expected
-        assert set(OLDER_ORDER[name]) <= set(found)
-    assert set(OLDER_ORDER["MLArray"]) <= set(inspect.signature(MLArray).parameters)
+    for name, orders in OLDER_ORDERS.items():
+        method = MLArray if name == "MLArray" else getattr(MLArray, name, MetaSpatial)
+        found = list(inspect.signature(method).parameters)
+        for order in orders:
+            assert method is MetaSpatial or set(order.names) <= set(found)
