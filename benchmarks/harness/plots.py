@@ -128,7 +128,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def targets(title: str, rows: Sequence[tuple[str, float, bool]]) -> str:
-    """How far each target is met: 1 is the target itself, further right is better.
+    """How far each target is met, as a share of it: further right is better.
 
     `rows` has the work, the share of the target that is reached, and whether that is enough.
     """
@@ -144,12 +144,13 @@ def targets(title: str, rows: Sequence[tuple[str, float, bool]]) -> str:
     for work, share, met in rows:
         x, middle = across(max(share, 1e-9)), across(1)
         colour = "#2a9d8f" if met else _OURS
+        shown = f"{share:.2f}" if share < 10 else "10+"
         body.append(
             f'<text x="{left - 8}" y="{y + 14:.0f}" text-anchor="end" class="s">'
             f"{escape(work)}</text>"
             f'<rect x="{min(x, middle):.1f}" y="{y + 4:.0f}" width="{abs(x - middle) + 1:.1f}" '
             f'height="{_ROW - 9}" fill="{colour}"/>'
-            f'<text x="{right + 6}" y="{y + 14:.0f}">{share:.2f}</text>'
+            f'<text x="{right + 6}" y="{y + 14:.0f}">{shown}</text>'
         )
         y += _ROW - 3
     middle = across(1)

@@ -62,7 +62,7 @@ def text_plot(points: Sequence[Point], across: str, up: str) -> list[str]:
 
 def svg_plot(points: Sequence[Point], title: str, across: str, up: str) -> str:
     """The same as a drawing; the points that none beats are joined."""
-    width, height, left, right, top, bottom = 720, 420, 70, 560, 40, 370
+    width, height, left, right, top, bottom = 720, 420, 70, 500, 40, 370
     x_low, x_high = _range([p.size for p in points])
     y_low, y_high = _range([p.speed for p in points])
 
