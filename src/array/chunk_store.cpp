@@ -45,7 +45,36 @@ ChunkRef ChunkStore::locate(std::int64_t number) const {
   const io::Bytes header = source_->get({at, codec::kChunkHeaderBytes});
   const auto length = static_cast<std::uint64_t>(codec::chunk_length(header.data, what));
   if (length > source_->size() - at) source_->refresh();
-  return {codec::Special::none, source_->get({at, length}), std::move(sums)};
+  return {codec::Special::none, source_->get({at, length}), std::move(sums), at};
+}
+
+void ChunkStore::request_headers(std::span<const std::int64_t> numbers) const {
+  if (!source_ || numbers.size() < 2) return;
+  const auto offset = [&](std::int64_t number) {
+    const frame::IndexEntry entry = index_[static_cast<std::size_t>(number)];
+    return entry.is_special() ? ChunkRef::kInMemory : header_len_ + entry.offset();
+  };
+  // Where the first and the last are in memory, the rest most likely is, too.
+  std::vector<std::uint64_t> ends;
+  for (const std::int64_t number : {numbers.front(), numbers.back()}) {
+    if (offset(number) != ChunkRef::kInMemory) ends.push_back(offset(number));
+  }
+  if (are_cached(ends)) return;
+  std::vector<io::Range> ranges;
+  for (const std::int64_t number : numbers) {
+    if (const std::uint64_t at = offset(number); at != ChunkRef::kInMemory) {
+      ranges.push_back({at, codec::kChunkHeaderBytes});
+    }
+  }
+  prefetch(ranges);
+}
+
+bool ChunkStore::are_cached(std::span<const std::uint64_t> offsets) const {
+  return !source_ || source_->are_cached(offsets);
+}
+
+void ChunkStore::prefetch(std::span<const io::Range> ranges) const {
+  if (source_) source_->prefetch(ranges);
 }
 
 ChunkRef ChunkStore::get(std::int64_t number) const {
@@ -57,8 +86,14 @@ std::vector<ChunkRef> ChunkStore::get(std::span<const std::int64_t> numbers) con
   std::vector<ChunkRef> out;
   out.reserve(numbers.size());
   const std::shared_lock lock(mutex_);
+  request_headers(numbers);
   for (const std::int64_t number : numbers) out.push_back(locate(number));
   return out;
+}
+
+void ChunkStore::prefetch(const ChunkRef& ref) const {
+  const io::Range range{ref.offset, ref.bytes.data.size()};
+  if (ref.offset != ChunkRef::kInMemory) prefetch(std::span(&range, 1));
 }
 
 void ChunkStore::replace(std::int64_t number, frame::IndexEntry entry,

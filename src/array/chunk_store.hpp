@@ -22,6 +22,8 @@ struct ChunkRef {
   codec::Special special = codec::Special::zeros;
   io::Bytes bytes;
   ChunkSums sums;
+  std::uint64_t offset = kInMemory;  // of `bytes` in the source
+  static constexpr std::uint64_t kInMemory = ~std::uint64_t{0};
 };
 
 // A replacement for a chunk that lives in memory only.
@@ -39,8 +41,15 @@ class ChunkStore {
 
   // Errors: corruption (a chunk that leaves the file), io.
   ChunkRef get(std::int64_t number) const;
-  // The same for several chunks under one lock.
+  // The same for several chunks under one lock. Asks the source for all of their headers before
+  // it looks at the first.
   std::vector<ChunkRef> get(std::span<const std::int64_t> numbers) const;
+
+  // Ranges of the source that will be used: see io::ByteSource. Nothing in memory.
+  bool are_cached(std::span<const std::uint64_t> offsets) const;
+  void prefetch(std::span<const io::Range> ranges) const;
+  // All of one chunk.
+  void prefetch(const ChunkRef& ref) const;
 
   // `sums` has one entry per block, or none.
   void replace(std::int64_t number, frame::IndexEntry entry,
@@ -66,7 +75,9 @@ class ChunkStore {
   std::int64_t stored_bytes() const;
 
  private:
-  ChunkRef locate(std::int64_t number) const;  // under the lock
+  // Under the lock:
+  ChunkRef locate(std::int64_t number) const;
+  void request_headers(std::span<const std::int64_t> numbers) const;
 
   mutable std::shared_mutex mutex_;
   std::shared_ptr<io::ByteSource> source_;

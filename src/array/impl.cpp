@@ -215,7 +215,9 @@ void Array::Impl::compact() {
     frame::IndexEntry& entry = index[static_cast<std::size_t>(number)];
     if (entry.is_special()) continue;
     entry = frame::IndexEntry::at(out.position() - header.header_len);
-    out.append(content->store->get(number).bytes.data);
+    const array::ChunkRef chunk = content->store->get(number);
+    content->store->prefetch(chunk);
+    out.append(chunk.bytes.data);
   }
   out.append(
       frame::build_tail(header, header_bytes, out.position(), index, all_layers(*content)));

@@ -222,6 +222,39 @@ std::vector<ChunkTask> plan(const ChunkStore& store, const Geometry& geometry, c
   return tasks;
 }
 
+// Asks for the stored bytes of all wanted blocks at once, where they are not in memory: a disk
+// delivers what it knows of several times as fast as one page fault after another.
+void request_blocks(const ChunkStore& store, const Geometry& geometry,
+                    const std::vector<ChunkTask>& tasks) {
+  constexpr std::size_t kSamples = 8;
+  const auto range = [&](const ChunkTask& task, std::size_t i) -> io::Range {
+    const std::span<const std::byte> chunk = task.ref.bytes.data;
+    if (task.whole) return {task.ref.offset, chunk.size()};
+    const auto bytes =
+        codec::likely_block_bytes(chunk, task.header, block_number(task, geometry, i));
+    if (bytes.empty()) return {task.ref.offset, 0};
+    return {task.ref.offset + static_cast<std::uint64_t>(bytes.data() - chunk.data()),
+            bytes.size()};
+  };
+  const auto in_file = [](const ChunkTask& task) {
+    return task.ref.offset != ChunkRef::kInMemory && !task.ref.bytes.data.empty();
+  };
+  std::vector<std::uint64_t> samples;
+  for (std::size_t s = 0; s < kSamples; ++s) {
+    const ChunkTask& task = tasks[s * (tasks.size() - 1) / (kSamples - 1)];
+    const std::size_t block = task.whole ? 0 : task.block_count / 2;
+    if (in_file(task)) samples.push_back(range(task, block).offset);
+  }
+  if (store.are_cached(samples)) return;
+  std::vector<io::Range> ranges;
+  for (const ChunkTask& task : tasks) {
+    if (!in_file(task)) continue;
+    const std::size_t count = task.whole ? 1 : task.block_count;
+    for (std::size_t i = 0; i < count; ++i) ranges.push_back(range(task, i));
+  }
+  store.prefetch(ranges);
+}
+
 // Large blocks are decoded by fewer threads, so that the memory for those in work at once is
 // bounded, whatever size a file gives them.
 int threads_for(const std::vector<ChunkTask>& tasks, const Geometry& geometry, int wanted) {
@@ -261,6 +294,7 @@ void read_box(const ChunkStore& store, const Geometry& geometry, const Box& box,
     const std::vector<ChunkTask> tasks =
         plan(store, geometry, box, cells, first, std::min(first + kMostChunks, count), batch,
              options.verify);
+    request_blocks(store, geometry, tasks);
     const std::size_t units = tasks.back().first_unit + tasks.back().units;
     const int threads = threads_for(tasks, geometry, options.threads);
     parallel::parallel_for(units, threads, [&](std::size_t unit, int) {
@@ -285,6 +319,7 @@ void read_chunk(const ChunkStore& store, const Geometry& geometry, std::int64_t 
   ChunkTask task;
   task.number = number;
   task.ref = store.get(number);
+  store.prefetch(task.ref);
   task.header = checked_header(task.ref, geometry, number);
   if (verify) {
     const BlockCheck check = task.check(geometry);

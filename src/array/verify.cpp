@@ -33,6 +33,7 @@ class ChunkVerifier {
     ChunkReport report;
     try {
       const ChunkRef ref = store_.get(number);
+      store_.prefetch(ref);
       if (ref.special == codec::Special::none) look_at(ref, number, report);
     } catch (const Error& error) {
       report = {

@@ -302,7 +302,14 @@ std::span<const std::byte> block_bytes(std::span<const std::byte> chunk,
 
 std::span<const std::byte> likely_block_bytes(std::span<const std::byte> chunk,
                                               const ChunkHeader& header, std::int32_t block) {
-  if (header.memcpyed || header.special != Special::none) return {};
+  if (header.special != Special::none) return chunk;
+  if (header.memcpyed) {
+    const std::size_t start =
+        kChunkHeaderBytes + static_cast<std::size_t>(std::int64_t{block} * header.blocksize);
+    if (start >= chunk.size()) return {};
+    return chunk.subspan(start, std::min(static_cast<std::size_t>(block_size(header, block)),
+                                         chunk.size() - start));
+  }
   const auto here = block_tail(chunk, block);
   if (!here || block + 1 >= header.block_count()) return here.value_or(chunk.first(0));
   const auto next = block_tail(chunk, block + 1);

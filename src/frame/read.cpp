@@ -175,6 +175,9 @@ Attempt read_once(io::ByteSource& source, SealCheck check) {
     corrupt(source, "no room for the trailer: " + std::to_string(header.frame_len - index_at) +
                         " bytes after the chunks");
   }
+  // All of this is read, from its end to its begin, which a disk does not foresee.
+  const io::Range tail{index_at, header.frame_len - index_at};
+  source.prefetch({&tail, 1});
   const io::Bytes end = source.get({header.frame_len - kTrailerEndBytes, kTrailerEndBytes});
   state.anchor.offset = header.frame_len - kTrailerEndBytes;
   std::copy(end.data.begin(), end.data.end(), state.anchor.bytes.begin());

@@ -1,5 +1,6 @@
 #include "io/byte_source.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <thread>
@@ -26,6 +27,11 @@ void check_range(Range range, std::uint64_t size, const std::string& name) {
                     ", but it has " + std::to_string(size) +
                     " bytes; it was truncated or is damaged, copy or write it again");
   }
+}
+
+bool offsets_cached(int fd, std::span<const std::uint64_t> offsets) noexcept {
+  return std::all_of(offsets.begin(), offsets.end(),
+                     [&](std::uint64_t offset) { return system::is_cached(fd, offset); });
 }
 
 // Calls hint for what is not in memory. To look at the first byte of a piece takes a quarter of
@@ -99,6 +105,10 @@ class MappedSource final : public ByteSource {
     return {view, std::move(map)};
   }
 
+  bool are_cached(std::span<const std::uint64_t> offsets) const override {
+    return offsets_cached(file_.get(), offsets);
+  }
+
   void prefetch(std::span<const Range> ranges) const override {
     const std::shared_ptr<const GuardedMap> map = current();
     hint_ranges(file_.get(), ranges, map->bytes().size(),
@@ -168,6 +178,10 @@ class BufferedSource final : public ByteSource {
     return {bytes, std::move(buffer)};
   }
 
+  bool are_cached(std::span<const std::uint64_t> offsets) const override {
+    return offsets_cached(file_.get(), offsets);
+  }
+
   void prefetch(std::span<const Range> ranges) const override {
     hint_ranges(file_.get(), ranges, size(),
                 [&](Range range) { system::will_need(file_.get(), range); });
@@ -199,6 +213,7 @@ class MemorySource final : public ByteSource {
             bytes_.owner};
   }
 
+  bool are_cached(std::span<const std::uint64_t>) const override { return true; }
   void prefetch(std::span<const Range>) const override {}
   void refresh() override {}
   bool is_fixed() const override { return true; }

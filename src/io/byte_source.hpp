@@ -38,6 +38,9 @@ class ByteSource {
   // The bytes of one range: a view into a map where there is one, else a copy.
   // Errors: corruption if the range is not inside size(); io.
   virtual Bytes get(Range range) const = 0;
+  // Whether the bytes at all of these offsets are in memory, as far as the system tells; true
+  // where hints do nothing.
+  virtual bool are_cached(std::span<const std::uint64_t> offsets) const = 0;
   // Hints that these ranges are about to be asked for. Never fails.
   virtual void prefetch(std::span<const Range> ranges) const = 0;
   // Looks again how large the file is. Errors: io.

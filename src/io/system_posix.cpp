@@ -297,6 +297,9 @@ Map::Map(int fd, std::uint64_t size, const std::string& name) {
                                    " bytes): " + std::generic_category().message(errno) +
                                    "; open it without a memory map");
   }
+  // What is needed is asked for by will_need(), all at once. The system's own guess would read
+  // up to megabytes around each missing page, one after another.
+  ::posix_madvise(start, length, POSIX_MADV_RANDOM);
   bytes_ = {static_cast<const std::byte*>(start), length};
 }
 

@@ -140,6 +140,7 @@ class FlippingSource final : public io::ByteSource {
         file.begin() + static_cast<std::ptrdiff_t>(range.offset + range.length));
     return {*owner, owner};
   }
+  bool are_cached(std::span<const std::uint64_t>) const override { return true; }
   void prefetch(std::span<const io::Range>) const override {}
   void refresh() override {}
   const std::string& name() const override { return name_; }
@@ -240,6 +241,7 @@ TEST(Frame, LooksOnceAtBytesThatCannotChange) {
     explicit Counted(bool fixed) : fixed_(fixed) {}
     std::uint64_t size() const override { return 0; }
     io::Bytes get(io::Range) const override { return {}; }
+    bool are_cached(std::span<const std::uint64_t>) const override { return true; }
     void prefetch(std::span<const io::Range>) const override {}
     void refresh() override { ++looks; }
     bool is_fixed() const override { return fixed_; }

@@ -77,6 +77,14 @@ TEST_P(FileSource, OpensAnEmptyFile) {
   EXPECT_EQ(text(source->get({0, 4})), "more");
 }
 
+TEST_P(FileSource, KnowsWhatIsInMemory) {
+  write_text(folder_ / "read", std::string(100'000, 'x'));
+  const auto source = open(folder_ / "read");
+  EXPECT_TRUE(source->are_cached({}));
+  const std::uint64_t past_the_end = 200'000;
+  EXPECT_FALSE(source->are_cached({&past_the_end, 1}));
+}
+
 TEST_P(FileSource, RefusesWhatIsNoFile) {
   EXPECT_ERROR(open(folder_ / "missing"), ErrorKind::not_found, "missing", "No such file");
   EXPECT_ERROR(open(folder_ / "missing" / "a"), ErrorKind::not_found, "missing");
