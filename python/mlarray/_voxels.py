@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._dtypes import as_bytes_view
+from ._points import Grid, PointSelection
 from .indexing import contiguous_target, select
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Voxels:
         At most so many per call; 0 for the process-wide number.
     """
 
-    __slots__ = ("blocks", "core", "dtype", "loaded", "shape", "threads")
+    __slots__ = ("blocks", "chunks", "core", "dtype", "loaded", "shape", "threads")
 
     def __init__(self, core: _core.Array, dtype: np.dtype[Any], threads: int) -> None:
         self.core = core
@@ -47,12 +48,13 @@ class Voxels:
         self.threads = threads
         self.shape: tuple[int, ...] = core.shape
         self.blocks: tuple[int, ...] = core.blocks
+        self.chunks: tuple[int, ...] = core.chunks
 
     def read(self, key: Any) -> Any:
         """What ``array[key]`` would be, in new memory."""
         if isinstance(key, str) or (isinstance(key, list) and key and isinstance(key[0], str)):
             return self.read(...)[key]  # a field of a structured type
-        selection = select(key, self.shape, self.blocks)
+        selection = select(key, self.shape, self.blocks, Grid(self.chunks, self.blocks))
         if selection.nothing is not None:
             return np.empty(selection.nothing, self.dtype)
         voxels = self._read(selection)
@@ -81,21 +83,37 @@ class Voxels:
             box = values[to_box]
             self.core.write_from(start, stop, as_bytes_view(box), self.threads)
             return
-        selection = select(key, self.shape, self.blocks)
+        # Chunks are written as a whole, and only those that have to be.
+        selection = select(key, self.shape, self.blocks, Grid(self.chunks, self.chunks, 1.0))
         if selection.nothing is not None:
             self._values(value, selection.nothing)
             return
         voxels = self._read(selection)
         voxels[selection.local] = value
+        if isinstance(selection, PointSelection):
+            for start, stop, inside, place in selection.parts():
+                box = self._read_box(start, stop)
+                box[inside] = selection.moved_back(voxels[place])
+                self.core.write_from(start, stop, as_bytes_view(box), self.threads)
+            return
         for start, stop, part in selection.boxes():
             self.core.write_from(start, stop, as_bytes_view(voxels[part]), self.threads)
 
-    def _read(self, selection: Selection) -> _Array:
+    def _read(self, selection: Selection | PointSelection) -> _Array:
         voxels: _Array = np.empty(selection.shape, self.dtype)
+        if isinstance(selection, PointSelection):
+            for start, stop, inside, place in selection.parts():
+                voxels[place] = selection.moved(self._read_box(start, stop)[inside])
+            return voxels
         raw = as_bytes_view(voxels)
         for start, stop, part in selection.boxes():
             self.core.read_into(start, stop, raw[part], self.threads)
         return voxels
+
+    def _read_box(self, start: list[int], stop: list[int]) -> _Array:
+        box: _Array = np.empty([b - a for a, b in zip(start, stop)], self.dtype)
+        self.core.read_into(start, stop, as_bytes_view(box), self.threads)
+        return box
 
     def _values(self, value: Any, shape: tuple[int, ...]) -> _Array:
         """`value` in our dtype and in this shape, copied only if it must be."""

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ._points import Grid, PointSelection, points_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -61,7 +63,12 @@ class Selection(NamedTuple):
             )
 
 
-def select(key: Any, shape: tuple[int, ...], blocks: tuple[int, ...]) -> Selection:
+def select(
+    key: Any,
+    shape: tuple[int, ...],
+    blocks: tuple[int, ...],
+    grid: Grid | None = None,
+) -> Selection | PointSelection:
     """Translate a NumPy key.
 
     Parameters
@@ -73,11 +80,14 @@ def select(key: Any, shape: tuple[int, ...], blocks: tuple[int, ...]) -> Selecti
         Shape of the array, in its axis order.
     blocks : tuple of int
         Lengths of a block: gaps shorter than that are read, not skipped.
+    grid : Grid, optional
+        By which points that are far apart are gathered, piece by piece; else, as for slices,
+        what lies between them on each axis is read.
 
     Returns
     -------
-    Selection
-        The ranges to read and the key into them.
+    Selection or PointSelection
+        What to read and the key into it.
 
     Raises
     ------
@@ -91,7 +101,9 @@ def select(key: Any, shape: tuple[int, ...], blocks: tuple[int, ...]) -> Selecti
     """
     items = tuple(key) if isinstance(key, tuple) else (key,)
     selection = _select_basic(items, shape, blocks)
-    return _select_any(items, shape, blocks) if selection is None else selection
+    if selection is not None:
+        return selection
+    return _select_any(items, shape, blocks, grid)
 
 
 def contiguous_target(
@@ -242,13 +254,20 @@ def _slice_runs(item: slice, length: int, block: int) -> tuple[list[Run], slice]
 
 
 def _select_any(
-    items: tuple[Any, ...], shape: tuple[int, ...], blocks: tuple[int, ...]
-) -> Selection:
+    items: tuple[Any, ...],
+    shape: tuple[int, ...],
+    blocks: tuple[int, ...],
+    grid: Grid | None,
+) -> Selection | PointSelection:
     normal = tuple(_as_index(item) for item in items)
     # NumPy itself checks the key, on an array of this shape that occupies one byte.
     probe = np.broadcast_to(np.zeros((), np.bool_), shape)[normal]
     if probe.size == 0:
         return Selection([], None, probe.shape)
+    if grid is not None:
+        points = points_of(normal, shape, grid, _slice_runs)
+        if points is not None:
+            return points
 
     runs: list[list[Run]] = []
     local: list[Any] = []
