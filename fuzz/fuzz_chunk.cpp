@@ -15,7 +15,8 @@ using namespace mlarray;
 
 namespace {
 
-constexpr std::int32_t kMostBytes = 1 << 22;
+// Blocks that c-blosc2 cannot address are decoded with the whole chunk, each of them.
+constexpr std::int32_t kMostBytes = 1 << 20;
 // What c-blosc2 leaves unwritten must not pass for decoded voxels.
 constexpr std::byte kUntouched{0xa5};
 
