@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -12,9 +13,15 @@ from ._progress import Progress
 from ._run import describe
 from .ls import images
 
-__all__ = ["at_least_one", "find_files", "for_each"]
+__all__ = ["add_paths", "at_least_one", "find_files", "find_to_rewrite", "for_each"]
 
 Result = TypeVar("Result")
+
+
+def add_paths(parser: argparse.ArgumentParser) -> None:
+    """The arguments of commands that take files and folders."""
+    parser.add_argument("paths", metavar="PATH", nargs="+", help="a file or a folder")
+    parser.add_argument("-r", "--recursive", action="store_true", help="folders in folders too")
 
 
 def find_files(paths: Sequence[str], recursive: bool) -> list[str]:
@@ -29,6 +36,21 @@ def find_files(paths: Sequence[str], recursive: bool) -> list[str]:
     if not files:
         below = "" if recursive else " (-r looks into folders below)"
         raise NotFoundError(f"'{paths[0]}': no .mla or .b2nd files{below}")
+    return files
+
+
+def find_to_rewrite(paths: Sequence[str], recursive: bool) -> list[str]:
+    """Of folders only the files that `mlarray.repack` takes; what is named, as it is.
+
+    Raises
+    ------
+    NotFoundError
+        If there are none.
+    """
+    found = find_files(paths, recursive)
+    files = [path for path in found if path.endswith(".mla") or path in paths]
+    if not files:
+        raise NotFoundError(f"'{paths[0]}': no .mla files")
     return files
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _core
 from .._text import lengths, size_text
 from ..errors import InvalidUseError
-from ._files import at_least_one, find_files, for_each
+from ._files import add_paths, at_least_one, find_to_rewrite, for_each
 from ._packing import add_packing, save_options
 from ._run import FAILURE, add_json, printable
 
@@ -35,8 +35,7 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", metavar="PATH", nargs="+", help="a file or a folder")
-    parser.add_argument("-r", "--recursive", action="store_true", help="folders in folders too")
+    add_paths(parser)
     parser.add_argument(
         "-j",
         "--jobs",
@@ -51,11 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def command(options: argparse.Namespace) -> int | None:
-    # Of a folder only what can be repacked; a .b2nd that is named is an error.
-    found = find_files(options.paths, options.recursive)
-    files = [path for path in found if path.endswith(".mla") or path in options.paths]
-    if not files:
-        raise InvalidUseError(f"'{options.paths[0]}': no .mla files")
+    files = find_to_rewrite(options.paths, options.recursive)
     how = save_options(options)
     if "preset" in how and "cparams" in how:
         raise InvalidUseError(

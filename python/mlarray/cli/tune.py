@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from .._text import lengths
-from ._files import find_files
+from ._files import add_paths, find_to_rewrite
 from ._progress import Progress
 from ._run import FAILURE, add_json, printable
 from ._tradeoff import Point, names, on_the_edge, svg_plot, text_plot
@@ -36,7 +36,7 @@ _ACROSS, _UP = "size of the files, now = 1", "patches per second"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", metavar="PATH", nargs="+", help="a file or a folder")
+    add_paths(parser)
     parser.add_argument(
         "--patch",
         type=_patch,
@@ -44,7 +44,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="side of the patches that will be read, in voxels",
     )
-    parser.add_argument("-r", "--recursive", action="store_true", help="folders in folders too")
     parser.add_argument(
         "--goal",
         choices=["fast", "balanced", "small"],
@@ -78,9 +77,7 @@ _patch.__name__ = "patch size"  # argparse says "invalid patch size value" by it
 def command(options: argparse.Namespace) -> int | None:
     from .._tune import tune
 
-    found = find_files(options.paths, options.recursive)
-    # What cannot be rewritten is not tried either; if it is named, repack says why.
-    files = [path for path in found if path.endswith(".mla") or path in options.paths]
+    files = find_to_rewrite(options.paths, options.recursive)
     with Progress(1, 1000, options.quiet) as progress:
         tuning = tune(
             files,

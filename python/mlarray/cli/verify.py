@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _core
-from ._files import at_least_one, find_files, for_each
+from ._files import add_paths, at_least_one, find_files, for_each
 from ._run import FAILURE, add_json, printable
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ _SEALS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", metavar="PATH", nargs="+", help="a file or a folder")
-    parser.add_argument("-r", "--recursive", action="store_true", help="folders in folders too")
+    add_paths(parser)
     parser.add_argument(
         "-j",
         "--jobs",
