@@ -49,8 +49,9 @@ class Cell(NamedTuple):
 
 def ratio(cell: Cell, name: str, ours: str = "mlarray") -> float | None:
     """How many times of ours another library takes: above 1, ours is faster or smaller."""
-    theirs, mine = cell.median(name), cell.median(ours)
-    return None if theirs is None or not mine else theirs / mine
+    theirs, mine = cell.samples.get(name, []), cell.samples.get(ours, [])
+    both = min(len(theirs), len(mine))  # of the rounds in which both took part
+    return statistics.median(theirs[:both]) / statistics.median(mine[:both]) if both else None
 
 
 def spread(cell: Cell, name: str, ours: str = "mlarray") -> tuple[float, float] | None:
