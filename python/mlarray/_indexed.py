@@ -77,6 +77,7 @@ class Indexed(Handle):
         array([[ 8, 11],
                [ 0,  3]])
         """
+        self._require_voxels()
         return OuterIndex(self)
 
     def __iter__(self) -> Iterator[Any]:

@@ -27,6 +27,8 @@ NEEDS_VOXELS: dict[str, Any] = {
     "iterate": list,
     "compress": lambda image: image.compress(),
     "decompress": lambda image: image.decompress(),
+    "oindex": lambda image: image.oindex[0],
+    "astype": lambda image: image.astype("f4"),
     "statistics": lambda image: image.compute_statistics(),
 }
 
