@@ -93,7 +93,10 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def versus(
-    libraries: list[Rival], skipped: list[str], options: argparse.Namespace
+    libraries: list[Rival],
+    skipped: list[str],
+    options: argparse.Namespace,
+    called: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Run the tasks and return what the report is made of."""
     work = options.output / "work"
@@ -109,6 +112,7 @@ def versus(
         most_megabytes=options.max_mb,
         most_chunks=options.max_chunks,
         limit_program=options.limit_program,
+        called=called,
     )
     started = time.monotonic()
     for why in skipped:

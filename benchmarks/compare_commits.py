@@ -26,7 +26,9 @@ def lines(cells: list[Cell]) -> Iterator[tuple[str, bool]]:
         times = ratio(cell, BASE, HEAD)
         if times is None:
             continue
-        words = [f"{key} {value}" for key, value in cell.detail.items()]
+        # "reference" is the writer of a file that both read: here the base.
+        names = {"reference": "of the base"}
+        words = [f"{key} {names.get(value, value)}" for key, value in cell.detail.items()]
         what = ", ".join([cell.task, cell.volume, *words])
         noise = spread(cell, BASE, HEAD)
         brackets = f"({noise[0]:.2f} - {noise[1]:.2f})" if noise else ""
@@ -53,7 +55,7 @@ def main() -> int:
     options.output = options.output / "compare"
     (base, base_python), (head, head_python) = options.base, options.head
     libraries = [Rival(HEAD, "mlarray", head_python), Rival(BASE, "mlarray", base_python)]
-    result = versus(libraries, [], options)
+    result = versus(libraries, [], options, {HEAD: "head", BASE: "base"})
     print(
         f"ratio: {base} / {head}; above 1, {head} is faster; in brackets: quartiles of rounds"
     )

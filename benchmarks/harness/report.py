@@ -69,6 +69,7 @@ def _lines(
     if rows:
         met = sum(row.met for row in rows)
         yield f"## Targets: {met} of {len(rows)} met\n"
+        yield "In brackets: the quartiles of the rounds. Verdicts are by the medians.\n"
         yield "| work | target | measured | |\n|---|---|---|---|"
         for row in rows:
             yield f"| {row.work} | {row.target} | {row.measured} | {_mark(row)} |"
@@ -81,6 +82,8 @@ def _lines(
             yield f"## {title}\n"
             yield from _table(found)
             yield ""
+        if task == "patch":
+            yield from _scaling(found)
     if result["skipped"]:
         yield "## Not measured\n"
         yield from (f"- {why}" for why in result["skipped"])
@@ -94,6 +97,37 @@ def _lines(
     yield "\n| library | version |\n|---|---|"
     for name, value in result["versions"].items():
         yield f"| {name} | {value} |"
+
+
+def _scaling(cells: list[Cell]) -> Iterator[str]:
+    """What more threads would give, by Amdahl's law, from one and from the most measured.
+
+    By the least times: cells with other numbers of threads were measured at other times.
+    """
+    rows = []
+    for volume in dict.fromkeys(cell.volume for cell in cells):
+        for name in ("mlarray", "reference"):
+            times = {
+                int(cell.detail["threads"]): min(cell.samples[name])
+                for cell in cells
+                if cell.volume == volume
+                and (cell.detail["patch"], cell.detail["file"]) == (128, "own")
+                and name in cell.samples
+            }
+            count = max(times, default=1)
+            if count == 1 or 1 not in times:
+                continue
+            faster = times[1] / times[count]
+            parallel = min(max((1 - 1 / faster) / (1 - 1 / count), 0.0), 1.0)
+            model = [1 / (1 - parallel + parallel / n) for n in (4, 8, 16)]
+            shown = " | ".join(f"{speedup:.1f}x" for speedup in model)
+            rows.append(f"| {volume} | {name} | {count} | {faster:.2f}x | {shown} |")
+    if rows:
+        yield "Own file, 128^3: what threads give, and by Amdahl's law what more would give.\n"
+        yield "| volume | library | threads | measured | 4 | 8 | 16 |"
+        yield "|---" * 7 + "|"
+        yield from rows
+        yield ""
 
 
 def _mark(row: Row) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,13 @@ class Bench:
         most_megabytes: int = 256,
         most_chunks: int = 100_000,
         limit_program: Path | None = None,
+        called: Mapping[str, str] | None = None,
     ) -> None:
         self.rivals = {rival.name: rival for rival in rivals}
         self.folder, self.volumes, self.rounds = folder, volumes, rounds
         self.most_megabytes, self.most_chunks = most_megabytes, most_chunks
         self.limit_program = limit_program
+        self._called = called or {}  # what progress calls a library, if not by its name
         self.cells: list[Cell] = []
         self.skipped: list[str] = []
         self.versions: dict[str, str] = {}
@@ -103,7 +105,10 @@ class Bench:
     def add(self, cell: Cell) -> Cell:
         """Keep a cell, and show it as progress."""
         self.cells.append(cell)
-        shown = [f"{name} {amount(cell.median(name), cell.unit)}" for name in cell.samples]
+        shown = [
+            f"{self._called.get(name, name)} {amount(cell.median(name), cell.unit)}"
+            for name in cell.samples
+        ]
         words = [str(value) for value in cell.detail.values()]
         at = time.monotonic() - self._started
         print(

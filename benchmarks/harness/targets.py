@@ -59,6 +59,9 @@ def judge(cells: list[Cell], cores: int) -> list[Row]:
             text = f"{times:.2f}x"
             if noise:
                 text += f" ({noise[0]:.2f} - {noise[1]:.2f})"
+                # What other work on the machine disturbs least.
+                least = min(cell.samples[theirs]) / min(cell.samples[ours])
+                text += f", least times {least:.2f}x"
             name = work if cell.volume == "-" else f"{work}, {cell.volume}"
             met = times >= bound
             rows.append(Row(name, f">= {bound:g}x", text, met, times, bound, True))

@@ -108,6 +108,7 @@ def test_verdicts() -> None:
         ],
         cores=2,
     )
+    assert rows[0].measured == "2.00x (2.00 - 2.00), least times 2.00x"
     verdicts = {row.work: row.met for row in rows}
     assert verdicts == {
         "patch 128^3, 2 threads, int16": True,
@@ -170,6 +171,25 @@ def test_plots_are_drawings(tmp_path: Path) -> None:
         root = ET.fromstring(svg)
         assert root.tag.endswith("svg")
         assert "nan" not in svg
+
+
+def test_the_report_models_more_threads(tmp_path: Path) -> None:
+    def patches(threads: int, seconds: float) -> Cell:
+        samples = {"mlarray": [seconds, 9.0], "reference": [2.0, 2.0]}
+        return cell("patch", samples, patch=128, threads=threads, file="own")
+
+    result = {
+        "machine": {"cores": "2"},
+        "versions": {},
+        "source": "s",
+        "shape": "1 x 2",
+        "cells": [c._asdict() for c in (patches(1, 1.0), patches(2, 0.6))],
+        "skipped": [],
+    }
+    text = report.write(result, tmp_path).read_text()
+    # 80 % of the time is parallel: 1 / (0.2 + 0.8 / 4) = 2.5.
+    assert "| int16 | mlarray | 2 | 1.67x | 2.5x | 3.3x | 4.0x |" in text
+    assert "| int16 | reference | 2 | 1.00x | 1.0x | 1.0x | 1.0x |" in text
 
 
 def test_a_report_is_written_again_from_its_results(tmp_path: Path) -> None:
