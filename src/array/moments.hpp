@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <limits>
 #include <span>
-#include <type_traits>
 
 #include "array/element_types.hpp"
 
@@ -43,28 +42,21 @@ class Moments {
   // Of those of them that lie from `low` to `high`. There is no NaN.
   template <class T>
   static Moments of(std::span<const T> values, T low, T high) {
-    // Integers of 8 bytes are compared as they are: not all of them are doubles.
-    using Compared = std::conditional_t<std::is_integral_v<T> && sizeof(T) == 8, T, double>;
-    const auto least = static_cast<Compared>(low), greatest = static_cast<Compared>(high);
-    std::array<double, kPiece> reals;    // brought between both
-    std::array<double, kPiece> weights;  // 1 of those that count, else 0
+    const auto lies_inside = [&](T v) { return low <= v && v <= high; };
+    const auto inside = std::find_if(values.begin(), values.end(), lies_inside);
+    if (inside == values.end()) return {};
+    // One of those that count stands in for each that does not, and is taken off again.
+    const T filler = *inside;
+    std::array<T, kPiece> filled;
+    std::int32_t left_out = 0;
     for (std::size_t i = 0; i < values.size(); ++i) {
-      const auto value = static_cast<Compared>(values[i]);
-      const double weight = least <= value ? 1.0 : 0.0;
-      weights[i] = value <= greatest ? weight : 0.0;
-      const Compared raised = value < least ? least : value;
-      reals[i] = to_double(greatest < raised ? greatest : raised);
+      const T value = low <= values[i] ? values[i] : filler;
+      filled[i] = values[i] <= high ? value : filler;
+      left_out += static_cast<std::int32_t>(values[i] < low) +
+                  static_cast<std::int32_t>(high < values[i]);
     }
-    Moments out;
-    const double count = sum(values.size(), [&](std::size_t i) { return weights[i]; });
-    if (count == 0) return out;
-    out.count_ = static_cast<std::int64_t>(count);
-    out.sum_ = sum(values.size(), [&](std::size_t i) { return reals[i] * weights[i]; });
-    const double mean = out.sum_ / count;
-    out.spread_ = sum(values.size(), [&](std::size_t i) {
-      const double apart = (reals[i] - mean) * weights[i];
-      return apart * apart;
-    });
+    Moments out = of(std::span<const T>(filled).first(values.size()));
+    out.take_off(to_double(filler), left_out);
     return out;
   }
 
@@ -106,6 +98,15 @@ class Moments {
     double all = 0;
     for (const double lane : lanes) all += lane;
     return all;
+  }
+  // Takes off `count` times `value`, of which there is one more.
+  void take_off(double value, std::int64_t count) {
+    if (count == 0) return;
+    const auto all = static_cast<double>(count_), off = static_cast<double>(count);
+    count_ -= count;
+    sum_ -= value * off;
+    const double apart = mean() - value;
+    spread_ = std::max(spread_ - apart * apart * (off * (all - off) / all), 0.0);
   }
   void add_to_sum(double value) {
     const double next = sum_ + value;
