@@ -115,6 +115,7 @@ class FirstPass {
       for (const T value : values) {
         low = value < low ? value : low;
         high = high < value ? value : high;
+        // NOLINTNEXTLINE(misc-redundant-expression): a NaN
         if constexpr (Order::kFloat) unordered |= value != value;
       }
       least = low;

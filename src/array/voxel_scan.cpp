@@ -115,7 +115,7 @@ class VoxelScan::Reader {
     const Box box = geometry_.block_box(chunk, block);
     if (box.empty()) return std::nullopt;
     const std::int64_t count = element_count(box.shape());
-    const std::int64_t selected = scan_.mask_ ? select(box, count) : count;
+    const std::int64_t selected = scan_.mask_ ? select(*scan_.mask_, box, count) : count;
     if (selected == 0) return std::nullopt;
     if (scan_.voxels_.view) {
       const auto out = first(scratch_, count * geometry_.itemsize());
@@ -131,10 +131,10 @@ class VoxelScan::Reader {
 
  private:
   // Marks the voxels of a box that count, and says how many do.
-  std::int64_t select(const Box& box, std::int64_t count) {
-    const DType& dtype = scan_.mask_->dtype;
+  std::int64_t select(const VoxelSource& mask, const Box& box, std::int64_t count) {
+    const DType& dtype = mask.dtype;
     const auto bytes = first(mask_, count * dtype.itemsize());
-    base::naming(scan_.mask_->path, [&] { read_native(*scan_.mask_, box, bytes); });
+    base::naming(mask.path, [&] { read_native(mask, box, bytes); });
     selected_.resize(static_cast<std::size_t>(count));
     return with_type(dtype, [&]<class T>() {
       std::int64_t chosen = 0;
