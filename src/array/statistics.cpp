@@ -141,10 +141,12 @@ class Computation {
   static std::pair<std::int64_t, std::int64_t> likely_middle(const Ladder& ladder,
                                                              const Place& low,
                                                              const Place& high) {
+    const std::vector<Segment>& segments = ladder.segments();
     const auto around = [&](std::int64_t rank) {
+      const std::size_t place = ladder.at(rank);
       std::int64_t first = 0;
-      for (std::size_t i = 0; i < ladder.at(rank); ++i) first += ladder.segments()[i].count;
-      return std::pair{first, first + ladder.segments()[ladder.at(rank)].count - 1};
+      for (std::size_t i = 0; i < place; ++i) first += segments[i].count;
+      return std::pair{first, first + segments[place].count - 1};
     };
     const auto from = around(low.rank), to = around(high.next);
     return {(from.first + to.first) / 2, (from.second + to.second + 1) / 2};

@@ -59,6 +59,36 @@ TEST(Statistics, EqualThoseOfSortedVoxels) {
   metadata.check(3);
 }
 
+// Large elements go through bins and divisions; what comes out is a value of the sorted ones.
+template <class T>
+void expect_quantiles(std::vector<T> values, const char* dtype) {
+  const ConstArrayView view{reinterpret_cast<const std::byte*>(values.data()),
+                            {static_cast<std::int64_t>(values.size())},
+                            {sizeof(T)}};
+  const Statistics found =
+      Array::statistics(view, DType::parse(dtype), {.lower = 0.25, .upper = 0.75});
+  std::sort(values.begin(), values.end());
+  ASSERT_EQ(values.size() % 4, 1U);  // then all three are values
+  EXPECT_EQ(found.median, static_cast<double>(values[values.size() / 2]));
+  EXPECT_EQ(found.percentile_min, static_cast<double>(values[values.size() / 4]));
+  EXPECT_EQ(found.percentile_max, static_cast<double>(values[values.size() / 4 * 3]));
+}
+
+TEST(Statistics, AreExactForLargeElementsToo) {
+  std::mt19937_64 random(3);
+  std::normal_distribution<double> normal;
+  std::vector<float> floats(60'001);
+  for (float& value : floats)
+    value = random() % 3 == 0 ? 0 : static_cast<float>(normal(random));
+  expect_quantiles(floats, "<f4");
+  std::vector<double> doubles(60'001);
+  for (double& value : doubles) value = std::exp(40 * normal(random));
+  expect_quantiles(doubles, "<f8");
+  std::vector<std::int64_t> integers(60'001);
+  for (std::int64_t& value : integers) value = std::bit_cast<std::int64_t>(random());
+  expect_quantiles(integers, "<i8");
+}
+
 TEST(Statistics, CountWhereTheMaskSays) {
   const Voxels voxels({9, 10, 11});
   Voxels mask({9, 10, 11}, 5);
