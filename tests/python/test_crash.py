@@ -19,28 +19,33 @@ if TYPE_CHECKING:
 KILLS = 20
 SHAPE = (24, 40, 40)
 
+# Both scripts wait at their end: on a busy machine the kill may come late.
 # Each commit writes one number everywhere, voxels and metadata, so that a mixture shows.
 EDITS = """
 import sys
+import time
 from mlarray import MLArray
 image = MLArray.open(sys.argv[1], mmap="r+")
 first = int(image[0, 0, 0]) + 1
 print("ready", flush=True)
-for number in range(first, 10_000):
+for number in range(first, 30_000):
     image[...] = number
     image.meta.source["number"] = number
     image.flush()
+time.sleep(600)
 """
 
 # Saves alternate files over the target.
 SAVES = """
 import sys
+import time
 import numpy as np
 from mlarray import MLArray
 print("ready", flush=True)
 for number in range(1, 10_000):
     array = np.full((24, 40, 40), number % 30_000, np.int16)
     MLArray(array, meta={"number": number % 30_000}).save(sys.argv[1])
+time.sleep(600)
 """
 
 
