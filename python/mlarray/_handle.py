@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
 import warnings
+from _thread import allocate_lock  # `threading` is a tenth of our import
 from typing import TYPE_CHECKING, TypeVar
 
 from . import _core, _writers
@@ -23,12 +23,12 @@ __all__ = ["Handle"]
 HandleType = TypeVar("HandleType", bound="Handle")
 
 # So that no refresh takes back what a later one has seen.
-_refreshing = threading.Lock()
+_refreshing = allocate_lock()
 
 
 def _new_lock_in_child() -> None:
     global _refreshing
-    _refreshing = threading.Lock()  # the thread that held it may not be here
+    _refreshing = allocate_lock()  # the thread that held it may not be here
 
 
 if hasattr(os, "register_at_fork"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 __all__ = ["OLDER_ORDERS", "in_either_order"]
 
@@ -17,11 +17,17 @@ R = TypeVar("R")
 Arguments = tuple[Any, ...]
 
 
-class Order(NamedTuple):
-    """The positional parameters of an earlier version, and how to tell that they are meant."""
+class Order:
+    """The positional parameters of an earlier version, and how to tell that they are meant.
 
-    names: tuple[str, ...]
-    is_meant: Callable[[Arguments], bool]
+    A plain class: a named tuple takes a good part of a millisecond to make at each import.
+    """
+
+    __slots__ = ("is_meant", "names")
+
+    def __init__(self, names: tuple[str, ...], is_meant: Callable[[Arguments], bool]) -> None:
+        self.names = names
+        self.is_meant = is_meant
 
 
 def _is_int(value: Any) -> bool:
