@@ -227,6 +227,7 @@ std::vector<ChunkTask> plan(const ChunkStore& store, const Geometry& geometry, c
 void request_blocks(const ChunkStore& store, const Geometry& geometry,
                     const std::vector<ChunkTask>& tasks) {
   constexpr std::size_t kSamples = 8;
+  constexpr std::size_t kMostRanges = 4096;  // at a time: a file may have blocks of one voxel
   const auto range = [&](const ChunkTask& task, std::size_t i) -> io::Range {
     const std::span<const std::byte> chunk = task.ref.bytes.data;
     if (task.whole) return {task.ref.offset, chunk.size()};
@@ -250,7 +251,12 @@ void request_blocks(const ChunkStore& store, const Geometry& geometry,
   for (const ChunkTask& task : tasks) {
     if (!in_file(task)) continue;
     const std::size_t count = task.whole ? 1 : task.block_count;
-    for (std::size_t i = 0; i < count; ++i) ranges.push_back(range(task, i));
+    for (std::size_t i = 0; i < count; ++i) {
+      ranges.push_back(range(task, i));
+      if (ranges.size() < kMostRanges) continue;
+      store.prefetch(ranges);
+      ranges.clear();
+    }
   }
   store.prefetch(ranges);
 }
@@ -285,14 +291,17 @@ std::size_t batch_size(const Geometry& geometry, const Box& box, int threads) {
 void read_box(const ChunkStore& store, const Geometry& geometry, const Box& box,
               const ArrayView& out, const ReadOptions& options) {
   if (box.empty()) return;
-  // A plan takes some hundred bytes for each chunk, a chunk of one voxel as well.
-  constexpr std::int64_t kMostChunks = 16384;
+  // A plan takes some hundred bytes for each chunk, a chunk of one voxel as well; and what is
+  // requested from the disk must not push out of memory what was requested first.
+  constexpr std::int64_t kMostPlanned = std::int64_t{512} << 20;
+  const std::int64_t most_chunks = std::clamp<std::int64_t>(
+      kMostPlanned / std::max<std::int64_t>(geometry.chunk_bytes(), 1), 1, 16384);
   const Box cells = Geometry::cells(box, geometry.chunk());
   const std::int64_t count = element_count(cells.shape());
   const std::size_t batch = batch_size(geometry, box, options.threads);
-  for (std::int64_t first = 0; first < count; first += kMostChunks) {
+  for (std::int64_t first = 0; first < count; first += most_chunks) {
     const std::vector<ChunkTask> tasks =
-        plan(store, geometry, box, cells, first, std::min(first + kMostChunks, count), batch,
+        plan(store, geometry, box, cells, first, std::min(first + most_chunks, count), batch,
              options.verify);
     request_blocks(store, geometry, tasks);
     const std::size_t units = tasks.back().first_unit + tasks.back().units;
