@@ -27,6 +27,7 @@ answers = sys.stdout
 sys.stdout = sys.stderr
 steps = cases.main(mlarray, sys.argv[2], sys.argv[3])
 json.dump({"steps": steps, "names": names.names()}, answers)
+answers.flush()
 """
 
 
