@@ -278,13 +278,9 @@ std::span<const std::byte> block_bytes(std::span<const std::byte> chunk,
   }
   const std::int32_t size = block_size(header, block);
   if (header.memcpyed) {
-    const std::size_t start =
-        kChunkHeaderBytes +
-        static_cast<std::size_t>(block) * static_cast<std::size_t>(header.blocksize);
-    if (start + static_cast<std::size_t>(size) > chunk.size()) {
-      throw_corrupt(block_name(block), "it lies outside its chunk");
-    }
-    return chunk.subspan(start, static_cast<std::size_t>(size));
+    const auto stored = stored_block(chunk, header, block);
+    if (!stored) throw_corrupt(block_name(block), "it lies outside its chunk");
+    return *stored;
   }
   const auto tail = block_tail(chunk, block);
   if (!tail) throw_corrupt(block_name(block), "it starts outside its chunk");
@@ -303,13 +299,7 @@ std::span<const std::byte> block_bytes(std::span<const std::byte> chunk,
 std::span<const std::byte> likely_block_bytes(std::span<const std::byte> chunk,
                                               const ChunkHeader& header, std::int32_t block) {
   if (header.special != Special::none) return chunk;
-  if (header.memcpyed) {
-    const std::size_t start =
-        kChunkHeaderBytes + static_cast<std::size_t>(std::int64_t{block} * header.blocksize);
-    if (start >= chunk.size()) return {};
-    return chunk.subspan(start, std::min(static_cast<std::size_t>(block_size(header, block)),
-                                         chunk.size() - start));
-  }
+  if (header.memcpyed) return stored_block(chunk, header, block).value_or(chunk.first(0));
   const auto here = block_tail(chunk, block);
   if (!here || block + 1 >= header.block_count()) return here.value_or(chunk.first(0));
   const auto next = block_tail(chunk, block + 1);

@@ -154,6 +154,18 @@ inline std::span<const std::byte> dictionary_section(std::span<const std::byte> 
   return chunk.subspan(start, 4 + static_cast<std::size_t>(size));
 }
 
+// A block of a memcpyed chunk, which stores its blocks one after another. Nothing if it reaches
+// past the chunk.
+inline std::optional<std::span<const std::byte>> stored_block(std::span<const std::byte> chunk,
+                                                              const ChunkHeader& header,
+                                                              std::int32_t block) {
+  const std::size_t start =
+      kChunkHeaderBytes + static_cast<std::size_t>(std::int64_t{block} * header.blocksize);
+  const auto size = static_cast<std::size_t>(block_size(header, block));
+  if (start + size > chunk.size()) return std::nullopt;
+  return chunk.subspan(start, size);
+}
+
 // From a block's first stream to the chunk's end. Nothing if its start lies outside `chunk`.
 inline std::optional<std::span<const std::byte>> block_tail(std::span<const std::byte> chunk,
                                                             std::int32_t block) {

@@ -143,15 +143,13 @@ void check_block(const ChunkHeader& header, std::int32_t block, std::string_view
   }
 }
 
-// Where block `block` of a chunk that stores them one after another lies.
-std::span<const std::byte> stored_block(std::span<const std::byte> chunk,
-                                        const ChunkHeader& header, std::int32_t block,
-                                        std::string_view what) {
-  const std::size_t start =
-      kChunkHeaderBytes + static_cast<std::size_t>(std::int64_t{block} * header.blocksize);
-  const auto size = static_cast<std::size_t>(block_size(header, block));
-  if (start + size > chunk.size()) throw_block(what, block, 0);
-  return chunk.subspan(start, size);
+// Of a memcpyed chunk. Errors: corruption.
+std::span<const std::byte> checked_stored_block(std::span<const std::byte> chunk,
+                                                const ChunkHeader& header, std::int32_t block,
+                                                std::string_view what) {
+  const auto stored = stored_block(chunk, header, block);
+  if (!stored) throw_block(what, block, 0);
+  return *stored;
 }
 
 }  // namespace
@@ -161,7 +159,7 @@ BlockView Decoder::view_block(std::span<const std::byte> chunk, const ChunkHeade
   check_block(header, block, what);
   BlockView view;
   if (header.special == Special::none && header.memcpyed) {
-    view.plane[0] = stored_block(chunk, header, block, what).data();
+    view.plane[0] = checked_stored_block(chunk, header, block, what).data();
     return view;
   }
   if (BlockDecoder::handles(header)) {
@@ -194,7 +192,7 @@ void Decoder::decode_block(std::span<const std::byte> chunk, const ChunkHeader& 
     return;
   }
   if (header.memcpyed) {
-    copy_bytes(stored_block(chunk, header, block, what), out.data());
+    copy_bytes(checked_stored_block(chunk, header, block, what), out.data());
     return;
   }
   if (BlockDecoder::handles(header)) {
