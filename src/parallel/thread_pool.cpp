@@ -1,16 +1,19 @@
 #include "parallel/thread_pool.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <system_error>
 #include <thread>
 #include <vector>
 
 #include "parallel/fork_gate.hpp"
+#include "parallel/sleeper.hpp"
 
 #ifndef _WIN32
 #include <csignal>
@@ -29,8 +32,8 @@ using Body = std::function<void(std::size_t, int)>;
 constexpr auto kSpin = std::chrono::microseconds(20);
 // To wake a thread takes the waker up to 25 us (virtual machine), so the caller wakes one and
 // gets to work; each worker that joins wakes two more.
-constexpr int kWokenByCaller = 1;
-constexpr int kWokenByWorker = 2;
+constexpr std::size_t kWokenByCaller = 1;
+constexpr std::size_t kWokenByWorker = 2;
 constexpr std::size_t kMaxWorkers = 1024;
 
 constinit thread_local bool inside_body = false;
@@ -103,6 +106,21 @@ class SignalsBlocked {
 #endif
 };
 
+// Those that one thread wakes. Shared with them, because a worker may end meanwhile.
+class Woken {
+ public:
+  void add(std::shared_ptr<Sleeper> sleeper) noexcept {
+    sleepers_[count_++] = std::move(sleeper);
+  }
+  void wake() noexcept {
+    for (std::size_t i = 0; i < count_; ++i) sleepers_[i]->wake();
+  }
+
+ private:
+  std::array<std::shared_ptr<Sleeper>, kWokenByWorker> sleepers_;
+  std::size_t count_ = 0;
+};
+
 class Pool {
  public:
   void run(std::size_t count, int threads, const Body& body);
@@ -110,16 +128,15 @@ class Pool {
   void close() noexcept;
 
  private:
-  void work() noexcept;
+  void work(const std::shared_ptr<Sleeper>& me) noexcept;
   Job* find_job() noexcept;
   void start_workers(std::size_t wanted);
-  void wake(int threads) noexcept;
+  Woken choose(int places, std::size_t most) noexcept;
 
   std::mutex mutex_;
-  std::condition_variable work_;
   std::vector<Job*> jobs_;  // oldest first
   std::vector<std::thread> workers_;
-  int sleeping_ = 0;
+  std::vector<std::shared_ptr<Sleeper>> sleepers_;
   bool closed_ = false;
   std::atomic<int> places_ = 0;    // the sum over jobs_; written under the mutex
   std::atomic<int> stopping_ = 0;  // joins going on; written under the mutex
@@ -138,7 +155,7 @@ struct CloseAtExit {
 
 void Pool::run(std::size_t count, int threads, const Body& body) {
   Job job(count, body);
-  int to_wake = 0;
+  Woken woken;
   {
     const std::scoped_lock lock(mutex_);
     const auto helpers = static_cast<std::size_t>(threads - 1);
@@ -146,9 +163,9 @@ void Pool::run(std::size_t count, int threads, const Body& body) {
     jobs_.push_back(&job);
     job.places = static_cast<int>(std::min(helpers, workers_.size()));
     places_ += job.places;
-    to_wake = std::min({job.places, sleeping_, kWokenByCaller});
+    woken = choose(job.places, kWokenByCaller);
   }
-  wake(to_wake);
+  woken.wake();
   job.take_indices(0, [] { return false; });
 
   std::unique_lock lock(mutex_);
@@ -170,15 +187,24 @@ void Pool::start_workers(std::size_t wanted) {
   static const CloseAtExit close_at_exit;
   const SignalsBlocked blocked;
   workers_.reserve(wanted);
+  sleepers_.reserve(wanted);
   try {
-    while (workers_.size() < wanted) workers_.emplace_back([this] { work(); });
+    while (workers_.size() < wanted) {
+      workers_.emplace_back([this, me = std::make_shared<Sleeper>()] { work(me); });
+    }
   } catch (const std::system_error&) {
     // The system allows no more threads: those there are do the work.
   }
 }
 
-void Pool::wake(int threads) noexcept {
-  for (int i = 0; i < threads; ++i) work_.notify_one();
+Woken Pool::choose(int places, std::size_t most) noexcept {
+  Woken woken;
+  most = std::min({static_cast<std::size_t>(places), most, sleepers_.size()});
+  for (; most > 0; --most) {
+    woken.add(std::move(sleepers_.back()));  // whose caches are warmest
+    sleepers_.pop_back();
+  }
+  return woken;
 }
 
 Job* Pool::find_job() noexcept {
@@ -188,9 +214,10 @@ Job* Pool::find_job() noexcept {
   return nullptr;
 }
 
-void Pool::work() noexcept {
+void Pool::work(const std::shared_ptr<Sleeper>& me) noexcept {
   enter_worker_thread();
   inside_body = true;
+  me->claim();
   const auto stop = [&] { return stopping_.load(std::memory_order_relaxed) != 0; };
   std::unique_lock lock(mutex_);
   while (!stop()) {
@@ -199,18 +226,20 @@ void Pool::work() noexcept {
       lock.unlock();
       spin_until([&] { return places_ != 0 || stop(); });
       lock.lock();
-      ++sleeping_;
-      work_.wait(lock, [&] { return places_ != 0 || stop(); });
-      --sleeping_;
+      if (places_ != 0 || stop()) continue;
+      sleepers_.push_back(me);  // has room: start_workers()
+      lock.unlock();
+      me->sleep();
+      lock.lock();
       continue;
     }
     const int worker = ++job->joined;
     --job->places;
     --places_;
     ++job->active;
-    const int to_wake = std::min({places_.load(), sleeping_, kWokenByWorker});
+    Woken woken = choose(places_, kWokenByWorker);
     lock.unlock();
-    wake(to_wake);
+    woken.wake();
     job->take_indices(worker, stop);
     lock.lock();
     if (--job->active == 0) job->finished.notify_one();
@@ -223,8 +252,9 @@ void Pool::join_workers() noexcept {
     const std::scoped_lock lock(mutex_);
     ++stopping_;
     workers.swap(workers_);
+    for (const std::shared_ptr<Sleeper>& sleeper : sleepers_) sleeper->wake();
+    sleepers_.clear();
   }
-  work_.notify_all();
   for (std::thread& worker : workers) {
     if (worker.get_id() == std::this_thread::get_id()) {
       worker.detach();  // exit() was called from inside a body
