@@ -119,8 +119,9 @@ std::size_t PlaneEncoder::put_stream(Family family, std::span<const std::byte> p
                             : params_.level == kLowestLevel ? kWorthZstdLowest
                                                             : kWorthZstd;
   const std::span<std::byte> room = out.subspan(body, size);
-  const std::size_t first =
-      compress(family, lz4 ? 0 : kLowestLevel, plane, room, size - size / worth);
+  // One byte less at least: a stream as long as the plane is one that is stored as it is.
+  const std::size_t limit = size - std::max<std::size_t>(size / worth, 1);
+  const std::size_t first = compress(family, lz4 ? 0 : kLowestLevel, plane, room, limit);
   if (first == 0) {
     copy_bytes(plane, room.data());
     return finish(size);
