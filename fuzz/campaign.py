@@ -40,6 +40,7 @@ SHARES = {
     "msgpack": 1,
     "b2nd": 1,
     "literal": 1,
+    "lz4": 2,
     "layout": 1,
     "value": 1,
     "checksums": 1,

@@ -13,6 +13,29 @@ namespace {
 
 constexpr std::int64_t kMostVoxelBytes = 1 << 20;
 
+// Gives out copies, as a file does that was just opened.
+class CopyingSource final : public io::ByteSource {
+ public:
+  explicit CopyingSource(std::shared_ptr<io::ByteSource> source) : source_(std::move(source)) {}
+
+  std::uint64_t size() const override { return source_->size(); }
+  io::Bytes get(io::Range range) const override { return source_->get(range); }
+  bool copy(io::Range range, std::span<std::byte> to) const noexcept override {
+    return fuzz::accepts([&] {
+      const io::Bytes bytes = source_->get(range);
+      std::copy(bytes.data.begin(), bytes.data.end(), to.begin());
+    });
+  }
+  bool prefers_copies() const noexcept override { return true; }
+  bool are_cached(std::span<const std::uint64_t>) const override { return true; }
+  void prefetch(std::span<const io::Range>) const override {}
+  void refresh() override {}
+  const std::string& name() const override { return source_->name(); }
+
+ private:
+  std::shared_ptr<io::ByteSource> source_;
+};
+
 // The voxels of `box` in C order; empty if the bytes are damaged.
 std::vector<std::byte> read(const Content& content, const Box& box, bool verify) {
   const std::int64_t itemsize = content.geometry.itemsize();
@@ -46,9 +69,11 @@ void fuzz_input(fuzz::Input input) {
   const std::shared_ptr<io::ByteSource> source =
       io::from_memory(fuzz::resealed(input), "<input>");
   Content content;
+  Content copied;  // the same by the way of copies
   if (!fuzz::accepts([&] {
         const frame::State state = frame::read_state(*source);
         content = array::content_of(state, source);
+        copied = array::content_of(state, std::make_shared<CopyingSource>(source));
         fuzz::accepts([&] { StoredLayers(state.vlmeta).metadata(content.geometry.ndim()); });
       })) {
     return;
@@ -58,13 +83,15 @@ void fuzz_input(fuzz::Input input) {
   if (whole.empty() || box.stop.empty()) return;
 
   // Nearly every change of a block is found by its checksum, so it is looked at only here.
-  const std::vector<std::byte> verified = read(content, box, true);
+  const std::vector<std::byte> verified = read(copied, box, true);
   fuzz::require(verified.empty() || verified == whole, "verifying changes no voxel");
+  fuzz::require(read(content, box, true) == verified,
+                "copies are verified as what they are of");
 
   // The last half along the first axis, alone.
   Box part = box;
   part.start[0] = box.stop[0] / 2;
-  const std::vector<std::byte> half = read(content, part, false);
+  const std::vector<std::byte> half = read(copied, part, false);
   fuzz::require(
       half.size() <= whole.size() && std::equal(half.rbegin(), half.rend(), whole.rbegin()),
       "a part has the voxels of the whole");

@@ -68,6 +68,28 @@ class Frame:
         return dict(layers(self.trailer, 2)) if self.has_vlmeta else {}
 
 
+def lz4_streams(chunk: bytes) -> Iterator[bytes]:
+    """The LZ4 blocks in a chunk, each behind its decoded size and a slack of 64."""
+    flags, typesize = chunk[2], chunk[3]
+    nbytes, blocksize, cbytes = struct.unpack("<3i", chunk[4:16])
+    special, stored, lz4 = chunk[31] >> 4 & 7, flags & 2, flags >> 5 == 1
+    if special or stored or not lz4 or blocksize <= 0 or cbytes > len(chunk):
+        return
+    for number in range(-(-nbytes // blocksize)):
+        (at,) = struct.unpack_from("<i", chunk, 32 + 4 * number)
+        whole = (number + 1) * blocksize <= nbytes
+        streams = typesize if whole and not flags & 16 else 1
+        size = min(blocksize, nbytes - number * blocksize) // streams
+        for _ in range(streams):
+            (length,) = struct.unpack_from("<i", chunk, at)
+            at += 4
+            if length < 0:
+                at += 1  # a run of one byte
+            elif 0 < length < size <= 65535 and length <= MOST_BYTES - 3:
+                yield struct.pack(">HB", size, 64) + chunk[at : at + length]
+            at += max(length, 0)
+
+
 def written_now(folder: Path) -> Iterator[bytes]:
     """Files as this version writes them: sealed, with checksums."""
     ramp = np.arange(7 * 9 * 11, dtype=np.int16).reshape(7, 9, 11)
@@ -100,6 +122,7 @@ def collect() -> dict[str, list[bytes]]:
         "frame": [],
         "layout": [],
         "literal": [],
+        "lz4": [],
         "metadata": [],
         "msgpack": [],
         "pickle": [],
@@ -122,6 +145,8 @@ def collect() -> dict[str, list[bytes]]:
             if b"\xdb" in b2nd:
                 seeds["literal"].append(b2nd[b2nd.rindex(b"\xdb") + 5 :])
         seeds["chunk"] += [chunk for chunk in frame.chunks if len(chunk) <= MOST_BYTES]
+        for chunk in frame.chunks:
+            seeds["lz4"] += lz4_streams(chunk)
         table = frame.vlmeta().get("mlarray:checksums")
         if table is not None and len(table) <= MOST_BYTES:
             (blocks,) = struct.unpack("<I", table[41:45])

@@ -23,21 +23,32 @@ codec::ChunkHeader checked_header(const ChunkRef& ref, const Geometry& geometry,
                                   std::int64_t number) {
   if (ref.special != codec::Special::none) return {};
   const std::string name = chunk_name(number);
-  return codec::parse_chunk(ref.bytes.data, {.nbytes = geometry.chunk_bytes(),
-                                             .blocksize = geometry.block_bytes(),
-                                             .typesize = chunk_typesize(geometry.itemsize()),
-                                             .what = name});
+  return codec::parse_chunk(ref.head.data, ref.bytes.data.size(),
+                            {.nbytes = geometry.chunk_bytes(),
+                             .blocksize = geometry.block_bytes(),
+                             .typesize = chunk_typesize(geometry.itemsize()),
+                             .what = name});
 }
 
 std::uint64_t BlockCheck::seed() const {
-  return recorded() ? codec::checksum_seed(ref_.bytes.data, header_) : 0;
+  if (!recorded()) return 0;
+  return codec::checksum_seed(header_.dictionary ? ref_.bytes.data : ref_.head.data, header_);
+}
+
+std::size_t BlockCheck::place_of(std::int32_t block) const {
+  return ref_.sums.first_block + static_cast<std::size_t>(block);
+}
+
+bool BlockCheck::found_whole(std::int32_t block) const {
+  return !again_ && ref_.sums.whole != nullptr && ref_.sums.whole->get(place_of(block));
+}
+
+void BlockCheck::keep_found_whole(std::int32_t block) const {
+  if (!again_ && ref_.sums.whole != nullptr) ref_.sums.whole->set(place_of(block));
 }
 
 void BlockCheck::check(std::uint64_t seed, std::int32_t block) const {
-  if (!recorded()) return;
-  const std::size_t place = ref_.sums.first_block + static_cast<std::size_t>(block);
-  FoundWhole* whole = again_ ? nullptr : ref_.sums.whole;
-  if (whole != nullptr && whole->get(place)) return;
+  if (!recorded() || found_whole(block)) return;
   // Blocks of a chunk have sums all or none: with none here, the header is not the one written.
   const std::uint32_t expected = ref_.sums.of_block(block);
   std::string wrong;
@@ -45,7 +56,7 @@ void BlockCheck::check(std::uint64_t seed, std::int32_t block) const {
     const std::uint32_t found =
         codec::block_checksum(ref_.bytes.data, header_, seed, number_, block);
     if (found == expected) {
-      if (whole != nullptr) whole->set(place);
+      keep_found_whole(block);
       return;
     }
     wrong = "its checksum is " + hex(found) + ", recorded was " + hex(expected);
@@ -60,6 +71,18 @@ void BlockCheck::check(std::uint64_t seed, std::int32_t block) const {
                   "): " + wrong +
                   "; restore the file from a copy or write it again. 'mlarray verify' lists "
                   "all damage; verify=False reads the bytes as they are");
+}
+
+bool BlockCheck::passes(std::uint64_t seed, std::int32_t block,
+                        std::span<const std::byte> stored) const {
+  if (!recorded() || found_whole(block)) return true;
+  const auto bytes = codec::block_bytes_in(stored, header_, block);
+  if (!bytes ||
+      codec::stored_checksum(*bytes, seed, number_, block) != ref_.sums.of_block(block)) {
+    return false;
+  }
+  keep_found_whole(block);
+  return true;
 }
 
 void BlockCheck::check_all(std::uint64_t seed) const {

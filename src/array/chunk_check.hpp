@@ -2,7 +2,9 @@
 // checksum of each block against the one recorded.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "array/chunk_store.hpp"
@@ -34,8 +36,15 @@ class BlockCheck {
   // Errors: corruption naming chunk, block, voxels and the way out.
   void check(std::uint64_t seed, std::int32_t block) const;
   void check_all(std::uint64_t seed) const;
+  // check() of a block that `stored` begins with, copied out of the chunk. False: it is not the
+  // block that was recorded, or does not end there; check() says why. Not for special chunks.
+  bool passes(std::uint64_t seed, std::int32_t block, std::span<const std::byte> stored) const;
 
  private:
+  std::size_t place_of(std::int32_t block) const;
+  bool found_whole(std::int32_t block) const;
+  void keep_found_whole(std::int32_t block) const;
+
   const ChunkRef& ref_;
   const codec::ChunkHeader& header_;
   const Geometry& geometry_;

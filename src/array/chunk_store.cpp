@@ -1,5 +1,6 @@
 #include "array/chunk_store.hpp"
 
+#include <algorithm>
 #include <mutex>
 #include <string>
 
@@ -11,9 +12,10 @@ ChunkStore::ChunkStore(std::int64_t chunk_count)
     : index_(static_cast<std::size_t>(chunk_count)) {}
 
 ChunkStore::ChunkStore(std::shared_ptr<io::ByteSource> source, const frame::State& state,
-                       ChecksumTable sums)
+                       std::int64_t block_count, ChecksumTable sums)
     : source_(std::move(source)),
       header_len_(state.header.header_len),
+      head_bytes_(codec::head_bytes(block_count)),
       anchor_(state.anchor),
       index_(state.index),
       sums_(std::move(sums)) {}
@@ -32,20 +34,32 @@ ChunkRef ChunkStore::locate(std::int64_t number) const {
   if (replaced == replaced_.end()) {
     sums = sums_.of_chunk(number);
   } else if (const MemoryChunk& bytes = replaced->second.bytes) {
-    return {codec::Special::none, {*bytes, bytes}, {}};
+    return {codec::Special::none, {*bytes, bytes}, {*bytes, bytes}, {}};
   } else {
     sums = {*replaced->second.sums, replaced->second.sums};
   }
   const frame::IndexEntry entry = index_[static_cast<std::size_t>(number)];
-  if (entry.is_special()) return {static_cast<codec::Special>(entry.special()), {}, {}};
+  if (entry.is_special()) return {static_cast<codec::Special>(entry.special()), {}, {}, {}};
   const std::string what = "chunk " + std::to_string(number);
   const std::uint64_t at = header_len_ + entry.offset();
   // A chunk that this process appended lies past what was mapped when the file was opened.
   if (at + codec::kChunkHeaderBytes > source_->size()) source_->refresh();
-  const io::Bytes header = source_->get({at, codec::kChunkHeaderBytes});
-  const auto length = static_cast<std::uint64_t>(codec::chunk_length(header.data, what));
+  io::Bytes head = head_at(at);
+  const auto length = static_cast<std::uint64_t>(codec::chunk_length(head.data, what));
   if (length > source_->size() - at) source_->refresh();
-  return {codec::Special::none, source_->get({at, length}), std::move(sums), at};
+  io::Bytes bytes = source_->get({at, length});
+  if (head.data.size() < std::min<std::uint64_t>(length, head_bytes_)) head = bytes;
+  return {codec::Special::none, std::move(bytes), std::move(head), std::move(sums), at};
+}
+
+io::Bytes ChunkStore::head_at(std::uint64_t offset) const {
+  constexpr std::size_t kMostHead = 4096;  // of a chunk of a thousand blocks
+  if (source_->prefers_copies() && head_bytes_ <= kMostHead &&
+      head_bytes_ <= source_->size() - offset) {
+    const auto place = std::make_shared<std::vector<std::byte>>(head_bytes_);
+    if (source_->copy({offset, head_bytes_}, *place)) return {*place, place};
+  }
+  return source_->get({offset, codec::kChunkHeaderBytes});
 }
 
 void ChunkStore::request_headers(std::span<const std::int64_t> numbers) const {
@@ -75,6 +89,14 @@ bool ChunkStore::are_cached(std::span<const std::uint64_t> offsets) const {
 
 void ChunkStore::prefetch(std::span<const io::Range> ranges) const {
   if (source_) source_->prefetch(ranges);
+}
+
+bool ChunkStore::prefers_copies() const noexcept {
+  return source_ && source_->prefers_copies();
+}
+
+bool ChunkStore::copy(io::Range range, std::span<std::byte> to) const noexcept {
+  return source_ && source_->copy(range, to);
 }
 
 ChunkRef ChunkStore::get(std::int64_t number) const {

@@ -21,6 +21,9 @@ namespace mlarray::array {
 struct ChunkRef {
   codec::Special special = codec::Special::zeros;
   io::Bytes bytes;
+  // The same bytes, or a copy of their start as far as codec::head_bytes(): to look there first
+  // where the file is mapped is slow.
+  io::Bytes head;
   ChunkSums sums;
   std::uint64_t offset = kInMemory;  // of `bytes` in the source
   static constexpr std::uint64_t kInMemory = ~std::uint64_t{0};
@@ -35,9 +38,9 @@ class ChunkStore {
  public:
   // All chunks special (zeros), in memory.
   explicit ChunkStore(std::int64_t chunk_count);
-  // The chunks of a state that was read from `source`.
+  // The chunks of a state that was read from `source`, of so many blocks each.
   ChunkStore(std::shared_ptr<io::ByteSource> source, const frame::State& state,
-             ChecksumTable sums);
+             std::int64_t block_count, ChecksumTable sums);
 
   // Errors: corruption (a chunk that leaves the file), io.
   ChunkRef get(std::int64_t number) const;
@@ -50,6 +53,8 @@ class ChunkStore {
   void prefetch(std::span<const io::Range> ranges) const;
   // All of one chunk.
   void prefetch(const ChunkRef& ref) const;
+  bool prefers_copies() const noexcept;
+  bool copy(io::Range range, std::span<std::byte> to) const noexcept;
 
   // `sums` has one entry per block, or none.
   void replace(std::int64_t number, frame::IndexEntry entry,
@@ -77,11 +82,13 @@ class ChunkStore {
  private:
   // Under the lock:
   ChunkRef locate(std::int64_t number) const;
+  io::Bytes head_at(std::uint64_t offset) const;
   void request_headers(std::span<const std::int64_t> numbers) const;
 
   mutable std::shared_mutex mutex_;
   std::shared_ptr<io::ByteSource> source_;
   std::uint64_t header_len_ = 0;  // what the offsets of the index count from
+  std::size_t head_bytes_ = codec::kChunkHeaderBytes;  // of one chunk
   frame::Anchor anchor_;
   std::vector<frame::IndexEntry> index_;
   ChecksumTable sums_;  // of the chunks as they were when the file was opened

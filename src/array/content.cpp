@@ -150,8 +150,8 @@ Content content_of(const frame::State& state, std::shared_ptr<io::ByteSource> so
                       std::to_string(state.header.chunk_count()) + " of " +
                       std::to_string(state.header.chunksize));
     }
-    content.store =
-        std::make_shared<ChunkStore>(std::move(source), state, checksums_of(state, geometry));
+    content.store = std::make_shared<ChunkStore>(
+        std::move(source), state, geometry.block_count(), checksums_of(state, geometry));
     return content;
   });
 }

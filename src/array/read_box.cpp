@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "array/block_copies.hpp"
 #include "array/chunk_check.hpp"
 #include "array/strided.hpp"
 #include "codec/decoder.hpp"
@@ -30,8 +32,10 @@ class Worker {
     constexpr std::size_t kKeep = std::size_t{4} << 20;
     if (scratch_.size() > kKeep) std::vector<std::byte>().swap(scratch_);
     decoder.trim(kKeep);
+    copies.trim(kKeep);
   }
   codec::Decoder decoder;
+  BlockCopies copies;
 
  private:
   std::vector<std::byte> scratch_;
@@ -161,23 +165,47 @@ std::int32_t block_number(const ChunkTask& task, const Geometry& geometry, std::
   return static_cast<std::int32_t>(Geometry::ravel(block, geometry.block_grid()));
 }
 
-// The blocks `first` to `stop` of the task.
-void run_blocks(const ChunkTask& task, const Geometry& geometry, std::size_t first,
-                std::size_t stop, const ArrayView& out, Worker& worker) {
-  const std::span<const std::byte> chunk = task.ref.bytes.data;
-  const std::string name = chunk_name(task.number);
-  std::int32_t number = block_number(task, geometry, first);
-  for (std::size_t i = first; i < stop; ++i) {
-    // Right before the decoder reads the same bytes.
-    if (task.verify) task.check(geometry).check(task.seed, number);
-    const codec::BlockView view = worker.decoder.view_block(chunk, task.header, number, name);
-    const Shape block = Geometry::unravel(number, geometry.block_grid());
+// A block where it lies, which says what is wrong with it.
+codec::BlockView view_in_chunk(const ChunkTask& task, const Geometry& geometry,
+                               std::int32_t block, Worker& worker) {
+  // Right before the decoder reads the same bytes.
+  if (task.verify) task.check(geometry).check(task.seed, block);
+  return worker.decoder.view_block(task.ref.bytes.data, task.header, block,
+                                   chunk_name(task.number));
+}
+
+// A block of which a copy is at hand. Nothing: look at it where it lies.
+std::optional<codec::BlockView> view_copy(const ChunkTask& task, const Geometry& geometry,
+                                          std::int32_t block, std::span<const std::byte> stored,
+                                          Worker& worker) {
+  if (task.verify && !task.check(geometry).passes(task.seed, block, stored)) {
+    return std::nullopt;
+  }
+  return worker.decoder.view_stored(stored, task.header, block);
+}
+
+// The blocks `first` to `stop` of the task, at most BlockCopies::kMost.
+void run_blocks(const ChunkStore& store, const ChunkTask& task, const Geometry& geometry,
+                std::size_t first, std::size_t stop, const ArrayView& out, Worker& worker) {
+  std::array<std::int32_t, BlockCopies::kMost> numbers;
+  const std::size_t count = stop - first;
+  for (std::size_t i = 0; i < count; ++i) numbers[i] = block_number(task, geometry, first + i);
+  const std::span wanted = std::span<const std::int32_t>(numbers).first(count);
+  const bool copied = worker.copies.fetch(store, task.ref, task.header, wanted);
+  for (std::size_t i = 0; i < count; ++i) {
+    std::optional<codec::BlockView> view;
+    if (copied) view = view_copy(task, geometry, numbers[i], worker.copies[i], worker);
     std::span<const std::byte> ahead;
-    if (i + 1 < stop) {
-      number = block_number(task, geometry, i + 1);
-      ahead = codec::likely_block_bytes(chunk, task.header, number);
+    if (!view) {
+      view = view_in_chunk(task, geometry, numbers[i], worker);
+      if (i + 1 < count) {
+        const codec::Place next =
+            codec::likely_block_place(task.ref.head.data, task.header, numbers[i + 1]);
+        ahead = task.ref.bytes.data.subspan(next.offset, next.length);
+      }
     }
-    copy_block_part(task, geometry, block, view, ahead, out);
+    const Shape block = Geometry::unravel(numbers[i], geometry.block_grid());
+    copy_block_part(task, geometry, block, *view, ahead, out);
   }
 }
 
@@ -229,21 +257,21 @@ void request_blocks(const ChunkStore& store, const Geometry& geometry,
   constexpr std::size_t kSamples = 8;
   constexpr std::size_t kMostRanges = 4096;  // at a time: a file may have blocks of one voxel
   const auto range = [&](const ChunkTask& task, std::size_t i) -> io::Range {
-    const std::span<const std::byte> chunk = task.ref.bytes.data;
-    if (task.whole) return {task.ref.offset, chunk.size()};
-    const auto bytes =
-        codec::likely_block_bytes(chunk, task.header, block_number(task, geometry, i));
-    if (bytes.empty()) return {task.ref.offset, 0};
-    return {task.ref.offset + static_cast<std::uint64_t>(bytes.data() - chunk.data()),
-            bytes.size()};
+    if (task.whole) return {task.ref.offset, task.ref.bytes.data.size()};
+    const codec::Place place = codec::likely_block_place(task.ref.head.data, task.header,
+                                                         block_number(task, geometry, i));
+    return {task.ref.offset + place.offset, place.length};
   };
   const auto in_file = [](const ChunkTask& task) {
     return task.ref.offset != ChunkRef::kInMemory && !task.ref.bytes.data.empty();
   };
   std::vector<std::uint64_t> samples;
+  const ChunkTask* last = nullptr;
   for (std::size_t s = 0; s < kSamples; ++s) {
     const ChunkTask& task = tasks[s * (tasks.size() - 1) / (kSamples - 1)];
     const std::size_t block = task.whole ? 0 : task.block_count / 2;
+    if (&task == last) continue;
+    last = &task;
     if (in_file(task)) samples.push_back(range(task, block).offset);
   }
   if (store.are_cached(samples)) return;
@@ -262,7 +290,8 @@ void request_blocks(const ChunkStore& store, const Geometry& geometry,
 }
 
 // Large blocks are decoded by fewer threads, so that the memory for those in work at once is
-// bounded, whatever size a file gives them.
+// bounded, whatever size a file gives them; and a little is decoded in the time that it takes
+// to wake one (20 to 100 us).
 int threads_for(const std::vector<ChunkTask>& tasks, const Geometry& geometry, int wanted) {
   constexpr std::int64_t kMostScratch = std::int64_t{128} << 20;
   const bool whole = std::any_of(tasks.begin(), tasks.end(), [](const ChunkTask& task) {
@@ -271,14 +300,20 @@ int threads_for(const std::vector<ChunkTask>& tasks, const Geometry& geometry, i
   const std::int64_t unit = whole ? geometry.chunk_bytes() : geometry.block_bytes();
   const std::int64_t most =
       std::max<std::int64_t>(kMostScratch / std::max<std::int64_t>(unit, 1), 1);
+  constexpr std::int64_t kWorthAThread = std::int64_t{512} << 10;
+  std::int64_t decoded = 0;
+  for (const ChunkTask& task : tasks) {
+    decoded += static_cast<std::int64_t>(task.block_count) * geometry.block_bytes();
+  }
+  const std::int64_t useful = std::max<std::int64_t>(decoded / kWorthAThread, 1);
   return static_cast<int>(
-      std::min<std::int64_t>(wanted > 0 ? wanted : parallel::num_threads(), most));
+      std::min<std::int64_t>({wanted > 0 ? wanted : parallel::num_threads(), most, useful}));
 }
 
 // Blocks that one thread takes at a time. Neighbours share cache lines of the target, and the
 // stored bytes of the next can be requested early; more would leave threads without work.
 std::size_t batch_size(const Geometry& geometry, const Box& box, int threads) {
-  constexpr std::int64_t kMost = 4;
+  constexpr std::int64_t kMost = BlockCopies::kMost;
   constexpr std::int64_t kPerThread = 8;
   const Shape blocks = Geometry::cells(box, geometry.block()).shape();
   const std::int64_t wanted = threads > 0 ? threads : parallel::num_threads();
@@ -316,7 +351,8 @@ void read_box(const ChunkStore& store, const Geometry& geometry, const Box& box,
         run_whole(task, geometry, out, worker);
       } else {
         const std::size_t at = (unit - task.first_unit) * batch;
-        run_blocks(task, geometry, at, std::min(at + batch, task.block_count), out, worker);
+        run_blocks(store, task, geometry, at, std::min(at + batch, task.block_count), out,
+                   worker);
       }
       worker.trim();
     });

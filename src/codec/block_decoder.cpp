@@ -6,6 +6,7 @@
 
 #include "codec/bytes.hpp"
 #include "codec/chunk_format.hpp"
+#include "codec/lz4_decoder.hpp"
 #include "codec/lz_functions.hpp"
 #include "mlarray/options.hpp"
 
@@ -61,29 +62,22 @@ bool BlockDecoder::handles(const ChunkHeader& header) noexcept {
 }
 
 bool BlockDecoder::decode_stream(std::span<const std::byte> bytes, int compressor,
-                                 std::span<std::byte> out) {
-  if (compressor == kFormatLz4) {
-    const int written = LZ4_decompress_safe(
-        reinterpret_cast<const char*>(bytes.data()), reinterpret_cast<char*>(out.data()),
-        static_cast<int>(bytes.size()), static_cast<int>(out.size()));
-    return written == static_cast<int>(out.size());
-  }
+                                 std::size_t size, std::span<std::byte> out) {
+  if (compressor == kFormatLz4) return decode_lz4(bytes, size, out);
   if (!zstd_) zstd_.reset(ZSTD_createDCtx());
   if (!zstd_) return false;
   const std::size_t written =
-      ZSTD_decompressDCtx(zstd_.get(), out.data(), out.size(), bytes.data(), bytes.size());
-  return ZSTD_isError(written) == 0 && written == out.size();
+      ZSTD_decompressDCtx(zstd_.get(), out.data(), size, bytes.data(), bytes.size());
+  return ZSTD_isError(written) == 0 && written == size;
 }
 
-bool BlockDecoder::read_streams(std::span<const std::byte> chunk, const ChunkHeader& header,
-                                std::int32_t block, std::span<std::byte> target,
+bool BlockDecoder::read_streams(std::span<const std::byte> stored, const ChunkHeader& header,
+                                std::span<std::byte> target, std::size_t slack,
                                 std::span<const std::byte*> starts) {
-  const auto tail = block_tail(chunk, block);
-  if (!tail) return false;
   const auto count =
       static_cast<std::size_t>(stream_count(header, static_cast<std::int32_t>(target.size())));
   const std::size_t stream_bytes = target.size() / count;
-  StreamReader reader(*tail);
+  StreamReader reader(stored);
   for (std::size_t i = 0; i < count; ++i) {
     const std::optional<Stream> stream = reader.next();
     if (!stream) return false;
@@ -98,32 +92,39 @@ bool BlockDecoder::read_streams(std::span<const std::byte> chunk, const ChunkHea
       } else {
         starts[i] = stream->bytes.data();
       }
-    } else if (!decode_stream(stream->bytes, header.compressor, part)) {
-      return false;
+    } else {
+      // What lies behind this stream is decoded after it.
+      const std::size_t room = target.size() - i * stream_bytes + slack;
+      if (!decode_stream(stream->bytes, header.compressor, stream_bytes,
+                         std::span(part.data(), room))) {
+        return false;
+      }
     }
   }
   return true;
 }
 
-bool BlockDecoder::decode(std::span<const std::byte> chunk, const ChunkHeader& header,
-                          std::int32_t block, std::span<std::byte> out) {
+bool BlockDecoder::decode(std::span<const std::byte> stored, const ChunkHeader& header,
+                          std::span<std::byte> out) {
   const std::optional<Unfilter> unfilter = only_filter(header);
   if (!unfilter) return false;
-  if (unfilter->filter == Filter::none) return read_streams(chunk, header, block, out, {});
-  const std::span<std::byte> coded = coded_.get(out.size());
+  if (unfilter->filter == Filter::none) return read_streams(stored, header, out, 0, {});
+  const std::span<std::byte> coded = coded_.get(out.size() + kLz4Slack).first(out.size());
   const std::byte* from = coded.data();
   const bool one = stream_count(header, static_cast<std::int32_t>(out.size())) == 1;
-  if (!read_streams(chunk, header, block, coded, std::span(&from, one ? 1 : 0))) return false;
+  if (!read_streams(stored, header, coded, kLz4Slack, std::span(&from, one ? 1 : 0)))
+    return false;
   return undo(*unfilter, from, out);
 }
 
-std::optional<BlockView> BlockDecoder::view(std::span<const std::byte> chunk,
+std::optional<BlockView> BlockDecoder::view(std::span<const std::byte> stored,
                                             const ChunkHeader& header, std::int32_t block) {
   const std::optional<Unfilter> unfilter = only_filter(header);
   if (!unfilter) return std::nullopt;
   const std::int32_t size = block_size(header, block);
   const std::int32_t streams = stream_count(header, size);
   const std::int32_t width = unfilter->width;
+  const auto block_bytes = static_cast<std::size_t>(size);
   BlockView view;
   const std::span starts(view.plane);
   if (unfilter->filter == Filter::shuffle && width == header.typesize &&
@@ -131,7 +132,8 @@ std::optional<BlockView> BlockDecoder::view(std::span<const std::byte> chunk,
     view.planes = width;
     const std::size_t plane_bytes = static_cast<std::size_t>(size / width);
     // One stream is all planes together; else there is one for each.
-    if (!read_streams(chunk, header, block, coded_.get(static_cast<std::size_t>(size)),
+    const std::span<std::byte> coded = coded_.get(block_bytes + kLz4Slack).first(block_bytes);
+    if (!read_streams(stored, header, coded, kLz4Slack,
                       starts.first(static_cast<std::size_t>(streams)))) {
       return std::nullopt;
     }
@@ -140,11 +142,11 @@ std::optional<BlockView> BlockDecoder::view(std::span<const std::byte> chunk,
     }
     return view;
   }
-  const std::span<std::byte> plain = plain_.get(static_cast<std::size_t>(size));
+  const std::span<std::byte> plain = plain_.get(block_bytes + kLz4Slack).first(block_bytes);
   view.plane[0] = plain.data();
   const bool decoded = unfilter->filter == Filter::none && streams == 1
-                           ? read_streams(chunk, header, block, plain, starts.first(1))
-                           : decode(chunk, header, block, plain);
+                           ? read_streams(stored, header, plain, kLz4Slack, starts.first(1))
+                           : decode(stored, header, plain);
   if (!decoded) return std::nullopt;
   return view;
 }

@@ -42,14 +42,15 @@ class BlockDecoder {
   // Is this chunk one that decode() takes? Not: special, stored, whole_only() chunks.
   static bool handles(const ChunkHeader& header) noexcept;
 
-  // One block into `out` (exactly its size). Every read and write is bounded by `chunk` and
-  // `out`, whatever the bytes are. False: the block is damaged, `out` holds anything.
-  bool decode(std::span<const std::byte> chunk, const ChunkHeader& header, std::int32_t block,
+  // One block into `out` (exactly its size). `stored` begins with its first stream. Every read
+  // and write is bounded by `stored` and `out`, whatever the bytes are. False: the block is
+  // damaged, `out` holds anything.
+  bool decode(std::span<const std::byte> stored, const ChunkHeader& header,
               std::span<std::byte> out);
 
-  // The same without a place for it: what lies in the chunk as it is needed is not copied.
+  // Block number `block` without a place for it: what is stored as it is needed is not copied.
   // Nothing: the block is damaged.
-  std::optional<BlockView> view(std::span<const std::byte> chunk, const ChunkHeader& header,
+  std::optional<BlockView> view(std::span<const std::byte> stored, const ChunkHeader& header,
                                 std::int32_t block);
   // Gives back what a rare giant block has taken.
   void trim(std::size_t most_bytes) {
@@ -58,13 +59,14 @@ class BlockDecoder {
   }
 
  private:
-  // Decodes the streams into `target`, one after another; false if the block is damaged. Where
-  // `starts` is given, it receives where each stream is, and one that did not shrink stays in
-  // the chunk instead.
-  bool read_streams(std::span<const std::byte> chunk, const ChunkHeader& header,
-                    std::int32_t block, std::span<std::byte> target,
+  // Decodes the streams into `target`, one after another; false if the block is damaged.
+  // `slack` bytes behind it may be overwritten. Where `starts` is given, it receives where each
+  // stream is, and one that did not shrink stays in `stored` instead.
+  bool read_streams(std::span<const std::byte> stored, const ChunkHeader& header,
+                    std::span<std::byte> target, std::size_t slack,
                     std::span<const std::byte*> starts);
-  bool decode_stream(std::span<const std::byte> bytes, int compressor,
+  // One stream of exactly `size` bytes; the rest of `out` may be overwritten.
+  bool decode_stream(std::span<const std::byte> bytes, int compressor, std::size_t size,
                      std::span<std::byte> out);
 
   struct FreeZstd {

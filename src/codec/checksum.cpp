@@ -27,15 +27,20 @@ std::uint64_t checksum_seed(std::span<const std::byte> chunk, const ChunkHeader&
   return dictionary.empty() ? seed : hash64(dictionary, seed);
 }
 
-std::uint32_t block_checksum(std::span<const std::byte> chunk, const ChunkHeader& header,
-                             std::uint64_t seed, std::int64_t chunk_number,
-                             std::int32_t block) {
+std::uint32_t stored_checksum(std::span<const std::byte> bytes, std::uint64_t seed,
+                              std::int64_t chunk_number, std::int32_t block) {
   std::array<std::byte, 12> place{};
   store_u64(place, 0, static_cast<std::uint64_t>(chunk_number));
   store_i32(place, 8, block);
-  const std::uint64_t hash = hash64(stored_bytes(chunk, header, block), hash64(place, seed));
+  const std::uint64_t hash = hash64(bytes, hash64(place, seed));
   const auto low = static_cast<std::uint32_t>(hash);
   return low == kNoChecksum ? 1 : low;
+}
+
+std::uint32_t block_checksum(std::span<const std::byte> chunk, const ChunkHeader& header,
+                             std::uint64_t seed, std::int64_t chunk_number,
+                             std::int32_t block) {
+  return stored_checksum(stored_bytes(chunk, header, block), seed, chunk_number, block);
 }
 
 std::vector<std::uint32_t> chunk_checksums(std::span<const std::byte> chunk,

@@ -32,6 +32,9 @@ std::uint64_t checksum_seed(std::span<const std::byte> chunk, const ChunkHeader&
 // Errors: corruption, when the block's streams leave the chunk.
 std::uint32_t block_checksum(std::span<const std::byte> chunk, const ChunkHeader& header,
                              std::uint64_t seed, std::int64_t chunk_number, std::int32_t block);
+// The same of a block's stored bytes alone, exactly those (block_bytes_in()).
+std::uint32_t stored_checksum(std::span<const std::byte> bytes, std::uint64_t seed,
+                              std::int64_t chunk_number, std::int32_t block);
 // Of every block; for a special chunk the first entry covers it and the rest are kNoChecksum.
 std::vector<std::uint32_t> chunk_checksums(std::span<const std::byte> chunk,
                                            const ChunkHeader& header,

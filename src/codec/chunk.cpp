@@ -129,18 +129,22 @@ void check_special(const ChunkHeader& header, std::string_view what) {
   }
 }
 
-void check_block_starts(std::span<const std::byte> chunk, const ChunkHeader& header,
+void check_block_starts(std::span<const std::byte> head, const ChunkHeader& header,
                         std::string_view what) {
   const std::int64_t blocks = header.block_count();
   std::int64_t first = std::int64_t{kChunkHeaderBytes} + 4 * blocks;
-  const auto end = static_cast<std::int64_t>(chunk.size());
+  const auto end = std::int64_t{header.cbytes};
   if (first > end) {
     throw_corrupt(what, "the starts of " + std::to_string(blocks) + " blocks do not fit into " +
                             std::to_string(end) + " bytes");
   }
+  if (static_cast<std::int64_t>(head.size()) < std::min(end, first + 4)) {
+    throw Error(ErrorKind::invalid_use,
+                std::string(what) + ": its start was not read far enough");
+  }
   if (header.dictionary) {
     const std::int32_t size =
-        first + 4 <= end ? load_i32(chunk, static_cast<std::size_t>(first)) : -1;
+        first + 4 <= end ? load_i32(head, static_cast<std::size_t>(first)) : -1;
     if (size <= 0 || size > kMaxDictionaryBytes || size > end - first - 4) {
       throw_corrupt(what, "a dictionary of " + std::to_string(size) + " bytes");
     }
@@ -150,7 +154,7 @@ void check_block_starts(std::span<const std::byte> chunk, const ChunkHeader& hea
   std::int32_t highest = INT32_MIN;
   for (std::int64_t i = 0; i < blocks; ++i) {
     const std::int32_t start =
-        load_i32(chunk, kChunkHeaderBytes + 4 * static_cast<std::size_t>(i));
+        load_i32(head, kChunkHeaderBytes + 4 * static_cast<std::size_t>(i));
     lowest = std::min(lowest, start);
     highest = std::max(highest, start);
   }
@@ -184,7 +188,7 @@ void check_expansion(const ChunkHeader& header, std::string_view what) {
   }
 }
 
-void check_body(std::span<const std::byte> chunk, const ChunkHeader& header,
+void check_body(std::span<const std::byte> head, const ChunkHeader& header,
                 std::string_view what) {
   const std::int64_t tail = header.cbytes - std::int64_t{kChunkHeaderBytes};
   if (header.special != Special::none) {
@@ -196,7 +200,7 @@ void check_body(std::span<const std::byte> chunk, const ChunkHeader& header,
     }
   } else {
     check_expansion(header, what);
-    check_block_starts(chunk, header, what);
+    check_block_starts(head, header, what);
     if (header.split && header.nbytes >= header.blocksize &&
         header.blocksize % header.typesize != 0) {
       throw_corrupt(what, "blocks of " + std::to_string(header.blocksize) +
@@ -234,22 +238,32 @@ std::int64_t chunk_length(std::span<const std::byte> data, std::string_view what
   return length;
 }
 
+std::size_t head_bytes(std::int64_t block_count) {
+  constexpr std::size_t kDictionarySize = 4;
+  return kChunkHeaderBytes + 4 * static_cast<std::size_t>(block_count) + kDictionarySize;
+}
+
 ChunkHeader parse_chunk(std::span<const std::byte> chunk, const Expected& expected) {
+  return parse_chunk(chunk, chunk.size(), expected);
+}
+
+ChunkHeader parse_chunk(std::span<const std::byte> head, std::size_t chunk_bytes,
+                        const Expected& expected) {
   const std::string_view what = expected.what;
-  const std::int64_t length = chunk_length(chunk, what);
-  if (length != static_cast<std::int64_t>(chunk.size())) {
+  const std::int64_t length = chunk_length(head, what);
+  if (length != static_cast<std::int64_t>(chunk_bytes)) {
     throw_corrupt(what, "its header says " + std::to_string(length) + " bytes, but there are " +
-                            std::to_string(chunk.size()));
+                            std::to_string(chunk_bytes));
   }
-  const int version = byte_at(chunk, at::kVersion);
+  const int version = byte_at(head, at::kVersion);
   if (version < kFormatVersion ||
-      (byte_at(chunk, at::kFlags) & kExtendedHeader) != kExtendedHeader) {
+      (byte_at(head, at::kFlags) & kExtendedHeader) != kExtendedHeader) {
     throw_unsupported(what, "chunk format version " + std::to_string(version) +
                                 " with a header of Blosc1 or a Blosc2 pre-release; readable is "
                                 "version 5 and later with a 32-byte header");
   }
-  ChunkHeader header = parse_fields(chunk, what);
-  check_compressor(header.compressor, byte_at(chunk, at::kCodecId), what);
+  ChunkHeader header = parse_fields(head, what);
+  check_compressor(header.compressor, byte_at(head, at::kCodecId), what);
   check_filters(header, what);
   check_sizes(header, what);
   check_expected(header.nbytes, expected.nbytes, "size", what);
@@ -264,7 +278,7 @@ ChunkHeader parse_chunk(std::span<const std::byte> chunk, const Expected& expect
     check_expected(header.blocksize, expected.blocksize, "block size", what);
   }
   if (header.nbytes > 0) header.blocksize = std::min(header.blocksize, header.nbytes);
-  check_body(chunk, header, what);
+  check_body(head, header, what);
   return header;
 }
 
@@ -296,15 +310,38 @@ std::span<const std::byte> block_bytes(std::span<const std::byte> chunk,
   return tail->first(tail->size() - reader.remaining());
 }
 
-std::span<const std::byte> likely_block_bytes(std::span<const std::byte> chunk,
-                                              const ChunkHeader& header, std::int32_t block) {
-  if (header.special != Special::none) return chunk;
-  if (header.memcpyed) return stored_block(chunk, header, block).value_or(chunk.first(0));
-  const auto here = block_tail(chunk, block);
-  if (!here || block + 1 >= header.block_count()) return here.value_or(chunk.first(0));
-  const auto next = block_tail(chunk, block + 1);
-  if (!next || next->size() > here->size()) return {};
-  return here->first(here->size() - next->size());
+std::optional<std::span<const std::byte>> block_bytes_in(std::span<const std::byte> stored,
+                                                         const ChunkHeader& header,
+                                                         std::int32_t block) {
+  const std::int32_t size = block_size(header, block);
+  if (header.memcpyed) {
+    const auto length = static_cast<std::size_t>(size);
+    if (stored.size() < length) return std::nullopt;
+    return stored.first(length);
+  }
+  StreamReader reader(stored);
+  for (std::int32_t left = stream_count(header, size); left > 0; --left) {
+    if (!reader.next()) return std::nullopt;
+  }
+  return stored.first(stored.size() - reader.remaining());
+}
+
+Place likely_block_place(std::span<const std::byte> head, const ChunkHeader& header,
+                         std::int32_t block) {
+  const auto chunk_bytes = static_cast<std::size_t>(header.cbytes);
+  if (header.special != Special::none) return {0, chunk_bytes};
+  if (header.memcpyed) {
+    return {kChunkHeaderBytes +
+                static_cast<std::size_t>(block) * static_cast<std::size_t>(header.blocksize),
+            static_cast<std::size_t>(block_size(header, block))};
+  }
+  const auto start_of = [&](std::int32_t number) {
+    return static_cast<std::size_t>(
+        load_i32(head, kChunkHeaderBytes + 4 * static_cast<std::size_t>(number)));
+  };
+  const std::size_t start = start_of(block);
+  const std::size_t end = block + 1 < header.block_count() ? start_of(block + 1) : chunk_bytes;
+  return {start, end > start ? end - start : 0};
 }
 
 }  // namespace mlarray::codec

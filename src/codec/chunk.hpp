@@ -54,15 +54,35 @@ std::int64_t chunk_length(std::span<const std::byte> data, std::string_view what
 // allow-list of compressors and filters. Nothing of c-blosc2 is called before this returns.
 // Errors: corruption; unsupported naming the codec or filter.
 ChunkHeader parse_chunk(std::span<const std::byte> chunk, const Expected& expected);
+// The same of a chunk of `chunk_bytes` of which only the start is at hand: head_bytes(), or
+// all.
+ChunkHeader parse_chunk(std::span<const std::byte> head, std::size_t chunk_bytes,
+                        const Expected& expected);
+
+// How much of a chunk parse_chunk() and likely_block_place() look at.
+std::size_t head_bytes(std::int64_t block_count);
 
 // The bytes, inside `chunk`, of one block's streams. Errors: corruption.
 // For a memcpyed chunk the raw block. Not for special chunks.
 std::span<const std::byte> block_bytes(std::span<const std::byte> chunk,
                                        const ChunkHeader& header, std::int32_t block);
 
-// About where they are, without looking at the streams: for requesting them from memory. Empty
-// where the chunk does not store its blocks in order.
-std::span<const std::byte> likely_block_bytes(std::span<const std::byte> chunk,
-                                              const ChunkHeader& header, std::int32_t block);
+// The same of a block that `stored` begins with, of a chunk that is not special. Nothing if it
+// does not end there.
+std::optional<std::span<const std::byte>> block_bytes_in(std::span<const std::byte> stored,
+                                                         const ChunkHeader& header,
+                                                         std::int32_t block);
+
+// Bytes of a chunk, counted from its first.
+struct Place {
+  std::size_t offset = 0;
+  std::size_t length = 0;
+};
+
+// About where a block's stored bytes are, without looking at them: from there on, and maybe
+// more. Of length 0 where the chunk does not store its blocks in order. `head` as for
+// parse_chunk(), which has passed it.
+Place likely_block_place(std::span<const std::byte> head, const ChunkHeader& header,
+                         std::int32_t block);
 
 }  // namespace mlarray::codec

@@ -143,30 +143,32 @@ void check_block(const ChunkHeader& header, std::int32_t block, std::string_view
   }
 }
 
-// Of a memcpyed chunk. Errors: corruption.
-std::span<const std::byte> checked_stored_block(std::span<const std::byte> chunk,
-                                                const ChunkHeader& header, std::int32_t block,
-                                                std::string_view what) {
-  const auto stored = stored_block(chunk, header, block);
-  if (!stored) throw_block(what, block, 0);
-  return *stored;
+}  // namespace
+
+bool blocks_stand_alone(const ChunkHeader& header) noexcept {
+  return header.special == Special::none && (header.memcpyed || BlockDecoder::handles(header));
 }
 
-}  // namespace
+std::optional<BlockView> Decoder::view_stored(std::span<const std::byte> stored,
+                                              const ChunkHeader& header, std::int32_t block) {
+  if (!header.memcpyed) return state_->blocks.view(stored, header, block);
+  if (stored.size() < static_cast<std::size_t>(block_size(header, block))) return std::nullopt;
+  BlockView view;
+  view.plane[0] = stored.data();
+  return view;
+}
 
 BlockView Decoder::view_block(std::span<const std::byte> chunk, const ChunkHeader& header,
                               std::int32_t block, std::string_view what) {
   check_block(header, block, what);
+  if (blocks_stand_alone(header)) {
+    const auto stored =
+        header.memcpyed ? stored_block(chunk, header, block) : block_tail(chunk, block);
+    const auto view = stored ? view_stored(*stored, header, block) : std::nullopt;
+    if (!view) throw_block(what, block, 0);
+    return *view;
+  }
   BlockView view;
-  if (header.special == Special::none && header.memcpyed) {
-    view.plane[0] = checked_stored_block(chunk, header, block, what).data();
-    return view;
-  }
-  if (BlockDecoder::handles(header)) {
-    const std::optional<BlockView> found = state_->blocks.view(chunk, header, block);
-    if (!found) throw_block(what, block, 0);
-    return *found;
-  }
   const std::span<std::byte> place =
       state_->viewed.get(static_cast<std::size_t>(block_size(header, block)));
   decode_block(chunk, header, block, place, what);
@@ -192,11 +194,14 @@ void Decoder::decode_block(std::span<const std::byte> chunk, const ChunkHeader& 
     return;
   }
   if (header.memcpyed) {
-    copy_bytes(checked_stored_block(chunk, header, block, what), out.data());
+    const auto stored = stored_block(chunk, header, block);
+    if (!stored) throw_block(what, block, 0);
+    copy_bytes(*stored, out.data());
     return;
   }
   if (BlockDecoder::handles(header)) {
-    if (!state_->blocks.decode(chunk, header, block, out)) throw_block(what, block, 0);
+    const auto stored = block_tail(chunk, block);
+    if (!stored || !state_->blocks.decode(*stored, header, out)) throw_block(what, block, 0);
     return;
   }
 
@@ -235,7 +240,8 @@ void Decoder::decode_chunk(std::span<const std::byte> chunk, const ChunkHeader& 
       const auto start =
           static_cast<std::size_t>(block) * static_cast<std::size_t>(header.blocksize);
       const auto size = static_cast<std::size_t>(block_size(header, block));
-      if (!state_->blocks.decode(chunk, header, block, out.subspan(start, size))) {
+      const auto stored = block_tail(chunk, block);
+      if (!stored || !state_->blocks.decode(*stored, header, out.subspan(start, size))) {
         throw_block(what, block, 0);
       }
     }

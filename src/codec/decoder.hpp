@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "codec/block_view.hpp"
@@ -31,6 +32,11 @@ class Decoder {
   BlockView view_block(std::span<const std::byte> chunk, const ChunkHeader& header,
                        std::int32_t block, std::string_view what);
 
+  // view_block() of the block's stored bytes alone, of a chunk whose blocks_stand_alone().
+  // `stored` may hold more, behind them. Nothing: they are damaged, or end too early.
+  std::optional<BlockView> view_stored(std::span<const std::byte> stored,
+                                       const ChunkHeader& header, std::int32_t block);
+
   // The whole chunk into `out` (exactly header.nbytes). Errors: corruption.
   void decode_chunk(std::span<const std::byte> chunk, const ChunkHeader& header,
                     std::span<std::byte> out, std::string_view what);
@@ -42,6 +48,9 @@ class Decoder {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// Whether a block can be decoded from its own stored bytes, without the rest of the chunk.
+bool blocks_stand_alone(const ChunkHeader& header) noexcept;
 
 // Fills `out` as a special chunk says. `item` is the repeated value for Special::value.
 // NaN is a float32 in 4 bytes and a float64 in 8, as c-blosc2 fills it (in a complex64 that is

@@ -105,6 +105,18 @@ class MappedSource final : public ByteSource {
     return {view, std::move(map)};
   }
 
+  bool copy(Range range, std::span<std::byte> to) const noexcept override {
+    if (!prefers_copies()) return false;
+    copied_.fetch_add(range.length, std::memory_order_relaxed);
+    return system::try_read_at(file_.get(), range.offset, to);
+  }
+
+  // To map a page, and to unmap it, takes three times as long as to copy its bytes, so a map is
+  // for bytes that are read again. Who has read as much as the file holds reads parts again.
+  bool prefers_copies() const noexcept override {
+    return copied_.load(std::memory_order_relaxed) < size();
+  }
+
   bool are_cached(std::span<const std::uint64_t> offsets) const override {
     return offsets_cached(file_.get(), offsets);
   }
@@ -158,6 +170,7 @@ class MappedSource final : public ByteSource {
   // Of all maps of this source: once set, nothing is believed any more.
   std::shared_ptr<std::atomic<bool>> fault_ = std::make_shared<std::atomic<bool>>(false);
   std::atomic<std::uint64_t> size_ = 0;
+  mutable std::atomic<std::uint64_t> copied_ = 0;
 };
 
 class BufferedSource final : public ByteSource {

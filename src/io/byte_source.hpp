@@ -38,6 +38,12 @@ class ByteSource {
   // The bytes of one range: a view into a map where there is one, else a copy.
   // Errors: corruption if the range is not inside size(); io.
   virtual Bytes get(Range range) const = 0;
+  // Copies the bytes of a range to `to`, which is as long, where that is quicker than to look
+  // at them in place, as the first look at a map is. False, and `to` holds anything: it is not,
+  // or they are not there; get() is the way then. Never fails.
+  virtual bool copy(Range, std::span<std::byte> /*to*/) const noexcept { return false; }
+  // Whether copy() is worth trying.
+  virtual bool prefers_copies() const noexcept { return false; }
   // Whether the bytes at all of these offsets are in memory, as far as the system tells; true
   // where hints do nothing.
   virtual bool are_cached(std::span<const std::uint64_t> offsets) const = 0;

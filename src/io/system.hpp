@@ -85,6 +85,8 @@ bool is_surely_unlocked(int fd) noexcept;
 
 // Fills `out`. Errors: io; corruption if the file ends before.
 void read_at(int fd, std::uint64_t offset, std::span<std::byte> out, const std::string& name);
+// The same for who has another way to the bytes: false where they cannot be read.
+bool try_read_at(int fd, std::uint64_t offset, std::span<std::byte> out) noexcept;
 // The following: errors io.
 void write_at(int fd, std::uint64_t offset, std::span<const std::byte> data,
               const std::string& name);

@@ -222,6 +222,12 @@ void read_at(int fd, std::uint64_t offset, std::span<std::byte> out, const std::
   }
 }
 
+bool try_read_at(int fd, std::uint64_t offset, std::span<std::byte> out) noexcept {
+  const ssize_t got = retry_interrupted(
+      [&] { return ::pread(fd, out.data(), out.size(), static_cast<off_t>(offset)); });
+  return got >= 0 && static_cast<std::size_t>(got) == out.size();
+}
+
 void write_at(int fd, std::uint64_t offset, std::span<const std::byte> data,
               const std::string& name) {
   const off_t start =

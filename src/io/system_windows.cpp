@@ -169,6 +169,15 @@ void read_at(int fd, std::uint64_t offset, std::span<std::byte> out, const std::
   }
 }
 
+bool try_read_at(int fd, std::uint64_t offset, std::span<std::byte> out) noexcept {
+  OVERLAPPED position = at_offset(offset);
+  DWORD got = 0;
+  return out.size() <= kMaxTransfer &&
+         ::ReadFile(handle_of(fd), out.data(), static_cast<DWORD>(out.size()), &got,
+                    &position) != 0 &&
+         got == out.size();
+}
+
 void write_at(int fd, std::uint64_t offset, std::span<const std::byte> data,
               const std::string& name) {
   for (std::size_t done = 0; done < data.size();) {

@@ -17,9 +17,11 @@ void Sleeper::sleep() noexcept {
 }
 
 void Sleeper::wake() noexcept {
-  const std::scoped_lock lock(mutex_);
-  avoid_this_processor();
-  awake_ = true;
+  {
+    const std::scoped_lock lock(mutex_);
+    avoid_this_processor();
+    awake_ = true;
+  }
   woken_.notify_one();
 }
 

@@ -5,6 +5,8 @@
 #include <thread>
 
 #include "array/impl.hpp"
+#include "array/read_box.hpp"
+#include "array/strided.hpp"
 #include "codec/checksum.hpp"
 #include "codec/chunk.hpp"
 #include "support/temp_dir.hpp"
@@ -106,6 +108,34 @@ TEST(Array, EveryAccessAndModeReadsTheSame) {
   }
   EXPECT_EQ(read_all(Array::load(path)), voxels.data);
   EXPECT_EQ(read_all(Array::in_memory(voxels.shape, int16(), voxels.view())), voxels.data);
+}
+
+TEST(Array, ReadsTheSameByCopiesAndFromTheMap) {
+  const TempDir dir;
+  const Voxels voxels({40, 50, 60});
+  const auto path = dir.path() / "a.mla";
+  SaveOptions options = with_layout({16, 16, 32}, {8, 8, 8});
+  for (const Codec codec : {Codec::lz4, Codec::zstd}) {
+    options.codec = CodecParams{.codec = codec};
+    Array::save_voxels(path, voxels.view(), int16(), {}, options);
+    const std::shared_ptr<io::ByteSource> source = io::open_mapped(path);
+    const Content content = array::content_of(frame::read_state(*source), source);
+    std::mt19937 random(3);
+    int copied = 0;
+    int mapped = 0;
+    for (int round = 0; round < 200; ++round) {
+      ++(source->prefers_copies() ? copied : mapped);
+      const Box box = random_box(voxels.shape, random);
+      const std::vector<std::int16_t> expected = voxels.cut(box);
+      std::vector<std::int16_t> found(expected.size());
+      const ArrayView out{reinterpret_cast<std::byte*>(found.data()), box.shape(),
+                          array::c_strides(box.shape(), 2)};
+      array::read_box(*content.store, content.geometry, box, out, {.threads = 1 + round % 2});
+      ASSERT_EQ(found, expected) << "round " << round;
+    }
+    EXPECT_GT(copied, 0);
+    EXPECT_GT(mapped, 0);
+  }
 }
 
 TEST(Array, HoldsElementsOfAnySize) {

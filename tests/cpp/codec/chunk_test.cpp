@@ -203,6 +203,44 @@ TEST(BlockBytes, CoverEachChunkWithoutGapsOrOverlap) {
   }
 }
 
+TEST(BlockBytes, AreFoundFromTheStartOfTheChunkAlone) {
+  for (const GoldenChunk& golden : golden_chunks()) {
+    const Bytes& chunk = golden.chunk;
+    const ChunkHeader whole = parse_chunk(chunk, {});
+    const auto head =
+        std::span(chunk).first(std::min(chunk.size(), head_bytes(whole.block_count())));
+    const ChunkHeader header = parse_chunk(head, chunk.size(), {});
+    EXPECT_EQ(header.nbytes, whole.nbytes) << golden.name;
+    if (header.special != Special::none || header.nbytes == 0) continue;
+    for (std::int32_t block = 0; block < header.block_count(); ++block) {
+      const auto bytes = block_bytes(chunk, header, block);
+      const Place place = likely_block_place(head, header, block);
+      const auto stored = std::span(chunk).subspan(place.offset, place.length);
+      EXPECT_EQ(stored.data(), bytes.data()) << golden.name << " " << block;
+      const auto found = block_bytes_in(stored, header, block);
+      ASSERT_TRUE(found) << golden.name << " " << block;
+      EXPECT_EQ(found->size(), bytes.size()) << golden.name << " " << block;
+      const auto cut = stored.first(bytes.size() - 1);
+      EXPECT_FALSE(block_bytes_in(cut, header, block)) << golden.name << " " << block;
+    }
+  }
+}
+
+TEST(BlockBytes, HaveNoLikelyPlaceWhereBlocksAreNotInOrder) {
+  Bytes chunk = plain();
+  const ChunkHeader header = parse_chunk(chunk, {});
+  std::swap_ranges(chunk.begin() + 32, chunk.begin() + 36, chunk.begin() + 36);
+  EXPECT_EQ(likely_block_place(chunk, header, 0).length, 0u);
+  EXPECT_GT(likely_block_place(chunk, header, 1).length, 0u);
+}
+
+TEST(ParseChunk, NeedsAllBlockStarts) {
+  const Bytes chunk = plain();
+  expect_error(
+      [&] { parse_chunk(std::span(chunk).first(kChunkHeaderBytes + 4), chunk.size(), {}); },
+      ErrorKind::invalid_use, "not read far enough");
+}
+
 TEST(BlockBytes, RefuseBlocksThatAreNotThere) {
   const Bytes chunk = plain();
   const ChunkHeader header = parse_chunk(chunk, {});

@@ -193,6 +193,31 @@ TEST_P(FileSource, GivesRightBytesToManyThreadsWhileItGrows) {
   EXPECT_EQ(source->size(), 400 * kRecord);
 }
 
+TEST(MappedSource, CopiesAsManyBytesAsTheFileHasAndThenMaps) {
+  const TempDir folder;
+  write_text(folder / "a", "0123456789");
+  const auto source = open_mapped(folder / "a");
+  std::vector<std::byte> place(4);
+  EXPECT_TRUE(source->prefers_copies());
+  EXPECT_TRUE(source->copy({3, 4}, place));
+  EXPECT_EQ(text({place, nullptr}), "3456");
+  EXPECT_TRUE(source->prefers_copies());
+  EXPECT_FALSE(source->copy({8, 4}, place));  // past the end: get() says what is wrong
+  EXPECT_TRUE(source->copy({0, 4}, place));
+  EXPECT_FALSE(source->prefers_copies());
+  EXPECT_FALSE(source->copy({0, 4}, place));
+  EXPECT_EQ(text(source->get({0, 4})), "0123");
+}
+
+TEST(BufferedSource, HasNoMapToPreferCopiesTo) {
+  const TempDir folder;
+  write_text(folder / "a", "0123456789");
+  const auto source = open_buffered(folder / "a");
+  std::vector<std::byte> place(4);
+  EXPECT_FALSE(source->prefers_copies());
+  EXPECT_FALSE(source->copy({0, 4}, place));
+}
+
 TEST(BufferedSource, ReportsAFileThatWasTruncated) {
   const TempDir folder;
   write_text(folder / "a", std::string(10'000, 'x'));

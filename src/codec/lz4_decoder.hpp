@@ -1,0 +1,25 @@
+// Our own decoder of LZ4 blocks. Internal.
+//
+// Streams of byte planes are what it is for: long runs of one byte (background), and matches
+// of a few dozen bytes. LZ4's own decoder copies a run eight bytes at a time, each waiting for
+// the last; a run is a fill here. Measured against it on one thread (AMD EPYC, streams of the
+// reference's files): int16 1.7 times as fast, float32 1.15, uint8 labels 1.15.
+// The format: https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+namespace mlarray::codec {
+
+// Bytes behind the output that decode_lz4() is quicker with.
+inline constexpr std::size_t kLz4Slack = 64;
+
+// One block that decodes to exactly `size` bytes, at least 1, into the first of `out`, which
+// has at least as many; what follows them in `out`, up to kLz4Slack, may be overwritten.
+// Neither reads outside `in` nor writes outside `out`, whatever the bytes are. False: damaged,
+// in the sense of LZ4's own decoder (its rules for the end of a block included) or by an offset
+// of 0, and `out` holds anything.
+bool decode_lz4(std::span<const std::byte> in, std::size_t size, std::span<std::byte> out);
+
+}  // namespace mlarray::codec
