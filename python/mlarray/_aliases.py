@@ -142,7 +142,7 @@ def resolve_access(mode: Any, mmap_mode: Any, mmap: Any) -> Access:
             f"mode={mode!r} is not one of 'r', 'a', 'r+', 'c', 'w', 'w+'; leave it out to read"
             + ("" if isinstance(mode, str) else ", and give shape= and dtype= by name")
         )
-    mapping = agreed(mmap_mode=mmap_mode, mmap=mmap)
+    mapping = mmap_mode if mmap is UNSET else agreed(mmap_mode=mmap_mode, mmap=mmap)
     if mapping is not UNSET and mapping not in _MMAP_MODES:
         raise InvalidUseError(
             f"mmap_mode={mapping!r} is not one of 'r', 'r+', 'c', 'w+', None; leave it out to "
@@ -188,6 +188,8 @@ def resolve_threads(num_threads: Any, params: Any, name: str = "dparams") -> int
     InvalidValueError
         For a number below 1.
     """
+    if num_threads is None and params is None:
+        return 0
     nthreads = param(params, "nthreads", name)
     if num_threads is None:
         num_threads = UNSET

@@ -128,16 +128,21 @@ cparams
         ...     image[10:20, 50:60] *= 5
         """
         path = checked_path(filepath)
-        to_create = {
-            "shape": shape,
-            "dtype": dtype,
-            "meta": meta,
-            "axis_labels": axis_labels,
-            "channel_axis": channel_axis,
-            **Packing(patch_size, chunk_size, block_size, cparams)._asdict(),
-        }
         with Naming(path):
             access = resolve_access(mode, mmap_mode, mmap)
+            to_create: dict[str, Any] = {}
+            described = not (shape is None and dtype is None and meta is None)
+            described = described or not (axis_labels is None and channel_axis is None)
+            packed = not (patch_size is UNSET and chunk_size is None and block_size is None)
+            if access.mode == "w+" or described or packed or cparams is not None:
+                to_create = {
+                    "shape": shape,
+                    "dtype": dtype,
+                    "meta": meta,
+                    "axis_labels": axis_labels,
+                    "channel_axis": channel_axis,
+                    **Packing(patch_size, chunk_size, block_size, cparams)._asdict(),
+                }
             if access.mode == "w+":
                 if verify is not None:
                     raise InvalidUseError(

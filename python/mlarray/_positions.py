@@ -173,6 +173,8 @@ def in_either_order(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def decorate(method: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(method)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            if len(args) < 3:  # no order differs in the first one
+                return method(*args, **kwargs)
             owner, *given = args
             order = next((one for one in orders if one.is_meant(tuple(given))), None)
             if order is None:

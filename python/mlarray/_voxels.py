@@ -8,7 +8,7 @@ import numpy as np
 
 from ._dtypes import as_bytes_view
 from ._points import Grid, PointSelection
-from .indexing import contiguous_target, select
+from .indexing import contiguous_target, plain_box, select
 
 if TYPE_CHECKING:
     from . import _core
@@ -52,6 +52,12 @@ class Voxels:
 
     def read(self, key: Any) -> Any:
         """What ``array[key]`` would be, in new memory."""
+        box = plain_box(key, self.shape)
+        if box is not None:
+            starts, stops, lengths = box
+            answer: _Array = np.empty(lengths, self.dtype)
+            self.core.read_into(starts, stops, as_bytes_view(answer), self.threads)
+            return answer
         if isinstance(key, str) or (isinstance(key, list) and key and isinstance(key[0], str)):
             return self.read(...)[key]  # a field of a structured type
         selection = select(key, self.shape, self.blocks, Grid(self.chunks, self.blocks))
@@ -60,10 +66,10 @@ class Voxels:
         voxels = self._read(selection)
         if selection.local is None:
             return voxels
-        answer = voxels[selection.local]
-        if isinstance(answer, np.ndarray) and answer.nbytes * 2 <= voxels.nbytes:
-            return answer.copy()  # do not keep alive what a step skipped
-        return answer
+        chosen = voxels[selection.local]
+        if isinstance(chosen, np.ndarray) and chosen.nbytes * 2 <= voxels.nbytes:
+            return chosen.copy()  # do not keep alive what a step skipped
+        return chosen
 
     def write(self, key: Any, value: Any) -> None:
         """Do what ``array[key] = value`` would do."""

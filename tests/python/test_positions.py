@@ -166,3 +166,11 @@ def test_signatures_are_those_of_the_newer_order() -> None:
         found = list(inspect.signature(method).parameters)
         for order in orders:
             assert method is MetaSpatial or set(order.names) <= set(found)
+
+
+def test_no_order_is_meant_by_one_argument() -> None:
+    # in_either_order() looks no further then.
+    for orders in OLDER_ORDERS.values():
+        for order in orders:
+            for one in (None, 1, "image.mla", "a", (4, 4), ["spatial"], np.zeros((2, 2)), True):
+                assert not order.is_meant((one,)), (order.names, one)
