@@ -44,6 +44,7 @@ SHARES = {
     "layout": 1,
     "value": 1,
     "checksums": 1,
+    "runs": 1,
 }
 
 

@@ -1,6 +1,7 @@
 // Little-endian integers at unaligned places, as every number of the chunk format is stored.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -15,6 +16,17 @@ inline std::int32_t load_i32(std::span<const std::byte> bytes, std::size_t offse
       std::to_integer<std::uint32_t>(p[0]) | std::to_integer<std::uint32_t>(p[1]) << 8 |
       std::to_integer<std::uint32_t>(p[2]) << 16 | std::to_integer<std::uint32_t>(p[3]) << 24;
   return static_cast<std::int32_t>(value);
+}
+
+// `bytes` leads to at least 8.
+inline std::uint64_t load_u64(const std::byte* bytes) {
+  std::uint64_t value = 0;
+  if constexpr (std::endian::native == std::endian::little) {
+    std::memcpy(&value, bytes, sizeof value);
+  } else {
+    for (int i = 0; i < 8; ++i) value |= std::to_integer<std::uint64_t>(bytes[i]) << (8 * i);
+  }
+  return value;
 }
 
 inline void store_i32(std::span<std::byte> bytes, std::size_t offset, std::int32_t value) {

@@ -15,16 +15,18 @@ namespace {
 // Measured on the volumes of benchmarks/ (CT int16, z-score float32, labels uint8), one thread,
 // blocks of 25 KiB; MB/s of the plane.
 //
-//   plane                  LZ4 fast          LZ4HC 3           LZ4HC 8          ZSTD 1
-//   int16 low (noise)      1.00, 4186        1.00, 125         1.00, 124        1.38, 633
-//   int16 high             12.4, 2446        20.9, 379         27.0, 88         35.1, 895
-//   float32 0 and 1        1.00, 3534        1.00, 149         1.00, 149        1.41, 439
-//   float32 2              1.14, 334         1.19, 88          1.19, 80         1.96, 216
-//   float32 3              23.0, 3031        37.7, 408         53.6, 96         63.6, 911
-//   uint8 labels           20.2, 3304        36.6, 583         53.4, 143        74.9, 1643
+//   plane             LZ4 fast    LZ4HC 3     LZ4HC 8     runs 3      runs 6      ZSTD 1
+//   int16 low (noise) 1.00, 4186  1.00, 125   1.00, 124   -           -           1.38, 633
+//   int16 high        12.4, 2348  20.8, 410   26.8, 88    25.3, 385   26.6, 287   35.0, 1110
+//   float32 0 and 1   1.00, 3534  1.00, 149   1.00, 149   -           -           1.41, 439
+//   float32 2         1.14, 334   1.19, 88    1.19, 80    -           -           1.96, 216
+//   float32 3         23.3, 3178  38.6, 503   53.7, 102   50.7, 924   53.1, 676   63.7, 1419
+//   uint8 labels      16.5, 2859  30.3, 543   43.7, 119   42.3, 663   44.5, 463   60.2, 1662
 //
-// So: LZ4's fast mode tells noise apart at almost no cost; HC pays where a plane shrinks
-// anyway; and ZSTD 1 is the first try of ZSTD.
+// Reading (decoding, MB/s) labels takes as long after runs 6 (4217) as after LZ4HC 8 (4177),
+// and a third of the time that it takes after ZSTD. So: runs (RunEncoder) wherever there are
+// some, before anything else; LZ4's fast mode tells noise apart at almost no cost; HC pays
+// where a plane shrinks anyway; and ZSTD 1 is the first try of ZSTD.
 
 // A plane is stored as it is unless this share of it goes: a copy is the fastest decoder.
 constexpr std::size_t kWorthLz4 = 50;        // 1/50
@@ -34,10 +36,9 @@ constexpr std::size_t kWorthZstdLowest = 3;  // 1/3 at level 1, which is asked f
 constexpr std::size_t kDenseLz4 = 5;  // 1/5
 // 3/4: elsewhere level 9 gains under 1 % over level 1 in twenty times the time.
 constexpr std::size_t kDenseZstdKeeps = 4;
-// One-byte voxels at ZSTD's lowest level: ZSTD below this ratio of LZ4's fast mode reads more
-// slowly than LZ4 by more than it saves.
-constexpr std::size_t kZstdFromRatio = 3;
-constexpr std::size_t kProbes = 3;
+// One-byte voxels without runs are an image: only if this share is left, as HC takes ten times
+// as long there.
+constexpr std::size_t kDenseBytes = 3;  // 1/3
 
 constexpr int kLowestLevel = 1;
 constexpr std::size_t kStreamHead = 4;
@@ -66,8 +67,13 @@ bool PlaneEncoder::handles(const CodecParams& params, std::int32_t typesize,
 
 PlaneEncoder::PlaneEncoder(const CodecParams& params, std::int32_t typesize,
                            std::int32_t blocksize)
-    : params_(params), typesize_(typesize), blocksize_(blocksize) {
-  if (params.codec == Codec::zstd) {
+    : params_(params),
+      family_(params.codec == Codec::zstd ? Family::zstd : Family::lz4),
+      typesize_(typesize),
+      blocksize_(blocksize) {
+  const auto block = static_cast<std::size_t>(blocksize);
+  const std::size_t plane = block / static_cast<std::size_t>(typesize);
+  if (family_ == Family::zstd) {
     zstd_.reset(ZSTD_createCCtx());
     if (!zstd_) throw Error(ErrorKind::io, "compression: no memory for ZSTD's state");
   } else {
@@ -76,15 +82,15 @@ PlaneEncoder::PlaneEncoder(const CodecParams& params, std::int32_t typesize,
       throw Error(ErrorKind::io, "compression: LZ4 refused the memory for its state");
     }
   }
-  const auto block = static_cast<std::size_t>(blocksize);
+  if (params.codec == Codec::lz4hc) runs_.emplace(plane);
   if (typesize > 1) shuffled_.resize(block);
-  denser_.resize(block / static_cast<std::size_t>(typesize));
+  denser_.resize(plane);
 }
 
-std::size_t PlaneEncoder::compress(Family family, int level, std::span<const std::byte> plane,
+std::size_t PlaneEncoder::compress(int level, std::span<const std::byte> plane,
                                    std::span<std::byte> out, std::size_t limit) {
   limit = std::min(limit, out.size());
-  if (family == Family::zstd) {
+  if (family_ == Family::zstd) {
     const std::size_t size =
         ZSTD_compressCCtx(zstd_.get(), out.data(), limit, plane.data(), plane.size(), level);
     return ZSTD_isError(size) != 0 ? 0 : size;
@@ -99,8 +105,8 @@ std::size_t PlaneEncoder::compress(Family family, int level, std::span<const std
   return written > 0 ? static_cast<std::size_t>(written) : 0;
 }
 
-std::size_t PlaneEncoder::put_stream(Family family, std::span<const std::byte> plane,
-                                     std::span<std::byte> out, std::size_t at) {
+std::size_t PlaneEncoder::put_stream(std::span<const std::byte> plane, std::span<std::byte> out,
+                                     std::size_t at) {
   const std::size_t body = at + kStreamHead;
   const auto finish = [&](std::size_t size) {
     store_i32(out, at, static_cast<std::int32_t>(size));
@@ -113,7 +119,7 @@ std::size_t PlaneEncoder::put_stream(Family family, std::span<const std::byte> p
     out[body] = std::byte{kRunToken};
     return body + 1;
   }
-  const bool lz4 = family == Family::lz4;
+  const bool lz4 = family_ == Family::lz4;
   const std::size_t size = plane.size();
   const std::size_t worth = lz4                             ? kWorthLz4
                             : params_.level == kLowestLevel ? kWorthZstdLowest
@@ -121,16 +127,21 @@ std::size_t PlaneEncoder::put_stream(Family family, std::span<const std::byte> p
   const std::span<std::byte> room = out.subspan(body, size);
   // One byte less at least: a stream as long as the plane is one that is stored as it is.
   const std::size_t limit = size - std::max<std::size_t>(size / worth, 1);
-  const std::size_t first = compress(family, lz4 ? 0 : kLowestLevel, plane, room, limit);
+  if (runs_) {
+    const std::size_t packed = runs_->encode(plane, room.first(limit), params_.level);
+    if (packed != 0) return finish(packed);
+  }
+  const std::size_t first = compress(lz4 ? 0 : kLowestLevel, plane, room, limit);
   if (first == 0) {
     copy_bytes(plane, room.data());
     return finish(size);
   }
   const int dense = lz4 && params_.codec != Codec::lz4hc ? 0 : params_.level;
-  const bool try_dense = lz4 ? dense > 0 && first <= size - size / kDenseLz4
+  const std::size_t shrunk = typesize_ == 1 ? size / kDenseBytes : size - size / kDenseLz4;
+  const bool try_dense = lz4 ? dense > 0 && first <= shrunk
                              : dense > kLowestLevel && first <= size / kDenseZstdKeeps;
   if (try_dense) {
-    const std::size_t second = compress(family, dense, plane, denser_, first - 1);
+    const std::size_t second = compress(dense, plane, denser_, first - 1);
     if (second != 0) {
       copy_bytes(std::span<const std::byte>(denser_).first(second), room.data());
       return finish(second);
@@ -139,28 +150,11 @@ std::size_t PlaneEncoder::put_stream(Family family, std::span<const std::byte> p
   return finish(first);
 }
 
-PlaneEncoder::Family PlaneEncoder::family_for(std::span<const std::byte> data) {
-  if (params_.codec != Codec::zstd) return Family::lz4;
-  if (typesize_ > 1 || params_.level > kLowestLevel) return Family::zstd;
-  const auto block = static_cast<std::size_t>(blocksize_);
-  const std::size_t blocks = data.size() / block;
-  const std::size_t probes = std::min(kProbes, blocks);
-  std::size_t packed = 0;
-  for (std::size_t i = 0; i < probes; ++i) {
-    const std::size_t place = probes == 1 ? 0 : i * (blocks - 1) / (probes - 1);
-    const std::size_t size =
-        compress(Family::lz4, 0, data.subspan(place * block, block), denser_, block);
-    packed += size != 0 ? size : block;
-  }
-  return packed * kZstdFromRatio <= probes * block ? Family::zstd : Family::lz4;
-}
-
 std::vector<std::byte> PlaneEncoder::encode(std::span<const std::byte> data) {
   const auto block = static_cast<std::size_t>(blocksize_);
   const auto streams = static_cast<std::size_t>(typesize_);
   const std::size_t plane = block / streams;
   const std::size_t blocks = data.size() / block;
-  const Family family = family_for(data);
 
   const std::size_t bound =
       kChunkHeaderBytes + blocks * (4 + streams * kStreamHead) + data.size();
@@ -175,21 +169,20 @@ std::vector<std::byte> PlaneEncoder::encode(std::span<const std::byte> data) {
       planes = shuffled_;
     }
     for (std::size_t s = 0; s < streams; ++s) {
-      at = put_stream(family, planes.subspan(s * plane, plane), out, at);
+      at = put_stream(planes.subspan(s * plane, plane), out, at);
     }
   }
   if (at >= kChunkHeaderBytes + data.size()) return store_chunk(data, typesize_, blocksize_);
 
-  const bool lz4 = family == Family::lz4;
-  const Codec codec = lz4 && params_.codec == Codec::zstd ? Codec::lz4 : params_.codec;
-  put_chunk_header(out, {.flags = static_cast<std::uint8_t>((lz4 ? kFormatLz4 : kFormatZstd)
-                                                                << kCompressorShift |
-                                                            (params_.split ? 0 : kNotSplit)),
-                         .typesize = typesize_,
-                         .nbytes = data.size(),
-                         .blocksize = blocksize_,
-                         .cbytes = at});
-  out[at::kCodecId] = static_cast<std::byte>(codec);
+  put_chunk_header(
+      out, {.flags = static_cast<std::uint8_t>(
+                (family_ == Family::lz4 ? kFormatLz4 : kFormatZstd) << kCompressorShift |
+                (params_.split ? 0 : kNotSplit)),
+            .typesize = typesize_,
+            .nbytes = data.size(),
+            .blocksize = blocksize_,
+            .cbytes = at});
+  out[at::kCodecId] = static_cast<std::byte>(params_.codec);
   for (std::size_t i = 0; i < params_.filters.size(); ++i) {
     out[at::kFilters + i] = static_cast<std::byte>(params_.filters[i]);
   }

@@ -11,9 +11,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "codec/run_encoder.hpp"
 #include "mlarray/options.hpp"
 
 struct ZSTD_CCtx_s;
@@ -37,24 +39,24 @@ class PlaneEncoder {
 
  private:
   enum class Family { lz4, zstd };
-  // Which streams this chunk has: of bytes that ZSTD hardly shrinks, LZ4's read faster.
-  Family family_for(std::span<const std::byte> data);
   // One stream with its length, to out[at]; returns where it ends. `out` has room for the
   // plane stored as it is.
-  std::size_t put_stream(Family family, std::span<const std::byte> plane,
-                         std::span<std::byte> out, std::size_t at);
+  std::size_t put_stream(std::span<const std::byte> plane, std::span<std::byte> out,
+                         std::size_t at);
   // Compressed to `out`, in at most `limit` bytes; 0 if it does not fit.
-  std::size_t compress(Family family, int level, std::span<const std::byte> plane,
-                       std::span<std::byte> out, std::size_t limit);
+  std::size_t compress(int level, std::span<const std::byte> plane, std::span<std::byte> out,
+                       std::size_t limit);
 
   struct FreeZstd {
     void operator()(ZSTD_CCtx_s* context) const noexcept;
   };
   CodecParams params_;
+  Family family_;
   std::int32_t typesize_;
   std::int32_t blocksize_;
   std::unique_ptr<ZSTD_CCtx_s, FreeZstd> zstd_;
   std::vector<std::byte> lz4_state_;
+  std::optional<RunEncoder> runs_;  // for LZ4HC
   std::vector<std::byte> shuffled_;
   std::vector<std::byte> denser_;
   std::vector<std::byte> chunk_;
