@@ -1,4 +1,5 @@
 // Opening and creating.
+#include <algorithm>
 #include <cstring>
 
 #include "array/impl.hpp"
@@ -60,6 +61,22 @@ void commit_own_writer(const std::filesystem::path& path) {
   if (const auto writer = array::WriterRegistry::instance().find(path)) writer->flush(false);
 }
 
+// The first `size` bytes, on several threads: to read what is in memory is to copy it.
+io::Bytes read_whole(const io::ByteSource& source, std::uint64_t size, int threads) {
+  constexpr std::uint64_t kPiece = std::uint64_t{4} << 20;
+  const auto length = static_cast<std::size_t>(size);
+  const std::shared_ptr<std::byte[]> buffer = io::allocate(length);
+  const std::span<std::byte> bytes(buffer.get(), length);
+  const auto pieces = static_cast<std::size_t>((size + kPiece - 1) / kPiece);
+  parallel::parallel_for(pieces, threads, [&](std::size_t i, int) {
+    const std::uint64_t first = i * kPiece;
+    const std::uint64_t count = std::min(kPiece, size - first);
+    source.read({first, count}, bytes.subspan(static_cast<std::size_t>(first),
+                                              static_cast<std::size_t>(count)));
+  });
+  return {bytes, buffer};
+}
+
 }  // namespace
 
 Array::Array(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -99,7 +116,7 @@ Array Array::load(const std::filesystem::path& path, const OpenOptions& options)
   io::Bytes bytes;
   for (bool same_state = false; !same_state; source->refresh()) {
     const frame::State state = frame::read_state(*source, seal_check(*impl));
-    bytes = source->get({0, state.header.frame_len});
+    bytes = read_whole(*source, state.header.frame_len, options.threads);
     // Otherwise another process committed between the two reads.
     same_state = std::memcmp(bytes.data.data(), state.header_bytes.data(),
                              state.header_bytes.size()) == 0;

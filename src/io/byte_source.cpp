@@ -105,6 +105,11 @@ class MappedSource final : public ByteSource {
     return {view, std::move(map)};
   }
 
+  void read(Range range, std::span<std::byte> to) const override {
+    check_range(range, size(), name_);
+    system::read_at(file_.get(), range.offset, to, name_);
+  }
+
   bool copy(Range range, std::span<std::byte> to) const noexcept override {
     if (!prefers_copies()) return false;
     copied_.fetch_add(range.length, std::memory_order_relaxed);
@@ -185,10 +190,15 @@ class BufferedSource final : public ByteSource {
   Bytes get(Range range) const override {
     check_range(range, size(), name_);
     const auto length = static_cast<std::size_t>(range.length);
-    auto buffer = system::allocate(length);
+    auto buffer = allocate(length);
     const std::span<std::byte> bytes(buffer.get(), length);
     system::read_at(file_.get(), range.offset, bytes, name_);
     return {bytes, std::move(buffer)};
+  }
+
+  void read(Range range, std::span<std::byte> to) const override {
+    check_range(range, size(), name_);
+    system::read_at(file_.get(), range.offset, to, name_);
   }
 
   bool are_cached(std::span<const std::uint64_t> offsets) const override {
@@ -239,6 +249,11 @@ class MemorySource final : public ByteSource {
 
 }  // namespace
 
+void ByteSource::read(Range range, std::span<std::byte> to) const {
+  const Bytes bytes = get(range);
+  std::copy(bytes.data.begin(), bytes.data.end(), to.begin());
+}
+
 void throw_changed(const std::string& name, std::uint64_t had, std::uint64_t left) {
   const std::string what =
       left < had ? "' was cut short while it was open: " + std::to_string(left) + " of " +
@@ -250,6 +265,8 @@ void throw_changed(const std::string& name, std::uint64_t had, std::uint64_t lef
                   "; open it again, refresh() it, or restore it. To replace a file that others "
                   "read, write a new one and rename it over the old one, as save() does");
 }
+
+std::shared_ptr<std::byte[]> allocate(std::size_t size) { return system::allocate(size); }
 
 std::unique_ptr<ByteSource> open_mapped(const std::filesystem::path& path) {
   return std::make_unique<MappedSource>(path);

@@ -38,6 +38,8 @@ class ByteSource {
   // The bytes of one range: a view into a map where there is one, else a copy.
   // Errors: corruption if the range is not inside size(); io.
   virtual Bytes get(Range range) const = 0;
+  // The bytes of one range into memory of the caller's, as long as the range. Errors: as get().
+  virtual void read(Range range, std::span<std::byte> to) const;
   // Copies the bytes of a range to `to`, which is as long, where that is quicker than to look
   // at them in place, as the first look at a map is. False, and `to` holds anything: it is not,
   // or they are not there; get() is the way then. Never fails.
@@ -91,6 +93,9 @@ auto checked(const Source& source, Body body) {
     return result;
   }
 }
+
+// Memory for bytes that are read at once, not cleared.
+std::shared_ptr<std::byte[]> allocate(std::size_t size);
 
 // A read-only map. Views handed out stay valid when the source is refreshed or destroyed.
 // Errors: not_found, io (also for a folder).

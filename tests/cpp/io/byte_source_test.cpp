@@ -51,6 +51,10 @@ TEST_P(FileSource, ReadsRanges) {
   EXPECT_EQ(text(source->get({0, 10})), "0123456789");
   EXPECT_EQ(text(source->get({3, 4})), "3456");
   EXPECT_EQ(text(source->get({10, 0})), "");
+  std::vector<std::byte> place(4);
+  source->read({5, 4}, place);
+  EXPECT_EQ(text({place, nullptr}), "5678");
+  EXPECT_ERROR(source->read({7, 4}, place), ErrorKind::corruption, source->name(), "10 bytes");
 }
 
 TEST_P(FileSource, RefusesRangesOutsideTheFile) {
