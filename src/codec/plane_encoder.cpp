@@ -17,16 +17,16 @@ namespace {
 //
 //   plane             LZ4 fast    LZ4HC 3     LZ4HC 8     runs 3      runs 6      ZSTD 1
 //   int16 low (noise) 1.00, 4186  1.00, 125   1.00, 124   -           -           1.38, 633
-//   int16 high        12.4, 2348  20.8, 410   26.8, 88    25.3, 385   26.6, 287   35.0, 1110
+//   int16 high        12.4, 2348  20.8, 410   26.8, 88    25.0, 370   26.2, 273   35.0, 1110
 //   float32 0 and 1   1.00, 3534  1.00, 149   1.00, 149   -           -           1.41, 439
 //   float32 2         1.14, 334   1.19, 88    1.19, 80    -           -           1.96, 216
-//   float32 3         23.3, 3178  38.6, 503   53.7, 102   50.7, 924   53.1, 676   63.7, 1419
-//   uint8 labels      16.5, 2859  30.3, 543   43.7, 119   42.3, 663   44.5, 463   60.2, 1662
+//   float32 3         23.3, 3178  38.6, 503   53.7, 102   50.4, 901   52.8, 661   63.7, 1419
+//   uint8 labels      16.5, 2859  30.3, 543   43.7, 119   41.9, 644   44.1, 447   60.2, 1662
 //
-// Reading (decoding, MB/s) labels takes as long after runs 6 (4217) as after LZ4HC 8 (4177),
-// and a third of the time that it takes after ZSTD. So: runs (RunEncoder) wherever there are
-// some, before anything else; LZ4's fast mode tells noise apart at almost no cost; HC pays
-// where a plane shrinks anyway; and ZSTD 1 is the first try of ZSTD.
+// Labels are decoded as fast after runs 6 (13,600 MB/s) as after LZ4HC 8 (12,800), and patches
+// of them are read in half to a third of the time that they take after ZSTD. So: runs
+// (RunEncoder) wherever there are some, before anything else; LZ4's fast mode tells noise apart
+// at almost no cost; HC pays where a plane shrinks anyway; and ZSTD 1 is the first try of ZSTD.
 
 // A plane is stored as it is unless this share of it goes: a copy is the fastest decoder.
 constexpr std::size_t kWorthLz4 = 50;        // 1/50
