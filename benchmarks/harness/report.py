@@ -19,6 +19,7 @@ _TITLES = {
     "size": "Size of the file",
     "open": "Open, read 64 x 64 x 8, close",
     "patch": "Patches from an open file, warm",
+    "files": "The same by our reader, by whose file it is",
     "limit": "How near the limit: a patch, its blocks decoded into cache, its bytes copied",
     "cold": "Open and read a patch, file not in the page cache",
     "load": "Whole volume into a NumPy array",

@@ -138,6 +138,7 @@ def patch(bench: Bench) -> None:
             for count in threads if boxes else []:
                 for whose in ("own", "reference"):
                     _patch_cell(bench, kind, size, count, whose, boxes)
+        _files_cell(bench, kind)
         bench.forget()
 
 
@@ -166,6 +167,20 @@ def _patch_cell(
     if samplers:
         detail = {"patch": size, "threads": threads, "file": whose}
         bench.measure("patch", kind, detail, samplers, budget=0.8)
+
+
+def _files_cell(bench: Bench, kind: str) -> None:
+    """Our reader on our file and on the reference's, in turns."""
+    boxes = _fitting(bench, kind, (128,) * 3)
+    files = {name: _file(bench, name, kind) for name in (OURS, REFERENCE)}
+    if boxes is None or None in files.values():
+        return
+    worker = bench.worker(OURS)
+    samplers = {
+        name: _asker(worker, "patch", path=path, boxes=boxes) for name, path in files.items()
+    }
+    detail = {"patch": 128, "threads": machine.cores()}
+    bench.measure("files", kind, detail, samplers, rounds=4 * bench.rounds, budget=0.8)
 
 
 def cold(bench: Bench) -> None:
