@@ -300,7 +300,7 @@ int threads_for(const std::vector<ChunkTask>& tasks, const Geometry& geometry, i
   const std::int64_t unit = whole ? geometry.chunk_bytes() : geometry.block_bytes();
   const std::int64_t most =
       std::max<std::int64_t>(kMostScratch / std::max<std::int64_t>(unit, 1), 1);
-  constexpr std::int64_t kWorthAThread = std::int64_t{512} << 10;
+  constexpr std::int64_t kWorthAThread = std::int64_t{256} << 10;
   std::int64_t decoded = 0;
   for (const ChunkTask& task : tasks) {
     decoded += static_cast<std::int64_t>(task.block_count) * geometry.block_bytes();
