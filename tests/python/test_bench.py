@@ -33,7 +33,7 @@ def test_a_whole_run_of_tiny_volumes(tmp_path: Path) -> None:
     # Of a file that cannot leave the page cache, "cold" is skipped with a reason.
     assert measured | {"cold"} == {
         *("import", "save", "size", "open", "patch", "load", "fill", "edit", "cold"),
-        *("statistics", "memory"),
+        *("files", "statistics", "memory"),
     }
     for cell in result["cells"]:
         assert {"mlarray", "reference"} & set(cell["samples"]), cell
