@@ -100,9 +100,7 @@ def reference() -> Callable[[str], Path]:
     return ensure
 
 
-@pytest.fixture(scope="session")
-def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Peer]]:
-    """A function from the name of an environment to its process, started when asked for."""
+def _peers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Peer]]:
     started: dict[str, Peer] = {}
 
     def get(name: str) -> Peer:
@@ -113,3 +111,18 @@ def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], P
     yield get
     for process in started.values():
         process.close()
+
+
+@pytest.fixture(scope="session")
+def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Peer]]:
+    """A function from the name of an environment to its process, started when asked for."""
+    yield from _peers(tmp_path_factory)
+
+
+@pytest.fixture
+def fresh_peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Peer]]:
+    """The same with processes of the test's own.
+
+    For what forks in them: once a library has started threads, its children can hang.
+    """
+    yield from _peers(tmp_path_factory)

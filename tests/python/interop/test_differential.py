@@ -54,7 +54,7 @@ def ours(path: Path) -> np.ndarray[Any, Any] | None:
         return None
 
 
-def test_damaged_files_are_read_alike(peer: Callable[[str], Any], tmp_path: Path) -> None:
+def test_damaged_files_are_read_alike(fresh_peer: Callable[[str], Any], tmp_path: Path) -> None:
     files = sorted(f for f in GOLDEN.glob("*.b2nd") if not f.name.startswith(EXCLUDED))
     rng = random.Random(4)
     path = tmp_path / "damaged.b2nd"
@@ -66,7 +66,7 @@ def test_damaged_files_are_read_alike(peer: Callable[[str], Any], tmp_path: Path
         if found is None:
             continue
         # It may refuse the file, crash or hang: then there is nothing to compare with.
-        other = peer(NEWEST)
+        other = fresh_peer(NEWEST)
         with contextlib.suppress(AssertionError):
             expected, _ = other.voxels_after("voxels_of_damaged", path=path)
             compared += 1
