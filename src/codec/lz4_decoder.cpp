@@ -4,18 +4,23 @@
 #include <cstdint>
 #include <cstring>
 
+#include "codec/lz4_format.hpp"
+
 namespace mlarray::codec {
 namespace {
 
-constexpr std::size_t kStep = 16;           // bytes copied at once
-constexpr std::size_t kShortLiterals = 14;  // as far as the token says it
-constexpr std::size_t kShortMatch = 14;
-constexpr std::size_t kMinMatch = 4;
-// The end of a block: literals that end nearer to the end of the output are the last ones, and
-// so are those with fewer bytes of input behind them; no match reaches into the last bytes.
-constexpr std::size_t kLastSequenceOut = 12;
+using lz4::kLastLiterals;
+using lz4::kLengthStep;
+using lz4::kMinMatch;
+using lz4::kNoMatchBegins;
+using lz4::kTokenLimit;
+
+constexpr std::size_t kStep = 16;                        // bytes copied at once
+constexpr std::size_t kShortLiterals = kTokenLimit - 1;  // as far as the token says it
+constexpr std::size_t kShortMatch = kTokenLimit - 1;
+// Literals that end nearer than kNoMatchBegins to the end of the output are the last ones, and
+// so are those with fewer bytes of input behind them.
 constexpr std::size_t kLastSequenceIn = 8;
-constexpr std::size_t kLastLiterals = 5;
 // Input that a sequence with short lengths takes at most, and is read at once.
 constexpr std::size_t kShortSequence = 40;
 
@@ -62,7 +67,7 @@ bool read_length(const std::byte*& in, const std::byte* end, std::size_t& length
     if (in == end) return false;
     more = value(*in++);
     length += more;
-  } while (more == 255);
+  } while (more == kLengthStep);
   return true;
 }
 
@@ -84,10 +89,10 @@ void decode_most(Progress& progress, std::size_t room) {
   std::byte* const out_begin = progress.out_begin;
   const std::size_t size = between(out_begin, progress.out_end);
   if (between(in, in_end) <= kShortSequence || room <= kLz4Slack) return;
-  if (size <= kLastSequenceOut) return;
+  if (size <= kNoMatchBegins) return;
   const std::byte* const in_stop = in_end - kShortSequence;
   std::byte* const safe = out_begin + (room - kLz4Slack);
-  std::byte* const literal_stop = std::min(safe, progress.out_end - kLastSequenceOut);
+  std::byte* const literal_stop = std::min(safe, progress.out_end - kNoMatchBegins);
   std::byte* const match_stop = std::min(safe, progress.out_end - kLastLiterals);
   while (in < in_stop && out <= literal_stop) {
     progress.in = in;
@@ -106,7 +111,7 @@ void decode_most(Progress& progress, std::size_t room) {
     out += literals;
     const std::size_t offset = value(in[0]) | value(in[1]) << 8;
     in += 2;
-    std::size_t length = token & 15;
+    std::size_t length = token & kTokenLimit;
     if (length > kShortMatch && !read_length(in, in_end, length)) return;
     length += kMinMatch;
     // A short run of literals was not compared: it may end behind both.
@@ -141,12 +146,12 @@ bool decode_rest(const Progress& progress) {
     if (literals > 0) std::memcpy(out, in, literals);
     in += literals;
     out += literals;
-    if (between(in, in_end) < kLastSequenceIn || between(out, out_end) < kLastSequenceOut) {
+    if (between(in, in_end) < kLastSequenceIn || between(out, out_end) < kNoMatchBegins) {
       return in == in_end && out == out_end;
     }
     const std::size_t offset = value(in[0]) | value(in[1]) << 8;
     in += 2;
-    std::size_t length = token & 15;
+    std::size_t length = token & kTokenLimit;
     if (length > kShortMatch && !read_length(in, in_end, length)) return false;
     length += kMinMatch;
     if (offset == 0 || offset > between(progress.out_begin, out)) return false;

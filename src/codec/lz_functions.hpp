@@ -9,7 +9,8 @@
 
 extern "C" {
 
-// Bytes written, or negative. Neither reads nor writes outside what it is given.
+// Bytes written, or negative. Neither reads nor writes outside what it is given. What our own
+// decoder (lz4_decoder.hpp) is compared with.
 int LZ4_decompress_safe(const char* source, char* target, int source_bytes, int target_bytes);
 // Bytes written, or 0 if `target_bytes` are not enough. A higher `acceleration` skips more.
 int LZ4_compress_fast(const char* source, char* target, int source_bytes, int target_bytes,

@@ -1,7 +1,3 @@
-// On disk: do not change what is a valid block. LZ4's block format is a row of sequences: a
-// token, literals, the offset of a match in 2 bytes. The token's halves are the number of
-// literals and the length of the match less 4; at 15, bytes are added until one is not 255.
-// The last sequence has literals only, at least 5, and no match begins in the last 12 bytes.
 #include "codec/run_encoder.hpp"
 
 #include <algorithm>
@@ -9,24 +5,26 @@
 #include <utility>
 
 #include "codec/bytes.hpp"
+#include "codec/lz4_format.hpp"
 
 namespace mlarray::codec {
 namespace {
+
+using lz4::kLastLiterals;
+using lz4::kLengthStep;
+using lz4::kMinMatch;
+using lz4::kNoMatchBegins;
+using lz4::kOffsetBytes;
+using lz4::kTokenLimit;
 
 constexpr std::size_t kWindow = 65535;  // what an offset can bridge
 constexpr std::size_t kMeanRun = 3;
 constexpr std::size_t kSentinels = 3;
 
-constexpr std::size_t kMinMatch = 4;
-constexpr std::size_t kTokenLimit = 15;
-constexpr std::size_t kLastLiterals = 5;
-constexpr std::size_t kNoMatchBegins = 12;
 // Token and offset, and 2 bytes more for the time that a reader takes over a match: the labels
 // of benchmarks/ decode 5 % faster than without, and take 1.3 % more bytes.
 constexpr std::size_t kMatchCost = 5;
 constexpr std::size_t kShortMatch = kMinMatch + kTokenLimit - 1;  // told by the token
-constexpr std::size_t kLengthStep = 255;
-constexpr std::size_t kOffsetBytes = 2;
 
 // From here on lengths of runs count as equal: matches may end within the run.
 constexpr std::size_t kLongRun = 16;

@@ -105,11 +105,6 @@ class MappedSource final : public ByteSource {
     return {view, std::move(map)};
   }
 
-  void read(Range range, std::span<std::byte> to) const override {
-    check_range(range, size(), name_);
-    system::read_at(file_.get(), range.offset, to, name_);
-  }
-
   bool copy(Range range, std::span<std::byte> to) const noexcept override {
     if (!prefers_copies()) return false;
     copied_.fetch_add(range.length, std::memory_order_relaxed);
