@@ -1,9 +1,9 @@
 // A whole file: open, metadata, and every voxel read two ways.
 #include <vector>
 
-#include "array/impl.hpp"
-#include "array/read_box.hpp"
-#include "array/strided.hpp"
+#include "session/impl.hpp"
+#include "pipeline/read_box.hpp"
+#include "grid/strided.hpp"
 #include "fuzz.hpp"
 #include "unseal.hpp"
 
@@ -38,9 +38,9 @@ std::vector<std::byte> read(const Content& content, const Box& box, bool verify)
   const std::int64_t itemsize = content.geometry.itemsize();
   const Shape shape = box.shape();
   std::vector<std::byte> out(static_cast<std::size_t>(element_count(shape) * itemsize));
-  const ArrayView view{out.data(), shape, array::c_strides(shape, itemsize)};
+  const ArrayView view{out.data(), shape, grid::c_strides(shape, itemsize)};
   if (!fuzz::accepts([&] {
-        array::read_box(*content.store, content.geometry, box, view,
+        pipeline::read_box(*content.store, content.geometry, box, view,
                         {.threads = 1, .verify = verify});
       })) {
     out.clear();
@@ -49,7 +49,7 @@ std::vector<std::byte> read(const Content& content, const Box& box, bool verify)
 }
 
 // The first of the array's voxels, not more than fit.
-Box readable_box(const array::Geometry& geometry) {
+Box readable_box(const grid::Geometry& geometry) {
   Box box{Shape(geometry.ndim(), 0), geometry.shape()};
   std::int64_t bytes = geometry.itemsize();
   for (std::size_t axis = geometry.ndim(); axis-- > 0;) {
@@ -69,8 +69,8 @@ void fuzz_input(fuzz::Input input) {
   Content copied;  // the same by the way of copies
   if (!fuzz::accepts([&] {
         const frame::State state = frame::read_state(*source);
-        content = array::content_of(state, source);
-        copied = array::content_of(state, std::make_shared<CopyingSource>(source));
+        content = session::content_of(state, source);
+        copied = session::content_of(state, std::make_shared<CopyingSource>(source));
         fuzz::accepts([&] { StoredLayers(state.vlmeta).metadata(content.geometry.ndim()); });
       })) {
     return;

@@ -33,18 +33,6 @@
 
 namespace mlarray {
 
-// Voxels of a caller: `data` points at element (0, ..., 0), strides in bytes (may be negative).
-struct ConstArrayView {
-  const std::byte* data = nullptr;
-  Shape shape;
-  std::vector<std::int64_t> strides;
-};
-struct ArrayView {
-  std::byte* data = nullptr;
-  Shape shape;
-  std::vector<std::int64_t> strides;
-};
-
 class MLARRAY_EXPORT Array {
  public:
   // Opens an existing file.

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
-#include <thread>
 #include <utility>
 
+#include "base/spin_lock.hpp"
 #include "io/coalesce.hpp"
 #include "io/map_guard.hpp"
 #include "io/system.hpp"
@@ -48,22 +48,6 @@ void hint_ranges(int fd, std::span<const Range> ranges, std::uint64_t size,
     // Out of memory for the list: a hint is not worth an error.
   }
 }
-
-// Held for a pointer copy only, by every read: a mutex would put threads to sleep for it.
-class SpinLock {
- public:
-  void lock() noexcept {
-    for (int tries = 0; locked_.exchange(true, std::memory_order_acquire); ++tries) {
-      while (locked_.load(std::memory_order_relaxed)) {
-        if (++tries > 64) std::this_thread::yield();
-      }
-    }
-  }
-  void unlock() noexcept { locked_.store(false, std::memory_order_release); }
-
- private:
-  std::atomic<bool> locked_ = false;
-};
 
 // A map whose missing pages become zeros, and `fault` true.
 class GuardedMap {
@@ -165,7 +149,7 @@ class MappedSource final : public ByteSource {
   std::string name_;
   system::Descriptor file_;
   std::mutex refresh_mutex_;  // writers of map_, which is read under map_lock_
-  mutable SpinLock map_lock_;
+  mutable base::SpinLock map_lock_;
   std::shared_ptr<const GuardedMap> map_;
   // Of all maps of this source: once set, nothing is believed any more.
   std::shared_ptr<std::atomic<bool>> fault_ = std::make_shared<std::atomic<bool>>(false);
