@@ -18,10 +18,9 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
 std::filesystem::path follow_links(std::filesystem::path path) {
   const std::filesystem::path given = path;
   for (int links = 0; links < 40; ++links) {
-    std::error_code ignored;
-    const std::filesystem::path link = std::filesystem::read_symlink(path, ignored);
-    if (link.empty()) return path;  // no link, or none that can be read: opening will tell
-    path = link.is_absolute() ? link : folder_of(path) / link;
+    const std::optional<std::filesystem::path> link = system::read_link(path);
+    if (!link) return path;  // no link, or none that can be read: opening will tell
+    path = link->is_absolute() ? *link : folder_of(path) / *link;
   }
   throw Error(ErrorKind::io, "cannot write '" + system::display_name(given) +
                                  "': its symbolic links lead in a circle; remove the link");
@@ -92,7 +91,7 @@ AtomicFile::AtomicFile(const std::filesystem::path& target, bool own_writer_open
 
 AtomicFile::~AtomicFile() {
   if (file_.fd_ < 0 || file_.owner_ != system::process_id()) return;
-  file_.close();  // first: Windows removes no open file
+  file_.drop();  // first: Windows removes no open file
   system::remove_quietly(temporary_);
 }
 

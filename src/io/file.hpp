@@ -41,7 +41,14 @@ class WritableFile {
   // Errors: io (disk full included), naming path, offset and reason.
   void write_at(std::uint64_t offset, std::span<const std::byte> data);
   void truncate(std::uint64_t size);
-  void sync();  // fsync (F_FULLFSYNC on macOS)
+  void sync();       // fsync (F_FULLFSYNC on macOS)
+  void sync_data();  // fdatasync: bytes and size (the same on macOS)
+  // Lets the system begin to write these bytes to the disk. A hint.
+  void start_writeback(Range range) noexcept;
+  // What closing would report (network file systems, quotas), without closing. Errors: io.
+  void report_close() const;
+  // Closes it and reports what went wrong: in any case it is closed and unlocked. Errors: io.
+  void close();
   std::uint64_t size() const;
   FileId id() const;  // Errors of these two: io.
   const std::string& path() const noexcept { return path_; }
@@ -50,7 +57,8 @@ class WritableFile {
 
  private:
   WritableFile(int fd, std::string path);
-  void close() noexcept;
+  void unlock() noexcept;
+  void drop() noexcept;  // close() without a report
   friend class AtomicFile;
   int fd_ = -1;
   std::int64_t owner_ = 0;  // the process that opened it

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "io/file.hpp"
 
@@ -36,6 +37,10 @@ class Descriptor {
     return fd;
   }
   void reset() noexcept;
+  // Closes it, and reports what the system says of it: network file systems and quotas tell of
+  // a failed write only here. It is closed in any case. `name`: as messages show it.
+  // Errors: io.
+  void close(const std::string& name);
 
  private:
   int fd_ = -1;
@@ -61,6 +66,13 @@ struct Status {
 // Follows symbolic links. Empty if there is no such file. Errors: io.
 std::optional<Status> status(const std::filesystem::path& path);
 Status status(int fd, const std::string& name);  // Errors: io.
+
+// Of the name itself: a symbolic link is `other`. Errors: not_found, io.
+FileType type_of_name(const std::filesystem::path& path);
+// Where a symbolic link leads; empty if it is none, or cannot be read.
+std::optional<std::filesystem::path> read_link(const std::filesystem::path& path);
+// The names in a folder, in any order. Errors: not_found, io.
+std::vector<std::string> list_folder(const std::filesystem::path& folder);
 
 // A regular file; other types are refused without waiting on them (a pipe).
 // Errors: not_found, io.
@@ -91,7 +103,15 @@ bool try_read_at(int fd, std::uint64_t offset, std::span<std::byte> out) noexcep
 void write_at(int fd, std::uint64_t offset, std::span<const std::byte> data,
               const std::string& name);
 void truncate(int fd, std::uint64_t size, const std::string& name);
+// Waits until the disk has the file: its bytes, its size, its times. Not its name.
 void sync(int fd, const std::string& name);
+// The same for bytes and size.
+void sync_data(int fd, const std::string& name);
+// Lets the system begin to write these bytes to the disk, so that a later sync is short. A hint
+// that does nothing where it fails.
+void start_writeback(int fd, Range range) noexcept;
+// What closing the file would report (see Descriptor::close); it stays open and locked.
+void report_close(int fd, const std::string& name);
 void sync_folder(const std::filesystem::path& folder);
 void replace(const std::filesystem::path& from, const std::filesystem::path& to,
              const std::string& name);

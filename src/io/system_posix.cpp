@@ -11,7 +11,6 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <limits>
@@ -22,6 +21,7 @@
 
 #include "base/text.hpp"
 #include "io/system.hpp"
+#include "io/system_calls.hpp"
 #include "mlarray/error.hpp"
 
 namespace mlarray::io::system {
@@ -87,7 +87,8 @@ void check_text(const std::filesystem::path& path) {
 
 int try_open(const std::filesystem::path& path, int flags, mode_t mode = 0) {
   check_text(path);
-  return retry_interrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); });
+  return retry_interrupted(
+      [&] { return system_calls().open(path.c_str(), flags | O_CLOEXEC, mode); });
 }
 
 Status to_status(const struct stat& info) {
@@ -106,11 +107,10 @@ Status to_status(const struct stat& info) {
 
 [[noreturn]] void fail_missing(const std::filesystem::path& path, const std::string& action,
                                const std::string& name) {
-  std::error_code ignored;
-  const std::filesystem::path link = std::filesystem::read_symlink(path, ignored);
-  if (link.empty()) fail(action, name, ENOENT);
+  const std::optional<std::filesystem::path> link = read_link(path);
+  if (!link) fail(action, name, ENOENT);
   throw Error(ErrorKind::not_found, "cannot " + action + " '" + name +
-                                        "': it is a symbolic link to '" + display_name(link) +
+                                        "': it is a symbolic link to '" + display_name(*link) +
                                         "', which does not exist; restore that or remove the "
                                         "link");
 }
@@ -152,21 +152,64 @@ std::string transfer_text(const char* verb, std::size_t length, std::uint64_t of
 }  // namespace
 
 void Descriptor::reset() noexcept {
-  if (fd_ >= 0) ::close(release());
+  if (fd_ >= 0) system_calls().close(release());
+}
+
+void Descriptor::close(const std::string& name) {
+  if (fd_ < 0) return;
+  // After EINTR the descriptor is gone on Linux and macOS: a second call could close another
+  // one, which has got the number meanwhile.
+  if (system_calls().close(release()) != 0 && errno != EINTR) fail("close", name, errno);
+}
+
+void report_close(int fd, const std::string& name) {
+  const int copy = retry_interrupted([&] { return system_calls().dup(fd); });
+  if (copy < 0) fail("close", name, errno);
+  Descriptor(copy).close(name);
 }
 
 std::optional<Status> status(const std::filesystem::path& path) {
   check_text(path);
   struct stat info;
-  if (::stat(path.c_str(), &info) == 0) return to_status(info);
+  if (system_calls().stat(path.c_str(), &info) == 0) return to_status(info);
   if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
   fail("look at", display_name(path), errno);
 }
 
 Status status(int fd, const std::string& name) {
   struct stat info;
-  if (::fstat(fd, &info) != 0) fail("look at", name, errno);
+  if (system_calls().fstat(fd, &info) != 0) fail("look at", name, errno);
   return to_status(info);
+}
+
+FileType type_of_name(const std::filesystem::path& path) {
+  check_text(path);
+  struct stat info;
+  if (system_calls().lstat(path.c_str(), &info) != 0) {
+    fail("look at", display_name(path), errno);
+  }
+  return to_status(info).type;
+}
+
+std::optional<std::filesystem::path> read_link(const std::filesystem::path& path) {
+  check_text(path);
+  std::string text(256, '\0');
+  for (;;) {
+    const ssize_t length = system_calls().readlink(path.c_str(), text.data(), text.size());
+    if (length <= 0) return std::nullopt;
+    const auto used = static_cast<std::size_t>(length);
+    if (used < text.size()) return std::filesystem::path(text.substr(0, used));
+    text.resize(2 * text.size());  // it may have been cut off
+  }
+}
+
+std::vector<std::string> list_folder(const std::filesystem::path& folder) {
+  check_text(folder);
+  std::vector<std::string> names;
+  if (system_calls().list_folder(folder.c_str(), names) != 0) {
+    fail("list folder", display_name(folder), errno);
+  }
+  return names;
 }
 
 Descriptor open_to_read(const std::filesystem::path& path) {
@@ -190,7 +233,8 @@ std::optional<Descriptor> create_new(const std::filesystem::path& path, bool ope
 bool lock(int fd, Hold hold) noexcept {
   const int operation = (hold == Hold::alone ? LOCK_EX : LOCK_SH) | LOCK_NB;
   for (int tries = 1;; ++tries) {
-    if (retry_interrupted([&] { return ::flock(fd, operation); }) == 0) return true;
+    if (retry_interrupted([&] { return system_calls().flock(fd, operation); }) == 0)
+      return true;
     // ENOLCK, EOPNOTSUPP, EINVAL and the like: this file system has no locks.
     if (errno != EWOULDBLOCK) return true;
     if (tries == kLockTries) return false;
@@ -198,10 +242,10 @@ bool lock(int fd, Hold hold) noexcept {
   }
 }
 
-void unlock(int fd) noexcept { ::flock(fd, LOCK_UN); }
+void unlock(int fd) noexcept { system_calls().flock(fd, LOCK_UN); }
 
 bool is_surely_unlocked(int fd) noexcept {
-  return retry_interrupted([&] { return ::flock(fd, LOCK_EX | LOCK_NB); }) == 0;
+  return retry_interrupted([&] { return system_calls().flock(fd, LOCK_EX | LOCK_NB); }) == 0;
 }
 
 void read_at(int fd, std::uint64_t offset, std::span<std::byte> out, const std::string& name) {
@@ -210,7 +254,8 @@ void read_at(int fd, std::uint64_t offset, std::span<std::byte> out, const std::
   for (std::size_t done = 0; done < out.size();) {
     const std::size_t wanted = std::min(out.size() - done, kMaxTransfer);
     const ssize_t got = retry_interrupted([&] {
-      return ::pread(fd, out.data() + done, wanted, start + static_cast<off_t>(done));
+      return system_calls().pread(fd, out.data() + done, wanted,
+                                  start + static_cast<off_t>(done));
     });
     if (got < 0) fail(transfer_text("read", out.size(), offset, done), name, errno);
     if (got == 0) {
@@ -223,8 +268,9 @@ void read_at(int fd, std::uint64_t offset, std::span<std::byte> out, const std::
 }
 
 bool try_read_at(int fd, std::uint64_t offset, std::span<std::byte> out) noexcept {
-  const ssize_t got = retry_interrupted(
-      [&] { return ::pread(fd, out.data(), out.size(), static_cast<off_t>(offset)); });
+  const ssize_t got = retry_interrupted([&] {
+    return system_calls().pread(fd, out.data(), out.size(), static_cast<off_t>(offset));
+  });
   return got >= 0 && static_cast<std::size_t>(got) == out.size();
 }
 
@@ -235,7 +281,8 @@ void write_at(int fd, std::uint64_t offset, std::span<const std::byte> data,
   for (std::size_t done = 0; done < data.size();) {
     const std::size_t wanted = std::min(data.size() - done, kMaxTransfer);
     const ssize_t put = retry_interrupted([&] {
-      return ::pwrite(fd, data.data() + done, wanted, start + static_cast<off_t>(done));
+      return system_calls().pwrite(fd, data.data() + done, wanted,
+                                   start + static_cast<off_t>(done));
     });
     if (put <= 0) {
       fail(transfer_text("write", data.size(), offset, done), name, put < 0 ? errno : EIO);
@@ -247,46 +294,60 @@ void write_at(int fd, std::uint64_t offset, std::span<const std::byte> data,
 void truncate(int fd, std::uint64_t size, const std::string& name) {
   const std::string action = "set the size to " + std::to_string(size) + " bytes of";
   const off_t length = to_offset(size, 0, action, name);
-  if (retry_interrupted([&] { return ::ftruncate(fd, length); }) != 0) {
+  if (retry_interrupted([&] { return system_calls().ftruncate(fd, length); }) != 0) {
     fail(action, name, errno);
   }
 }
 
 void sync(int fd, const std::string& name) {
-#ifdef F_FULLFSYNC
-  // On macOS fsync leaves the data in the cache of the drive.
-  if (::fcntl(fd, F_FULLFSYNC) == 0) return;
-#endif
-  if (retry_interrupted([&] { return ::fsync(fd); }) != 0) fail("sync", name, errno);
+  if (retry_interrupted([&] { return system_calls().fsync(fd); }) != 0)
+    fail("sync", name, errno);
+}
+
+void sync_data(int fd, const std::string& name) {
+  if (retry_interrupted([&] { return system_calls().fdatasync(fd); }) != 0) {
+    fail("sync", name, errno);
+  }
+}
+
+void start_writeback(int fd, Range range) noexcept {
+  constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<off_t>::max());
+  // A length of 0 would mean all up to the end of the file.
+  if (range.length == 0 || range.offset > kMax || range.length > kMax - range.offset) return;
+  system_calls().start_writeback(fd, static_cast<off_t>(range.offset),
+                                 static_cast<off_t>(range.length));
 }
 
 void sync_folder(const std::filesystem::path& folder) {
   const std::string name = display_name(folder);
   const Descriptor file(try_open(folder, O_RDONLY | O_DIRECTORY));
   if (file.get() < 0) fail("sync folder", name, errno);
-  const int result = retry_interrupted([&] { return ::fsync(file.get()); });
+  const int result = retry_interrupted([&] { return system_calls().fsync(file.get()); });
   // Some file systems cannot sync a folder, and need not.
   if (result != 0 && errno != EINVAL && errno != ENOTSUP) fail("sync folder", name, errno);
 }
 
 void replace(const std::filesystem::path& from, const std::filesystem::path& to,
              const std::string& name) {
-  if (::rename(from.c_str(), to.c_str()) != 0)
+  if (system_calls().rename(from.c_str(), to.c_str()) != 0)
     fail("put the new file in place of", name, errno);
 }
 
-void remove_quietly(const std::filesystem::path& path) noexcept { ::unlink(path.c_str()); }
+void remove_quietly(const std::filesystem::path& path) noexcept {
+  system_calls().unlink(path.c_str());
+}
 
 void copy_permissions(int fd, const Status& from) noexcept {
   struct stat own;
-  if (::fstat(fd, &own) != 0) return;
-  if (own.st_uid != from.user && ::fchown(fd, from.user, from.group) != 0) {
+  if (system_calls().fstat(fd, &own) != 0) return;
+  if (own.st_uid != from.user && system_calls().fchown(fd, from.user, from.group) != 0) {
     // Only the superuser may give files away.
   }
-  if (own.st_gid != from.group && ::fchown(fd, static_cast<uid_t>(-1), from.group) != 0) {
+  if (own.st_gid != from.group &&
+      system_calls().fchown(fd, static_cast<uid_t>(-1), from.group) != 0) {
     // Not a group of this user.
   }
-  ::fchmod(fd, static_cast<mode_t>(from.permissions));
+  system_calls().fchmod(fd, static_cast<mode_t>(from.permissions));
 }
 
 Map::Map(int fd, std::uint64_t size, const std::string& name) {
@@ -297,7 +358,7 @@ Map::Map(int fd, std::uint64_t size, const std::string& name) {
                     " bytes are more than this process can address; open it without a map");
   }
   const auto length = static_cast<std::size_t>(size);
-  void* start = ::mmap(nullptr, length, PROT_READ, MAP_SHARED, fd, 0);
+  void* start = system_calls().mmap(fd, length);
   if (start == MAP_FAILED) {
     throw Error(ErrorKind::io, "cannot map '" + name + "' (" + std::to_string(size) +
                                    " bytes): " + std::generic_category().message(errno) +
@@ -310,7 +371,8 @@ Map::Map(int fd, std::uint64_t size, const std::string& name) {
 }
 
 Map::~Map() {
-  if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  if (!bytes_.empty())
+    system_calls().munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
 std::uint64_t page_size() noexcept {
@@ -345,11 +407,10 @@ void will_need(int fd, Range range) noexcept {
 #endif
 }
 
-std::int64_t process_id() noexcept { return static_cast<std::int64_t>(::getpid()); }
+std::int64_t process_id() noexcept { return system_calls().process_id(); }
 
 bool may_be_running(std::int64_t process) noexcept {
-  if (process > std::numeric_limits<pid_t>::max()) return true;
-  return ::kill(static_cast<pid_t>(process), 0) == 0 || errno != ESRCH;
+  return system_calls().probe_process(process) == 0 || errno != ESRCH;
 }
 
 std::string machine() {

@@ -8,10 +8,12 @@
 #include <windows.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <limits>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include "io/system.hpp"
 #include "mlarray/error.hpp"
@@ -95,6 +97,15 @@ void Descriptor::reset() noexcept {
   if (fd_ >= 0) ::_close(release());
 }
 
+void Descriptor::close(const std::string& name) {
+  if (fd_ < 0 || ::_close(release()) == 0) return;
+  throw Error(ErrorKind::io, "cannot close '" + name +
+                                 "': " + std::generic_category().message(errno) +
+                                 "; check the disk and its network");
+}
+
+void report_close(int, const std::string&) {}  // CloseHandle reports no writes
+
 std::optional<Status> status(const std::filesystem::path& path) {
   const HANDLE handle = create_file(path, 0, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
   if (handle == INVALID_HANDLE_VALUE) {
@@ -108,6 +119,31 @@ std::optional<Status> status(const std::filesystem::path& path) {
 }
 
 Status status(int fd, const std::string& name) { return status_of(handle_of(fd), name); }
+
+FileType type_of_name(const std::filesystem::path& path) {
+  switch (std::filesystem::symlink_status(path).type()) {
+    case std::filesystem::file_type::regular:
+      return FileType::regular;
+    case std::filesystem::file_type::directory:
+      return FileType::folder;
+    default:
+      return FileType::other;
+  }
+}
+
+std::optional<std::filesystem::path> read_link(const std::filesystem::path& path) {
+  std::error_code ignored;
+  std::filesystem::path link = std::filesystem::read_symlink(path, ignored);
+  return link.empty() ? std::nullopt : std::optional(std::move(link));
+}
+
+std::vector<std::string> list_folder(const std::filesystem::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    names.push_back(display_name(entry.path().filename()));
+  }
+  return names;
+}
 
 Descriptor open_to_read(const std::filesystem::path& path) {
   return open_regular(path, GENERIC_READ, _O_RDONLY, "open");
@@ -204,6 +240,10 @@ void truncate(int fd, std::uint64_t size, const std::string& name) {
 void sync(int fd, const std::string& name) {
   if (!::FlushFileBuffers(handle_of(fd))) fail("sync", name, ::GetLastError());
 }
+
+void sync_data(int fd, const std::string& name) { sync(fd, name); }
+
+void start_writeback(int, Range) noexcept {}
 
 void sync_folder(const std::filesystem::path&) {}  // replace() writes through
 

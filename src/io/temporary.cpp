@@ -64,15 +64,24 @@ std::optional<std::int64_t> writer_of(std::string_view name) {
   return pid > 0 && std::to_string(pid) == number ? std::optional(pid) : std::nullopt;
 }
 
+// When each folder was looked through, in the last minute.
+struct Looked {
+  std::mutex mutex;
+  std::map<std::filesystem::path, std::chrono::steady_clock::time_point> at;  // under mutex
+};
+
+Looked& looked() {
+  static Looked* const one = new Looked;
+  return *one;
+}
+
 // True once a minute for each folder.
 bool is_due(const std::filesystem::path& folder) {
-  static std::mutex* mutex = new std::mutex;
-  static auto* last =
-      new std::map<std::filesystem::path, std::chrono::steady_clock::time_point>;
   const auto now = std::chrono::steady_clock::now();
-  const std::lock_guard lock(*mutex);
-  std::erase_if(*last, [&](const auto& entry) { return now - entry.second >= kPause; });
-  return last->try_emplace(std::filesystem::absolute(folder), now).second;
+  Looked& last = looked();
+  const std::lock_guard lock(last.mutex);
+  std::erase_if(last.at, [&](const auto& entry) { return now - entry.second >= kPause; });
+  return last.at.try_emplace(std::filesystem::absolute(folder), now).second;
 }
 
 }  // namespace
@@ -97,17 +106,23 @@ std::filesystem::path temporary_name(const std::filesystem::path& target) {
 void remove_leftovers(const std::filesystem::path& folder) noexcept {
   try {
     if (!is_due(folder)) return;
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-      const auto writer = writer_of(system::display_name(entry.path().filename()));
+    for (const std::string& name : system::list_folder(folder)) {
+      const auto writer = writer_of(name);
       if (!writer || system::may_be_running(*writer)) continue;
-      if (entry.symlink_status().type() != std::filesystem::file_type::regular) continue;
-      const system::Descriptor file = system::open_to_read(entry.path());
+      const std::filesystem::path path = folder / std::u8string(name.begin(), name.end());
+      if (system::type_of_name(path) != system::FileType::regular) continue;
+      const system::Descriptor file = system::open_to_read(path);
       if (!system::is_surely_unlocked(file.get())) continue;
-      system::remove_quietly(entry.path());  // with its lock held
+      system::remove_quietly(path);  // with its lock held
     }
   } catch (...) {
     // Somebody else's rubbish is no reason not to save.
   }
+}
+
+void forget_folders() {
+  const std::lock_guard lock(looked().mutex);
+  looked().at.clear();
 }
 
 }  // namespace mlarray::io

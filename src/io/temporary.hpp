@@ -16,4 +16,7 @@ std::filesystem::path temporary_name(const std::filesystem::path& target);
 // write stays. Looks through a folder at most once a minute. Never fails.
 void remove_leftovers(const std::filesystem::path& folder) noexcept;
 
+// Makes the next remove_leftovers() look through every folder again. For tests.
+void forget_folders();
+
 }  // namespace mlarray::io

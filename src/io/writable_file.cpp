@@ -46,7 +46,7 @@ WritableFile::WritableFile(WritableFile&& other) noexcept
 
 WritableFile& WritableFile::operator=(WritableFile&& other) noexcept {
   if (this != &other) {
-    close();
+    drop();
     fd_ = std::exchange(other.fd_, -1);
     owner_ = other.owner_;
     path_ = std::move(other.path_);
@@ -54,14 +54,25 @@ WritableFile& WritableFile::operator=(WritableFile&& other) noexcept {
   return *this;
 }
 
-WritableFile::~WritableFile() { close(); }
+WritableFile::~WritableFile() { drop(); }
 
-void WritableFile::close() noexcept {
+void WritableFile::unlock() noexcept {
   // Children that were forked meanwhile share the lock, and closing would leave it to them;
   // in such a child it is the parent's to release.
   if (fd_ >= 0 && owner_ == system::process_id()) system::unlock(fd_);
+}
+
+void WritableFile::drop() noexcept {
+  unlock();
   abandon();
 }
+
+void WritableFile::close() {
+  unlock();
+  system::Descriptor(std::exchange(fd_, -1)).close(path_);
+}
+
+void WritableFile::report_close() const { system::report_close(fd_, path_); }
 
 void WritableFile::abandon() noexcept { system::Descriptor(std::exchange(fd_, -1)).reset(); }
 
@@ -72,6 +83,12 @@ void WritableFile::write_at(std::uint64_t offset, std::span<const std::byte> dat
 void WritableFile::truncate(std::uint64_t size) { system::truncate(fd_, size, path_); }
 
 void WritableFile::sync() { system::sync(fd_, path_); }
+
+void WritableFile::sync_data() { system::sync_data(fd_, path_); }
+
+void WritableFile::start_writeback(Range range) noexcept {
+  system::start_writeback(fd_, range);
+}
 
 std::uint64_t WritableFile::size() const { return system::status(fd_, path_).size; }
 

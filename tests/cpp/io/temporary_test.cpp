@@ -50,6 +50,9 @@ TEST(Temporary, IsLookedForOnceAMinute) {
   write_text(folder / name_of_the_dead(folder), "half");
   remove_leftovers(folder.path());
   EXPECT_EQ(folder.names().size(), 1u);
+  forget_folders();
+  remove_leftovers(folder.path());
+  EXPECT_EQ(folder.names().size(), 0u);
 }
 
 TEST(Temporary, WithALockHeldStays) {

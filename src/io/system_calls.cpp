@@ -1,0 +1,129 @@
+#ifndef _WIN32
+
+#include "io/system_calls.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <limits>
+
+namespace mlarray::io {
+namespace {
+
+class RealCalls final : public SystemCalls {};
+
+// Never destroyed: arrays may outlive every static object.
+constinit RealCalls real;
+constinit std::atomic<SystemCalls*> in_force = &real;
+
+#ifdef F_FULLFSYNC
+// On macOS fsync leaves the data in the cache of the drive. Not every file system has the call.
+int sync_fully(int fd) { return ::fcntl(fd, F_FULLFSYNC) != -1 ? 0 : ::fsync(fd); }
+#endif
+
+}  // namespace
+
+int SystemCalls::open(const char* path, int flags, mode_t mode) {
+  return ::open(path, flags, mode);
+}
+int SystemCalls::close(int fd) { return ::close(fd); }
+int SystemCalls::dup(int fd) { return ::fcntl(fd, F_DUPFD_CLOEXEC, 0); }
+ssize_t SystemCalls::pread(int fd, void* to, std::size_t size, off_t offset) {
+  return ::pread(fd, to, size, offset);
+}
+ssize_t SystemCalls::pwrite(int fd, const void* from, std::size_t size, off_t offset) {
+  return ::pwrite(fd, from, size, offset);
+}
+int SystemCalls::ftruncate(int fd, off_t size) { return ::ftruncate(fd, size); }
+
+int SystemCalls::fsync(int fd) {
+#ifdef F_FULLFSYNC
+  return sync_fully(fd);
+#else
+  return ::fsync(fd);
+#endif
+}
+
+int SystemCalls::fdatasync(int fd) {
+#ifdef F_FULLFSYNC
+  return sync_fully(fd);
+#else
+  return ::fdatasync(fd);
+#endif
+}
+
+int SystemCalls::start_writeback(int fd, off_t offset, off_t size) {
+#ifdef SYNC_FILE_RANGE_WRITE
+  return ::sync_file_range(fd, offset, size, SYNC_FILE_RANGE_WRITE);
+#else
+  static_cast<void>(fd), static_cast<void>(offset), static_cast<void>(size);
+  return 0;
+#endif
+}
+
+int SystemCalls::rename(const char* from, const char* to) { return ::rename(from, to); }
+int SystemCalls::unlink(const char* path) { return ::unlink(path); }
+int SystemCalls::stat(const char* path, struct stat* out) { return ::stat(path, out); }
+int SystemCalls::lstat(const char* path, struct stat* out) { return ::lstat(path, out); }
+int SystemCalls::fstat(int fd, struct stat* out) { return ::fstat(fd, out); }
+ssize_t SystemCalls::readlink(const char* path, char* to, std::size_t size) {
+  return ::readlink(path, to, size);
+}
+
+int SystemCalls::list_folder(const char* path, std::vector<std::string>& names) {
+  names.clear();
+  DIR* const folder = ::opendir(path);
+  if (folder == nullptr) return -1;
+  int code = 0;
+  for (;;) {
+    errno = 0;
+    const dirent* const entry = ::readdir(folder);
+    if (entry == nullptr) {
+      code = errno;
+      break;
+    }
+    const char* const name = entry->d_name;
+    if (std::strcmp(name, ".") != 0 && std::strcmp(name, "..") != 0) names.emplace_back(name);
+  }
+  ::closedir(folder);
+  errno = code;
+  return code == 0 ? 0 : -1;
+}
+
+int SystemCalls::fchmod(int fd, mode_t mode) { return ::fchmod(fd, mode); }
+int SystemCalls::fchown(int fd, uid_t user, gid_t group) { return ::fchown(fd, user, group); }
+int SystemCalls::flock(int fd, int operation) { return ::flock(fd, operation); }
+
+void* SystemCalls::mmap(int fd, std::size_t size) {
+  return ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+}
+int SystemCalls::munmap(void* start, std::size_t size) { return ::munmap(start, size); }
+
+std::int64_t SystemCalls::process_id() { return static_cast<std::int64_t>(::getpid()); }
+
+int SystemCalls::probe_process(std::int64_t process) {
+  if (process > std::numeric_limits<pid_t>::max()) {
+    errno = EPERM;  // no number of ours: nothing is known of it
+    return -1;
+  }
+  return ::kill(static_cast<pid_t>(process), 0);
+}
+
+SystemCalls& system_calls() noexcept { return *in_force.load(std::memory_order_acquire); }
+
+ScopedSystemCalls::ScopedSystemCalls(SystemCalls& calls) noexcept
+    : before_(*in_force.exchange(&calls, std::memory_order_acq_rel)) {}
+
+ScopedSystemCalls::~ScopedSystemCalls() { in_force.store(&before_, std::memory_order_release); }
+
+}  // namespace mlarray::io
+
+#endif  // !_WIN32
