@@ -65,17 +65,16 @@ class HeldLock {
 
 }  // namespace
 
-AtomicFile::AtomicFile(const std::filesystem::path& target, bool own_writer_open)
-    : target_(follow_links(target)),
-      file_(-1, system::display_name(target)),
-      own_writer_open_(own_writer_open) {
+AtomicFile::AtomicFile(const std::filesystem::path& target, CommitLevel level,
+                       bool own_writer_open)
+    : target_(follow_links(target)), file_(-1, system::display_name(target)), level_(level) {
   const std::string& name = file_.path();
   if (!target_.has_filename()) refuse(name, "it names no file; add a file name");
   check_folder(folder_of(target_), name);
   const std::optional<system::Status> existing = system::status(target_);
   if (existing) {
     check_target(*existing, name);
-    if (!own_writer_open_) const HeldLock is_free(target_);
+    if (!own_writer_open) const HeldLock is_free(target_);
   }
   remove_leftovers(folder_of(target_));
   std::optional<system::Descriptor> file;
@@ -98,6 +97,10 @@ AtomicFile::~AtomicFile() {
 void AtomicFile::append(std::span<const std::byte> data) {
   write_at(position_, data);
   position_ += data.size();
+  if (level_ != CommitLevel::none && position_ - written_back_ >= kWriteback) {
+    file_.start_writeback({written_back_, position_ - written_back_});
+    written_back_ = position_;
+  }
 }
 
 void AtomicFile::write_at(std::uint64_t offset, std::span<const std::byte> data) {
@@ -109,20 +112,26 @@ void AtomicFile::write_at(std::uint64_t offset, std::span<const std::byte> data)
   file_.write_at(offset, data);
 }
 
-WritableFile AtomicFile::publish(bool durable) { return put_in_place(durable, true); }
+Published AtomicFile::publish(bool own_writer_open) {
+  return put_in_place(own_writer_open, true);
+}
 
-void AtomicFile::publish_and_close(bool durable) { put_in_place(durable, false); }
+void AtomicFile::publish_and_close(bool own_writer_open) {
+  const Published published = put_in_place(own_writer_open, false);
+  if (published.unsure) throw *published.unsure;
+}
 
-WritableFile AtomicFile::put_in_place(bool durable, bool keep_lock) {
+Published AtomicFile::put_in_place(bool own_writer_open, bool keep_lock) {
   if (file_.fd_ < 0) {
     throw Error(ErrorKind::invalid_use,
                 "'" + system::display_name(target_) + "' is already in place; publish() once");
   }
   const std::string name = file_.path();
-  if (durable) file_.sync();
+  if (level_ != CommitLevel::none) file_.sync();
+  file_.report_close();
   // Held over the rename, so that nobody starts to edit a file that is about to go.
   std::optional<HeldLock> replaced;
-  if (!own_writer_open_) {
+  if (!own_writer_open) {
     try {
       replaced.emplace(target_);
     } catch (const Error& error) {
@@ -132,15 +141,14 @@ WritableFile AtomicFile::put_in_place(bool durable, bool keep_lock) {
   }
   if (!keep_lock) system::unlock(file_.fd_);
   system::replace(temporary_, target_, name);
-  WritableFile published = std::move(file_);
-  if (durable) {
-    try {
-      system::sync_folder(folder_of(target_));
-    } catch (const Error& error) {
-      throw Error(
-          ErrorKind::io,
-          "'" + name + "' was replaced, but may not survive a power loss: " + error.what());
-    }
+  Published published{std::move(file_), std::nullopt};
+  if (level_ != CommitLevel::durable) return published;
+  try {
+    system::sync_folder(folder_of(target_));
+  } catch (const Error& error) {
+    published.unsure =
+        Error(ErrorKind::io, "'" + name + "' was replaced, but it is not known whether it "
+                             "would survive a power cut: " + error.what());
   }
   return published;
 }

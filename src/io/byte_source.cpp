@@ -74,8 +74,8 @@ void fence() noexcept {
 
 class MappedSource final : public ByteSource {
  public:
-  explicit MappedSource(const std::filesystem::path& path)
-      : name_(system::display_name(path)), file_(system::open_to_read(path)) {
+  MappedSource(const std::filesystem::path& path, std::string name)
+      : name_(std::move(name)), file_(system::open_to_read(path)) {
     refresh();
   }
 
@@ -159,8 +159,8 @@ class MappedSource final : public ByteSource {
 
 class BufferedSource final : public ByteSource {
  public:
-  explicit BufferedSource(const std::filesystem::path& path)
-      : name_(system::display_name(path)), file_(system::open_to_read(path)) {
+  BufferedSource(const std::filesystem::path& path, std::string name)
+      : name_(std::move(name)), file_(system::open_to_read(path)) {
     refresh();
   }
 
@@ -248,11 +248,19 @@ void throw_changed(const std::string& name, std::uint64_t had, std::uint64_t lef
 std::shared_ptr<std::byte[]> allocate(std::size_t size) { return system::allocate(size); }
 
 std::unique_ptr<ByteSource> open_mapped(const std::filesystem::path& path) {
-  return std::make_unique<MappedSource>(path);
+  return open_file(path, Access::mapped, system::display_name(path));
 }
 
 std::unique_ptr<ByteSource> open_buffered(const std::filesystem::path& path) {
-  return std::make_unique<BufferedSource>(path);
+  return open_file(path, Access::buffered, system::display_name(path));
+}
+
+std::unique_ptr<ByteSource> open_file(const std::filesystem::path& path, Access access,
+                                      std::string name) {
+  if (access == Access::mapped) {
+    return std::make_unique<MappedSource>(path, std::move(name));
+  }
+  return std::make_unique<BufferedSource>(path, std::move(name));
 }
 
 std::unique_ptr<ByteSource> from_memory(Bytes bytes, std::string name) {

@@ -3,12 +3,12 @@
 
 #include <algorithm>
 
-#include "session/impl.hpp"
 #include "pipeline/read_box.hpp"
 #include "base/naming.hpp"
-#include "codec/encoder.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
+#include "session/impl.hpp"
+#include "session/registry.hpp"
 
 namespace mlarray {
 namespace {
@@ -39,30 +39,46 @@ void check_view(const Shape& view_shape, std::size_t strides, const Box& box) {
   }
 }
 
-// Whether the stored metadata says that the array counts; true where it says nothing.
-bool has_array(const StoredLayers& layers, std::size_t ndim) {
-  try {
-    const Metadata metadata = layers.metadata(ndim);
-    const bool* value = metadata.get("_has_array", "has_array").get_if<bool>();
-    return value == nullptr || *value || layers.find(kMetadataLayer) == nullptr;
-  } catch (const Error&) {
-    return true;
-  }
-}
-
 }  // namespace
 
-Shape Array::shape() const { return impl_->content()->geometry.shape(); }
-DType Array::dtype() const { return impl_->content()->dtype; }
-Shape Array::chunk_shape() const { return impl_->content()->geometry.chunk(); }
-Shape Array::block_shape() const { return impl_->content()->geometry.block(); }
-CodecParams Array::codec() const { return impl_->content()->codec; }
+// Each of these holds a guard: a fork must find no lock held, not even that of a pointer.
+Shape Array::shape() const {
+  const parallel::OperationGuard guard;
+  return impl_->snapshot()->geometry().shape();
+}
+
+DType Array::dtype() const {
+  const parallel::OperationGuard guard;
+  return impl_->snapshot()->array->dtype;
+}
+
+Shape Array::chunk_shape() const {
+  const parallel::OperationGuard guard;
+  return impl_->snapshot()->geometry().chunk();
+}
+
+Shape Array::block_shape() const {
+  const parallel::OperationGuard guard;
+  return impl_->snapshot()->geometry().block();
+}
+
+CodecParams Array::codec() const {
+  const parallel::OperationGuard guard;
+  return impl_->snapshot()->array->codec;
+}
+
 std::string Array::path() const { return impl_->path; }
-Seal Array::seal() const { return impl_->content()->seal; }
+
+Seal Array::seal() const {
+  const parallel::OperationGuard guard;
+  return impl_->snapshot()->seal;
+}
+
 bool Array::closed() const { return impl_->closed; }
 
 std::int64_t Array::file_bytes() const {
-  return impl_->path.empty() ? 0 : static_cast<std::int64_t>(impl_->committed_bytes.load());
+  const parallel::OperationGuard guard;
+  return static_cast<std::int64_t>(impl_->snapshot()->file_bytes);
 }
 
 bool Array::writable() const {
@@ -71,28 +87,29 @@ bool Array::writable() const {
 
 std::int64_t Array::compressed_bytes() const {
   const parallel::OperationGuard guard;
-  const auto content = impl_->open_content();
-  return io::checked(*content->store, [&] { return content->store->stored_bytes(); });
+  const auto state = impl_->open_snapshot();
+  return io::checked(*state->chunks, [&] { return state->chunks->stored_bytes(); });
 }
 
 void Array::read(const Box& box, const ArrayView& out, int threads) const {
   const parallel::OperationGuard guard;
-  const auto content = impl_->open_content();
+  const auto state = impl_->open_snapshot();
   base::naming(impl_->path, [&] {
-    check_box(box, content->geometry.shape());
+    check_box(box, state->geometry().shape());
     check_view(out.shape, out.strides.size(), box);
-    io::checked(*content->store, [&] {
+    io::checked(*state->chunks, [&] {
       pipeline::read_box(
-          *content->store, content->geometry, box, out,
+          *state->chunks, state->geometry(), box, out,
           {.threads = threads > 0 ? threads : impl_->threads, .verify = impl_->verifies()});
     });
   });
 }
 
 void Array::read(const Box& box, std::span<std::byte> out, int threads) const {
-  const auto content = impl_->open_content();
-  const std::int64_t itemsize = content->geometry.itemsize();
-  check_box(box, content->geometry.shape());
+  const parallel::OperationGuard guard;
+  const auto state = impl_->open_snapshot();
+  const std::int64_t itemsize = state->geometry().itemsize();
+  check_box(box, state->geometry().shape());
   const Shape shape = box.shape();
   if (static_cast<std::int64_t>(out.size()) != element_count(shape) * itemsize) {
     throw Error(ErrorKind::invalid_value, "a buffer of " + std::to_string(out.size()) +
@@ -106,7 +123,7 @@ void Array::read(const Box& box, std::span<std::byte> out, int threads) const {
 void Array::write(const Box& box, const ConstArrayView& voxels, int threads) {
   const parallel::OperationGuard guard;
   base::naming(impl_->path, [&] {
-    check_box(box, impl_->content()->geometry.shape());
+    check_box(box, impl_->snapshot()->geometry().shape());
     check_view(voxels.shape, voxels.strides.size(), box);
     impl_->write(box, voxels, threads);
   });
@@ -114,36 +131,25 @@ void Array::write(const Box& box, const ConstArrayView& voxels, int threads) {
 
 Metadata Array::metadata() const {
   const parallel::OperationGuard guard;
-  const auto state = impl_->open_state();
-  const auto& content = *state.first;
+  const auto state = impl_->open_snapshot();
   return base::naming(impl_->path, [&] {
-    return io::checked(*content.store,
-                       [&] { return state.second.metadata(content.geometry.ndim()); });
+    return io::checked(*state->chunks, [&] { return state->metadata(); });
   });
 }
 
 void Array::set_metadata(const Metadata& metadata) {
   const parallel::OperationGuard guard;
-  const std::lock_guard lock(impl_->write_mutex);
-  const auto content = impl_->open_content();
-  impl_->check_writable();
-  const grid::Geometry& geometry = content->geometry;
-  base::naming(impl_->path, [&] {
-    const auto options = io::checked(*content->store, [&] {
-      return session::MetadataLayerOptions{{},
-                                         has_array(impl_->layers, geometry.ndim()),
-                                         MetadataEncoding::current,
-                                         impl_->layers.stored_metadata()};
-    });
-    impl_->layers.set(kMetadataLayer,
-                      session::build_metadata_layer(metadata, geometry, content->codec, options));
-  });
-  impl_->layers_dirty = impl_->edited = true;
+  base::naming(impl_->path, [&] { impl_->set_metadata(metadata); });
 }
 
-void Array::flush(bool durable) {
+void Array::flush() {
   const parallel::OperationGuard guard;
-  impl_->flush(durable);
+  impl_->flush(impl_->level);
+}
+
+void Array::flush(CommitLevel level) {
+  const parallel::OperationGuard guard;
+  impl_->flush(level);
 }
 
 void Array::close() {
@@ -152,18 +158,19 @@ void Array::close() {
 }
 
 void Array::set_commit_budget(const CommitBudget& budget) {
-  const std::lock_guard lock(impl_->write_mutex);
+  const parallel::OperationGuard guard;
+  const std::lock_guard lock(impl_->edit_mutex);
   impl_->budget = budget;
 }
 
 std::vector<std::string> Array::take_detached_notice() {
   const parallel::OperationGuard guard;
-  return session::WriterRegistry::instance().take_notice();
+  return session::Registry::instance().take_notice();
 }
 
 void Array::close_all_writers() noexcept {
   const parallel::OperationGuard guard;
-  for (const auto& writer : session::WriterRegistry::instance().all()) {
+  for (const auto& writer : session::Registry::instance().all()) {
     try {
       writer->close();
     } catch (...) {

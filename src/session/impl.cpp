@@ -173,22 +173,21 @@ void Array::Impl::flush(CommitLevel at) {
 }
 
 void Array::Impl::close() {
+  if (!snapshot()) return;  // it was never opened
   std::optional<Error> failure;
-  try {
-    flush(level);
-    compact(true);
-  } catch (const Error& error) {
-    failure = error;
-  }
-  const std::lock_guard lock(edit_mutex);
-  if (closed) return;
-  if (writes_file()) {
+  const auto trying = [&](const auto& step) {
     try {
-      writer_->close();
+      step();
     } catch (const Error& error) {
       if (!failure) failure = error;
     }
-  }
+  };
+  trying([&] { flush(level); });
+  trying([&] { compact(true); });
+  const std::lock_guard lock(edit_mutex);
+  if (closed) return;
+  if (failure_) failure = failure_;
+  if (writes_file()) trying([&] { writer_->close(*snapshot()); });
   writer_.reset();
   closed = true;
   auto rest = std::make_shared<Snapshot>(*snapshot());
@@ -199,6 +198,7 @@ void Array::Impl::close() {
 }
 
 io::WritableFile Array::Impl::detach() {
+  failure_ = writer_->failure();
   io::WritableFile file = std::move(*writer_).take_file();
   writer_.reset();
   pending_ = false;
@@ -215,7 +215,7 @@ void Array::Impl::adopt(io::WritableFile file, frame::Header header,
                         std::vector<std::byte> header_bytes, session::Snapshot state) {
   write_codec = store::codec_for_edits(state.array->codec);
   writer_ = std::make_unique<session::WriteSession>(std::move(file), std::move(header),
-                                                    std::move(header_bytes));
+                                                    std::move(header_bytes), level);
   generation_ = parallel::process_generation();
   pending_ = false;
   look_again_ = kMaxGrowth * writer_->committed_bytes() + kMinGrowth;
@@ -232,7 +232,7 @@ void Array::Impl::compact(bool closing) {
   now->chunks->watch();
   const auto live = static_cast<std::uint64_t>(now->chunks->stored_bytes());
   const std::uint64_t total = writer_->end();
-  const std::uint64_t overhead = writer_->header_len() + writer_->tail_bytes();
+  const std::uint64_t overhead = writer_->overhead();
   const std::uint64_t dead = total - std::min(total, live + overhead);
   const bool worth = closing ? dead >= kMinDeadBytes && dead * kMaxDeadPart >= total
                              : total > kMaxGrowth * (live + overhead) + kMinGrowth;
@@ -241,7 +241,8 @@ void Array::Impl::compact(bool closing) {
   // Replaced by somebody else meanwhile: nobody would see the new file.
   if (io::file_id(file_path) != writer_->id()) return;
   try {
-    session::compact_file(*this, *now, *writer_);
+    // Safe against power cuts whatever the level: the file that it replaces may be.
+    session::compact_file(*this, *now, *writer_, std::max(level, CommitLevel::ordered));
     edited_ = true;
   } catch (const Error&) {
     // The edits are safe where they are; a file with dead extents is whole.

@@ -18,7 +18,7 @@
 
 namespace mlarray {
 
-class Array::Impl {
+class Array::Impl : public std::enable_shared_from_this<Array::Impl> {
  public:
   Impl() = default;
   explicit Impl(const OpenOptions& options);
@@ -87,6 +87,7 @@ class Array::Impl {
   std::uint64_t generation_ = 0;                   // of the process that opened it
   bool pending_ = false;         // under edit_mutex: shown, and not committed
   bool edited_ = false;          // under edit_mutex: since it was opened
+  std::optional<Error> failure_;  // under edit_mutex: what ended all writing, after detach()
   std::uint64_t look_again_ = 0;  // under edit_mutex: at this size, whether to compact
 };
 

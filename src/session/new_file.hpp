@@ -12,6 +12,7 @@
 #include "frame/frame.hpp"
 #include "io/file.hpp"
 #include "mlarray/array.hpp"
+#include "store/array_header.hpp"
 
 namespace mlarray::session {
 
@@ -23,8 +24,8 @@ class NewFile {
   NewFile(const Shape& shape, const DType& dtype, const Metadata& metadata,
           const SaveOptions& options);
 
-  const grid::Geometry& geometry() const { return geometry_; }
-  const CodecParams& codec() const { return codec_; }
+  const store::ArrayHeader& array() const { return array_; }
+  const grid::Geometry& geometry() const { return array_.geometry; }
   std::vector<std::byte> metadata_layer() const { return metadata_layer_; }
   // Other metalayers to carry along.
   void carry(std::vector<frame::VlMetalayer> layers) { carried_ = std::move(layers); }
@@ -42,8 +43,8 @@ class NewFile {
 
  private:
   bool store_metadata_;
-  grid::Geometry geometry_;
-  CodecParams codec_;
+  Access access_;  // for reading back
+  store::ArrayHeader array_;
   std::vector<std::byte> metadata_layer_;
   std::vector<frame::VlMetalayer> carried_;
   frame::Header header_;

@@ -10,35 +10,31 @@
 
 namespace mlarray::session {
 
-std::shared_ptr<io::ByteSource> open_source(const std::filesystem::path& path, Access access,
-                                            const std::string& name) {
-  return access == Access::mapped ? io::open_mapped(path, name)
-                                  : io::open_buffered(path, name);
-}
-
-void publish_and_adopt(io::AtomicFile& out, CommitLevel level, Array::Impl& writer) {
+void publish_and_adopt(io::AtomicFile& out, bool own_writer_open, Array::Impl& writer) {
   const std::shared_ptr<io::ByteSource> source =
-      open_source(out.temporary(), writer.access, writer.path);
+      io::open_file(out.temporary(), writer.access, writer.path);
   frame::State state = frame::read_state(*source);
   frame::Header header = state.header;
   std::vector<std::byte> header_bytes = state.header_bytes;
   Snapshot shown = snapshot_of(std::move(state), source);
-  io::Published published = out.publish(level, writer.writes_file());
+  io::Published published = out.publish(own_writer_open);
+  const io::FileId id = published.file.id();
   writer.adopt(std::move(published.file), std::move(header), std::move(header_bytes),
                std::move(shown));
+  // Not from its destructor, where it is closed next.
+  if (const auto self = writer.weak_from_this().lock()) Registry::instance().add(id, self);
   if (published.unsure) throw *published.unsure;
 }
 
-void publish_and_close(io::AtomicFile& out, CommitLevel level,
-                       const std::filesystem::path& path) {
+void publish_and_close(io::AtomicFile& out, const std::filesystem::path& path) {
   Registry& registry = Registry::instance();
   std::shared_ptr<Array::Impl> older;  // goes after the name lock
   const Registry::NameLock name(path);
   older = registry.writer_of(path);
-  if (!older) return out.publish_and_close(level, false);
+  if (!older) return out.publish_and_close(false);
   const std::lock_guard lock(older->edit_mutex);
   const bool own = older->writes_file();
-  out.publish_and_close(level, own);
+  out.publish_and_close(own);
   if (!own) return;
   older->detach();
   registry.note_detached(*older);
@@ -47,7 +43,7 @@ void publish_and_close(io::AtomicFile& out, CommitLevel level,
 void compact_file(Array::Impl& writer, const Snapshot& state, const WriteSession& old,
                   CommitLevel level) {
   const grid::Geometry& geometry = state.geometry();
-  io::AtomicFile out(writer.file_path, true);
+  io::AtomicFile out(writer.file_path, level, true);
   std::vector<std::byte> header_bytes = old.header_bytes();
   frame::Header header = old.header();
   out.append(header_bytes);
@@ -64,7 +60,7 @@ void compact_file(Array::Impl& writer, const Snapshot& state, const WriteSession
                                layers_to_write(state)));
   out.write_at(0, header_bytes);
   state.chunks->check();
-  publish_and_adopt(out, level, writer);
+  publish_and_adopt(out, true, writer);
 }
 
 }  // namespace mlarray::session

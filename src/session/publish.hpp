@@ -3,29 +3,22 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
-#include <string>
 
-#include "io/byte_source.hpp"
 #include "io/file.hpp"
 #include "session/impl.hpp"
 #include "session/snapshot.hpp"
 
 namespace mlarray::session {
 
-// `name` is the path as messages show it.
-std::shared_ptr<io::ByteSource> open_source(const std::filesystem::path& path, Access access,
-                                            const std::string& name);
-
 // Puts `out`, which is finished, in place and lets `writer` go on with it, in place of the file
-// that it writes, if any. Preconditions: the name locked; writer.edit_mutex held.
+// that it writes, if any. `own_writer_open`: an array of this process writes what stands there.
+// Preconditions: the name locked; writer.edit_mutex held, and that of the array that writes.
 // Errors: io, busy: nothing has happened, unless the message says that it was replaced.
-void publish_and_adopt(io::AtomicFile& out, CommitLevel level, Array::Impl& writer);
+void publish_and_adopt(io::AtomicFile& out, bool own_writer_open, Array::Impl& writer);
 
 // The same for who has no more to write. Detaches a writer of this process on `path`. Locks
 // the name. Errors: as above.
-void publish_and_close(io::AtomicFile& out, CommitLevel level,
-                       const std::filesystem::path& path);
+void publish_and_close(io::AtomicFile& out, const std::filesystem::path& path);
 
 // Writes the chunks of `state` to a new file without dead extents, and lets `writer`, whose
 // file `old` has them, go on with that. Preconditions and errors: as publish_and_adopt().

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "store/block_check.hpp"
-#include "session/impl.hpp"
+#include "session/snapshot.hpp"
 #include "pipeline/read_box.hpp"
-#include "session/save.hpp"
+#include "session/new_file.hpp"
 #include "metadata/stored.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
@@ -27,8 +27,8 @@ bool same_bytes(std::span<const std::byte> a, std::span<const std::byte> b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end());
 }
 
-void compare_chunks(const Content& content, int threads, const pipeline::FillChunk& fill) {
-  const grid::Geometry& geometry = content.geometry;
+void compare_chunks(const Snapshot& state, int threads, const pipeline::FillChunk& fill) {
+  const grid::Geometry& geometry = state.geometry();
   const auto count = static_cast<std::size_t>(geometry.chunk_count());
   const auto size = static_cast<std::size_t>(geometry.chunk_bytes());
   struct Buffers {
@@ -42,7 +42,7 @@ void compare_chunks(const Content& content, int threads, const pipeline::FillChu
     found.resize(size);
     const auto number = static_cast<std::int64_t>(i);
     fill(number, wanted);
-    pipeline::read_chunk(*content.store, geometry, number, found, true);
+    pipeline::read_chunk(*state.chunks, geometry, number, found, true);
     if (!same_bytes(wanted, found)) differs(store::chunk_name(number));
   });
 }
@@ -51,8 +51,9 @@ void compare_chunks(const Content& content, int threads, const pipeline::FillChu
 
 void NewFile::read_back(const io::AtomicFile& out, int threads, const pipeline::FillChunk& fill,
                         const std::optional<Metadata>& metadata) const {
-  const std::shared_ptr<io::ByteSource> source = io::open_mapped(out.temporary());
-  const frame::State state = frame::read_state(*source);
+  const std::shared_ptr<io::ByteSource> source =
+      io::open_file(out.temporary(), access_, out.temporary().string());
+  frame::State state = frame::read_state(*source);
   const bool same_layers =
       std::equal(layers_.begin(), layers_.end(), state.vlmeta.begin(), state.vlmeta.end(),
                  [](const frame::VlMetalayer& a, const frame::VlMetalayer& b) {
@@ -60,12 +61,12 @@ void NewFile::read_back(const io::AtomicFile& out, int threads, const pipeline::
                  });
   if (!same_layers || state.seal != Seal::valid) differs("the trailer");
   if (metadata) {
-    const Metadata found = StoredLayers(state.vlmeta).metadata(geometry_.ndim());
+    const Metadata found = store::StoredLayers(state.vlmeta).metadata(geometry().ndim());
     if (!(metadata::user_part(found) == metadata::user_part(*metadata)))
       differs("the metadata");
   }
-  const Content content = content_of(state, source);
-  io::checked(*content.store, [&] { compare_chunks(content, threads, fill); });
+  const Snapshot found = snapshot_of(std::move(state), source);
+  io::checked(*found.chunks, [&] { compare_chunks(found, threads, fill); });
 }
 
 }  // namespace mlarray::session

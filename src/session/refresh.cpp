@@ -6,27 +6,31 @@
 namespace mlarray {
 namespace {
 
-bool is_whole(const store::ChunkStore& store) {
+using session::Snapshot;
+
+bool is_whole(const store::ChunkStore& chunks) {
   try {
-    store.watch();
-    store.check();
+    chunks.watch();
+    chunks.check();
     return true;
   } catch (const Error&) {
     return false;  // to be replaced, even by the same commit
   }
 }
 
-bool same_commit(const Content& a, const Content& b) {
-  return a.store->anchor().is_sealed() && a.store->anchor() == b.store->anchor() &&
+bool same_commit(const Snapshot& a, const Snapshot& b) {
+  return a.chunks->anchor().is_sealed() && a.chunks->anchor() == b.chunks->anchor() &&
          a.seal == b.seal;
 }
 
-void check_same_kind(const std::string& path, const Content& old, const Content& now) {
-  if (old.geometry.shape() == now.geometry.shape() && old.dtype == now.dtype) return;
+void check_same_kind(const std::string& path, const Snapshot& old, const Snapshot& now) {
+  const auto& before = *old.array;
+  const auto& after = *now.array;
+  if (before.geometry.shape() == after.geometry.shape() && before.dtype == after.dtype) return;
   throw Error(ErrorKind::invalid_use,
-              "'" + path + "' holds an array of shape " + to_string(now.geometry.shape()) +
-                  " and type " + now.dtype.text() + " by now; this one has shape " +
-                  to_string(old.geometry.shape()) + " and type " + old.dtype.text() +
+              "'" + path + "' holds an array of shape " + to_string(after.geometry.shape()) +
+                  " and type " + after.dtype.text() + " by now; this one has shape " +
+                  to_string(before.geometry.shape()) + " and type " + before.dtype.text() +
                   " and keeps them: open the path again");
 }
 
@@ -34,8 +38,8 @@ void check_same_kind(const std::string& path, const Content& old, const Content&
 
 bool Array::Impl::follows_file() const {
   if (absolute_path.empty()) return false;
-  if (writer && generation == parallel::process_generation()) return false;
-  if (mode == Mode::copy_on_write && edited) {
+  if (writes_file()) return false;
+  if (mode == Mode::copy_on_write && edited_) {
     throw Error(ErrorKind::invalid_use,
                 "'" + path +
                     "' has edits in memory (mode 'c'), which a refresh would drop: save them "
@@ -44,21 +48,19 @@ bool Array::Impl::follows_file() const {
   return true;
 }
 
-void Array::Impl::take_over(Impl& other) {
-  const std::lock_guard lock(write_mutex);
-  static_cast<void>(open_content());  // was it closed meanwhile?
+void Array::Impl::take_over(const Impl& other) {
+  const std::lock_guard lock(edit_mutex);
+  static_cast<void>(open_snapshot());  // was it closed meanwhile?
   if (!follows_file()) return;
-  layers = std::move(other.layers);
-  committed_bytes = other.committed_bytes.load();
   write_codec = other.write_codec;
-  set_content(other.content());
+  shown.set(other.snapshot());
 }
 
 std::optional<Array> Array::newer() const {
   const parallel::OperationGuard guard;
-  const auto content = impl_->open_content();
+  const auto shown = impl_->open_snapshot();
   {
-    const std::lock_guard lock(impl_->write_mutex);
+    const std::lock_guard lock(impl_->edit_mutex);
     if (!impl_->follows_file()) return std::nullopt;
   }
   Array now = open(impl_->absolute_path,
@@ -66,9 +68,9 @@ std::optional<Array> Array::newer() const {
                     .access = impl_->access,
                     .threads = impl_->threads,
                     .verify = impl_->verify});
-  const auto found = now.impl_->content();
-  if (same_commit(*content, *found) && is_whole(*content->store)) return std::nullopt;
-  check_same_kind(impl_->path, *content, *found);
+  const auto found = now.impl_->snapshot();
+  if (same_commit(*shown, *found) && is_whole(*shown->chunks)) return std::nullopt;
+  check_same_kind(impl_->path, *shown, *found);
   now.impl_->path = impl_->path;
   return now;
 }

@@ -90,6 +90,11 @@ void Registry::after_fork() {
   registry.writers_.clear();  // they belong to the parent
 }
 
+bool is_written_here(const std::filesystem::path& path) {
+  const Registry::NameLock name(path);
+  return Registry::instance().writer_of(path) != nullptr;
+}
+
 void commit_own_writer(const std::filesystem::path& path) {
   const auto writer = Registry::instance().writer_of(path);
   if (!writer) return;

@@ -55,6 +55,9 @@ class Registry {
   std::vector<std::string> notice_;
 };
 
+// Does an array of this process write the file that `path` names?
+bool is_written_here(const std::filesystem::path& path);
+
 // Commits what a writer of this process has pending on `path`, so that who opens it sees it.
 // Errors: none; where the commit fails, that writer says so when it is closed.
 void commit_own_writer(const std::filesystem::path& path);

@@ -1,75 +1,19 @@
-#include "session/save.hpp"
-
+// Saving: an array, or voxels of the caller's, into a new file that takes the place of an old.
 #include <algorithm>
-#include <numeric>
+#include <mutex>
+#include <utility>
 
-#include "session/impl.hpp"
-#include "pipeline/read_box.hpp"
 #include "base/naming.hpp"
-#include "codec/encoder.hpp"
-#include "layout/limits.hpp"
+#include "grid/gather.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
+#include "pipeline/read_box.hpp"
+#include "session/impl.hpp"
+#include "session/new_file.hpp"
+#include "session/publish.hpp"
+#include "session/registry.hpp"
 
 namespace mlarray {
-namespace session {
-namespace {
-
-bool is_float(const DType& dtype) { return dtype.kind() == 'f' || dtype.kind() == 'c'; }
-
-}  // namespace
-
-NewFile::NewFile(const Shape& shape, const DType& dtype, const Metadata& metadata,
-                 const SaveOptions& options)
-    : store_metadata_(options.store_metadata), checksums_(0, 0) {
-  layout::check_array(shape, dtype.itemsize());
-  element_count(shape);
-  const Layout layout = choose_layout(shape, dtype.itemsize(), options.layout);
-  geometry_ = grid::Geometry(shape, layout.chunk, layout.block, dtype.itemsize());
-  codec_ = options.codec
-               ? *options.codec
-               : codec::preset_params(options.preset, dtype.itemsize(), is_float(dtype));
-  codec::check_params(codec_);
-  if (store_metadata_) {
-    metadata_layer_ =
-        build_metadata_layer(metadata, geometry_, codec_,
-                             {layout.patch, options.has_array, options.metadata_encoding});
-  }
-  header_ = new_header(geometry_, dtype, codec_, header_bytes_);
-  index_.resize(static_cast<std::size_t>(geometry_.chunk_count()));
-  checksums_ = store::ChecksumBuilder(geometry_.chunk_count(), geometry_.block_count());
-}
-
-void NewFile::begin(io::AtomicFile& out) { out.append(header_bytes_); }
-
-void NewFile::add_chunks(io::AtomicFile& out, int threads, const pipeline::FillChunk& fill) {
-  std::vector<std::int64_t> numbers(index_.size());
-  std::iota(numbers.begin(), numbers.end(), std::int64_t{0});
-  pipeline::encode_chunks(numbers, geometry_, codec_, threads, fill, [&](pipeline::EncodedChunk&& chunk) {
-    if (chunk.bytes.empty()) return;
-    index_[static_cast<std::size_t>(chunk.number)] =
-        frame::IndexEntry::at(out.position() - header_.header_len);
-    checksums_.set(chunk.number, store::stored_sums(chunk.checksums));
-    out.append(chunk.bytes);
-  });
-}
-
-void NewFile::finish(io::AtomicFile& out) {
-  std::vector<frame::VlMetalayer> vlmeta = std::move(carried_);
-  if (store_metadata_) {
-    vlmeta.push_back({std::string(kMetadataLayer), {metadata_layer_, nullptr}});
-  }
-  sums_layer_ = std::move(checksums_).build();
-  if (!sums_layer_.empty()) {
-    vlmeta.push_back({std::string(store::kChecksumLayer), {sums_layer_, nullptr}});
-  }
-  out.append(frame::build_tail(header_, header_bytes_, out.position(), index_, vlmeta));
-  out.write_at(0, header_bytes_);
-  layers_ = std::move(vlmeta);
-}
-
-}  // namespace session
-
 namespace {
 
 void check_view(const ConstArrayView& view) {
@@ -89,6 +33,61 @@ std::optional<Metadata> comparable(const std::optional<Metadata>& metadata,
   return whole ? metadata : std::nullopt;
 }
 
+// The state that `from` shows, as `options` say, into a file that is not in place yet.
+void write_copy(const Array::Impl& from, io::AtomicFile& out, const std::filesystem::path& path,
+                const SaveOptions& options, const std::optional<Metadata>& metadata) {
+  const auto state = from.open_snapshot();
+  const store::ChunkStore& chunks = *state->chunks;
+  const grid::Geometry& source = state->geometry();
+  chunks.watch();
+
+  // One's own metadata that cannot be read is carried over as it is.
+  std::optional<Metadata> readable = metadata;
+  bool keep_stored = false;
+  if (!readable) {
+    try {
+      readable = state->metadata();
+    } catch (const Error&) {
+      keep_stored = true;
+    }
+  }
+  session::NewFile file = base::naming(path.string(), [&] {
+    return session::NewFile(source.shape(), state->array->dtype, readable.value_or(Metadata{}), options);
+  });
+  std::vector<frame::VlMetalayer> others;
+  for (const frame::VlMetalayer& layer : state->layers->all()) {
+    if (layer.name != store::kMetadataLayer) {
+      others.push_back(layer);
+    } else if (keep_stored) {
+      file.keep_metadata_layer({layer.chunk.data.begin(), layer.chunk.data.end()});
+    }
+  }
+  if (options.store_metadata) file.carry(std::move(others));
+
+  const grid::Geometry& geometry = file.geometry();
+  const auto fill = [&](std::int64_t number, std::span<std::byte> chunk) {
+    const Box part = geometry.chunk_box(number);
+    std::vector<std::byte> voxels(
+        static_cast<std::size_t>(element_count(part.shape()) * geometry.itemsize()));
+    const Shape shape = part.shape();
+    const auto strides = grid::c_strides(shape, geometry.itemsize());
+    pipeline::read_box(chunks, source, part, {voxels.data(), shape, strides},
+                    {.threads = 1, .verify = from.verifies()});
+    if (!grid::fills_padding(geometry, part)) {
+      std::fill(chunk.begin(), chunk.end(), std::byte{0});
+    }
+    grid::gather(geometry, number, part, {voxels.data(), shape, strides}, part.start, chunk);
+  };
+  io::checked(chunks, [&] {  // of all that was read, metadata included
+    file.begin(out);
+    file.add_chunks(out, options.threads, fill);
+    file.finish(out);
+    if (options.verify) {
+      file.read_back(out, options.threads, fill, comparable(readable, options));
+    }
+  });
+}
+
 }  // namespace
 
 void Array::save_voxels(const std::filesystem::path& path, const ConstArrayView& voxels,
@@ -98,8 +97,7 @@ void Array::save_voxels(const std::filesystem::path& path, const ConstArrayView&
   check_view(voxels);
   session::NewFile file = base::naming(
       path.string(), [&] { return session::NewFile(voxels.shape, dtype, metadata, options); });
-  session::WriterRegistry::instance().supersede(path);
-  io::AtomicFile out(path);
+  io::AtomicFile out(path, options.level, session::is_written_here(path));
   file.begin(out);
   const grid::Geometry& geometry = file.geometry();
   const Shape origin(voxels.shape.size(), 0);
@@ -113,76 +111,26 @@ void Array::save_voxels(const std::filesystem::path& path, const ConstArrayView&
   file.add_chunks(out, options.threads, fill);
   file.finish(out);
   if (options.verify) file.read_back(out, options.threads, fill, comparable(metadata, options));
-  out.publish_and_close(options.durable);
+  session::publish_and_close(out, path);
 }
 
 void Array::save(const std::filesystem::path& path, const SaveOptions& options,
                  const std::optional<Metadata>& metadata) const {
   const parallel::OperationGuard guard;
-  const auto [content, layers] = impl_->open_state();
-  const store::ChunkStore& store = *content->store;
-  const grid::Geometry& source = content->geometry;
-  store.watch();
-
-  // One's own metadata that cannot be read is carried over as it is.
-  std::optional<Metadata> readable = metadata;
-  bool keep_stored = false;
-  if (!readable) {
-    try {
-      readable = layers.metadata(source.ndim());
-    } catch (const Error&) {
-      keep_stored = true;
+  if (session::Registry::instance().writer_of(path) == impl_) {
+    // Over the file that it is open on: nobody edits it, or changes what the path names, until
+    // the new file has all of it and takes the edits that follow.
+    const session::Registry::NameLock name(path);
+    const std::lock_guard lock(impl_->edit_mutex);
+    if (impl_->written_file() && io::file_id(path) == impl_->written_file()) {
+      io::AtomicFile out(path, options.level, true);
+      write_copy(*impl_, out, path, options, metadata);
+      return session::publish_and_adopt(out, true, *impl_);
     }
   }
-  session::NewFile file = base::naming(path.string(), [&, &dtype = content->dtype] {
-    return session::NewFile(source.shape(), dtype, readable.value_or(Metadata{}), options);
-  });
-  std::vector<frame::VlMetalayer> others;
-  for (const frame::VlMetalayer& layer : layers.all()) {
-    if (layer.name != kMetadataLayer) {
-      others.push_back(layer);
-    } else if (keep_stored) {
-      file.keep_metadata_layer({layer.chunk.data.begin(), layer.chunk.data.end()});
-    }
-  }
-  if (options.store_metadata) file.carry(std::move(others));
-
-  session::WriterRegistry& registry = session::WriterRegistry::instance();
-  const bool own_file = registry.find(path) == impl_;
-  if (!own_file) registry.supersede(path);
-  io::AtomicFile out(path, own_file);
-  const grid::Geometry& geometry = file.geometry();
-  const auto fill = [&](std::int64_t number, std::span<std::byte> chunk) {
-    const Box part = geometry.chunk_box(number);
-    std::vector<std::byte> voxels(
-        static_cast<std::size_t>(element_count(part.shape()) * geometry.itemsize()));
-    const Shape shape = part.shape();
-    const auto strides = grid::c_strides(shape, geometry.itemsize());
-    pipeline::read_box(store, source, part, {voxels.data(), shape, strides},
-                    {.threads = 1, .verify = impl_->verifies()});
-    if (!grid::fills_padding(geometry, part)) {
-      std::fill(chunk.begin(), chunk.end(), std::byte{0});
-    }
-    grid::gather(geometry, number, part, {voxels.data(), shape, strides}, part.start, chunk);
-  };
-  io::checked(store, [&] {  // of all that was read, metadata included
-    file.begin(out);
-    file.add_chunks(out, options.threads, fill);
-    file.finish(out);
-    if (options.verify) {
-      file.read_back(out, options.threads, fill, comparable(readable, options));
-    }
-  });
-  if (!own_file) {
-    out.publish_and_close(options.durable);
-    return;
-  }
-  // Saved over the file it is open on: from here on, edits go to the new file.
-  const std::lock_guard lock(impl_->write_mutex);
-  io::WritableFile written = out.publish(options.durable);
-  std::shared_ptr<io::ByteSource> mapped = io::open_mapped(path);
-  frame::State state = frame::read_state(*mapped);
-  impl_->adopt(std::move(written), std::move(mapped), std::move(state));
+  io::AtomicFile out(path, options.level, session::is_written_here(path));
+  write_copy(*impl_, out, path, options, metadata);
+  session::publish_and_close(out, path);
 }
 
 }  // namespace mlarray

@@ -95,8 +95,8 @@ void add_damage(VerifyReport& report, Damage damage) {
   }
 }
 
-void verify_chunks(const Content& content, const VerifyOptions& options, VerifyReport& report) {
-  const std::int64_t total = content.geometry.chunk_count();
+void verify_chunks(const Snapshot& state, const VerifyOptions& options, VerifyReport& report) {
+  const std::int64_t total = state.geometry().chunk_count();
   report.chunks = total;
   std::mutex mutex;
   std::int64_t done = 0;
@@ -107,7 +107,7 @@ void verify_chunks(const Content& content, const VerifyOptions& options, VerifyR
         auto& verifier = verifiers[static_cast<std::size_t>(worker)];
         if (!verifier) {
           verifier =
-              std::make_unique<ChunkVerifier>(*content.store, content.geometry, options.decode);
+              std::make_unique<ChunkVerifier>(*state.chunks, state.geometry(), options.decode);
         }
         ChunkReport chunk = verifier->look_at(static_cast<std::int64_t>(i));
         const std::lock_guard lock(mutex);
@@ -133,9 +133,9 @@ void look_at_seal(io::ByteSource& source, VerifyReport& report) {
   }
 }
 
-void look_at_metadata(const StoredLayers& layers, std::size_t ndim, VerifyReport& report) {
+void look_at_metadata(const Snapshot& state, VerifyReport& report) {
   try {
-    layers.metadata(ndim);
+    state.metadata();
   } catch (const Error& error) {
     // What is only unknown to us is no damage.
     if (error.kind() != ErrorKind::corruption) return;
@@ -148,17 +148,17 @@ void look_at_metadata(const StoredLayers& layers, std::size_t ndim, VerifyReport
 
 VerifyReport Array::verify(const VerifyOptions& options) const {
   const parallel::OperationGuard guard;
-  const auto state = impl_->open_state();
-  const Content& content = *state.first;
+  const auto shown = impl_->open_snapshot();
+  const session::Snapshot& state = *shown;
   VerifyOptions used = options;
   if (used.threads == 0) used.threads = impl_->threads;
-  return io::checked(*content.store, [&] {
+  return io::checked(*state.chunks, [&] {
     VerifyReport report;
     report.opened = true;
-    report.seal = content.seal;
-    if (content.seal == Seal::unchecked) session::look_at_seal(content.store->source(), report);
-    session::look_at_metadata(state.second, content.geometry.ndim(), report);
-    session::verify_chunks(content, used, report);
+    report.seal = state.seal;
+    if (state.seal == Seal::unchecked) session::look_at_seal(state.chunks->source(), report);
+    session::look_at_metadata(state, report);
+    session::verify_chunks(state, used, report);
     return report;
   });
 }

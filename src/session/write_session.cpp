@@ -6,17 +6,11 @@
 #include <utility>
 
 namespace mlarray::session {
-namespace {
-
-// Pieces in which the system is asked to begin to write to the disk, so that the wait at the
-// commit is short.
-constexpr std::uint64_t kWriteback = std::uint64_t{8} << 20;
-
-}  // namespace
 
 WriteSession::WriteSession(io::WritableFile file, frame::Header header,
-                           std::vector<std::byte> header_bytes)
+                           std::vector<std::byte> header_bytes, CommitLevel level)
     : file_(std::move(file)),
+      level_(level),
       header_(std::move(header)),
       header_bytes_(std::move(header_bytes)),
       end_(header_.frame_len),
@@ -44,7 +38,7 @@ frame::IndexEntry WriteSession::append(std::span<const std::byte> chunk) {
   const auto entry = frame::IndexEntry::at(end_ - header_.header_len);
   guarded([&] { file_.write_at(end_, chunk); });
   end_ += chunk.size();
-  if (end_ - written_back_ >= kWriteback) {
+  if (level_ != CommitLevel::none && end_ - written_back_ >= io::kWriteback) {
     file_.start_writeback({written_back_, end_ - written_back_});
     written_back_ = end_;
   }
@@ -100,9 +94,10 @@ bool WriteSession::due(const CommitBudget& budget) const {
          age.count() >= budget.seconds;
 }
 
-void WriteSession::close() {
+void WriteSession::close(const Snapshot& state) {
   if (end_ > header_.frame_len && !flip_unsure_) {
     try {
+      state.chunks->check();
       file_.truncate(header_.frame_len);
     } catch (const Error&) {
       // Bytes behind the end belong to nobody: the next writer cuts them off.

@@ -23,9 +23,10 @@ namespace mlarray::session {
 // call throws the first error again, and the committed state stays.
 class WriteSession {
  public:
-  // `file` is open and locked and holds the committed state that `header` describes.
+  // `file` is open and locked and holds the committed state that `header` describes. `level`:
+  // of most commits.
   WriteSession(io::WritableFile file, frame::Header header,
-               std::vector<std::byte> header_bytes);
+               std::vector<std::byte> header_bytes, CommitLevel level);
 
   // Appends one encoded chunk behind everything. No reader sees it. An empty span is a chunk
   // of zeros. Errors: io.
@@ -51,16 +52,16 @@ class WriteSession {
   const frame::Header& header() const { return header_; }
   const std::vector<std::byte>& header_bytes() const { return header_bytes_; }
   std::uint64_t committed_bytes() const { return header_.frame_len; }
-  // Index and trailer of the committed state.
-  std::uint64_t tail_bytes() const {
-    return header_.frame_len - header_.header_len - static_cast<std::uint64_t>(header_.cbytes);
+  // What of the committed state is no chunk: header, index and trailer.
+  std::uint64_t overhead() const {
+    return header_.frame_len - static_cast<std::uint64_t>(header_.cbytes);
   }
   io::FileId id() const { return file_.id(); }
   // For who goes on with the file, at the committed state.
   io::WritableFile take_file() && { return std::move(file_); }
-  // Gives back what was appended and not committed, as far as that is safe, and closes.
-  // Errors: io.
-  void close();
+  // Gives back the space of what was appended and not committed, where that is safe: not in a
+  // file that is another one since `state`. Errors: io (of closing); it is closed then, too.
+  void close(const Snapshot& state);
   // In a forked child: the file and its lock are the parent's.
   void abandon() noexcept { file_.abandon(); }
 
@@ -69,6 +70,7 @@ class WriteSession {
   void guarded(Body body);
 
   io::WritableFile file_;
+  CommitLevel level_;
   frame::Header header_;  // of the committed state
   std::vector<std::byte> header_bytes_;
   std::uint64_t end_;        // where the next chunk goes: behind all that anybody may need

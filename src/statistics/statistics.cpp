@@ -327,10 +327,10 @@ Statistics compute(const VoxelSource& voxels, const StatisticsOptions& options,
                     "example, for half a percent on either side");
   }
   if (mask != nullptr) {
-    const auto content = mask->open_content();
-    const VoxelSource source{content.get(), mask->verifies(), nullptr, content->dtype,
+    const auto state = mask->open_snapshot();
+    const VoxelSource source{state.get(), mask->verifies(), nullptr, state->array->dtype,
                              mask->path};
-    return io::checked(*content->store,
+    return io::checked(*state->chunks,
                        [&] { return compute(voxels, source, options, threads); });
   }
   if (options.mask.voxels == nullptr) return compute(voxels, std::nullopt, options, threads);
@@ -358,12 +358,12 @@ void Statistics::put_into(Metadata& metadata) const {
 
 Statistics Array::statistics(const StatisticsOptions& options) const {
   const parallel::OperationGuard guard;
-  const auto content = impl_->open_content();
-  const statistics::VoxelSource voxels{content.get(), impl_->verifies(), nullptr, content->dtype,
+  const auto state = impl_->open_snapshot();
+  const statistics::VoxelSource voxels{state.get(), impl_->verifies(), nullptr, state->array->dtype,
                                   impl_->path};
   const Impl* mask = options.mask.array != nullptr ? options.mask.array->impl_.get() : nullptr;
   return base::naming(impl_->path, [&] {
-    return io::checked(*content->store, [&] {
+    return io::checked(*state->chunks, [&] {
       return statistics::compute(voxels, options, mask,
                             options.threads > 0 ? options.threads : impl_->threads);
     });

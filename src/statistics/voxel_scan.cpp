@@ -68,8 +68,8 @@ void read_native(const VoxelSource& source, const Box& box, std::span<std::byte>
   const std::int64_t itemsize = source.dtype.itemsize();
   const Shape shape = box.shape();
   const std::vector<std::int64_t> strides = grid::c_strides(shape, itemsize);
-  if (source.content) {
-    pipeline::read_box(*source.content->store, source.content->geometry, box,
+  if (source.state) {
+    pipeline::read_box(*source.state->chunks, source.state->geometry(), box,
              {out.data(), shape, strides}, {.threads = 1, .verify = source.verify});
   } else {
     const std::byte* from = source.view->data;
@@ -163,9 +163,8 @@ class VoxelScan::Reader {
 
   void enter(std::int64_t chunk) {
     if (chunk == chunk_) return;
-    const Content& content = *scan_.voxels_.content;
     chunk_ = -1;
-    ref_ = content.store->get(chunk);
+    ref_ = scan_.voxels_.state->chunks->get(chunk);
     header_ = store::checked_header(ref_, geometry_, chunk);
     const store::BlockCheck check(ref_, header_, geometry_, chunk);
     seed_ = scan_.voxels_.verify ? check.seed() : 0;
@@ -223,7 +222,7 @@ class VoxelScan::Reader {
 VoxelScan::VoxelScan(const VoxelSource& voxels, const std::optional<VoxelSource>& mask,
                      std::vector<std::int64_t> mask_values, int threads)
     : voxels_(voxels), mask_(mask), mask_values_(std::move(mask_values)) {
-  geometry_ = voxels.content ? voxels.content->geometry
+  geometry_ = voxels.state ? voxels.state->geometry()
                              : pieces_of(*voxels.view, voxels.dtype.itemsize());
   if (mask_) {
     if (mask_->shape() != voxels.shape()) {

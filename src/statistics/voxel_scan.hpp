@@ -13,20 +13,20 @@
 #include <vector>
 
 #include "grid/geometry.hpp"
-#include "session/impl.hpp"
+#include "session/snapshot.hpp"
 #include "mlarray/array.hpp"
 
 namespace mlarray::statistics {
 
-// Where voxels are: in a content that is open, or in a caller's memory. Refers to either.
+// Where voxels are: in a state of an array, or in a caller's memory. Refers to either.
 struct VoxelSource {
-  const Content* content = nullptr;
-  bool verify = true;  // of `content`
+  const session::Snapshot* state = nullptr;
+  bool verify = true;  // of `state`
   const ConstArrayView* view = nullptr;
   DType dtype;
   std::string path;  // for messages; empty in memory
 
-  const Shape& shape() const { return content ? content->geometry.shape() : view->shape; }
+  const Shape& shape() const { return state ? state->geometry().shape() : view->shape; }
 };
 
 // Voxels that one block has of those that are selected.
@@ -60,7 +60,7 @@ class VoxelScan {
   VoxelSource voxels_;
   std::optional<VoxelSource> mask_;
   std::vector<std::int64_t> mask_values_;
-  grid::Geometry geometry_;  // that of the content, or one that cuts the view
+  grid::Geometry geometry_;  // that of the state, or one that cuts the view
   int threads_ = 1;
   std::int64_t units_ = 0;  // blocks of all chunks
   std::size_t groups_ = 0;

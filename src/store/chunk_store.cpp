@@ -41,7 +41,8 @@ ChunkRef ChunkStore::get(std::int64_t number) const {
     const MemoryChunk& bytes = replaced->bytes;
     return {codec::Special::none, {*bytes, bytes}, {*bytes, bytes}, {}};
   }
-  ChunkSums sums = replaced != nullptr ? ChunkSums{replaced->sums} : index_.sums(number);
+  ChunkSums sums = replaced != nullptr ? ChunkSums{replaced->sums, nullptr, nullptr, 0}
+                                         : index_.sums(number);
   const frame::IndexEntry entry = replaced != nullptr ? replaced->entry : index_.entry(number);
   if (entry.is_special()) return {static_cast<codec::Special>(entry.special()), {}, {}, {}};
   const std::string what = "chunk " + std::to_string(number);

@@ -55,14 +55,14 @@ int run_unprivileged(const TempDir& folder, Body body) {
 
 TEST(AtomicFile, PutsANewFileInPlace) {
   const TempDir folder;
-  AtomicFile file(folder / "a");
+  AtomicFile file(folder / "a", CommitLevel::durable);
   file.append(bytes("hello "));
   file.append(bytes("world"));
   EXPECT_EQ(file.position(), 11u);
   file.write_at(0, bytes("H"));
   EXPECT_EQ(file.position(), 11u);
   EXPECT_FALSE(std::filesystem::exists(folder / "a"));
-  WritableFile published = file.publish(true);
+  WritableFile published = file.publish(false).file;
   EXPECT_EQ(read_text(folder / "a"), "Hello world");
   EXPECT_EQ(folder.names(), Names{"a"});
   EXPECT_EQ(published.id(), file_id(folder / "a"));
@@ -310,9 +310,9 @@ TEST(AtomicFile, ReplacesAFileThatThisProcessHoldsForWriting) {
   write_text(folder / "a", "old");
   const WritableFile writer = WritableFile::open(folder / "a");
   EXPECT_ERROR(AtomicFile(folder / "a"), ErrorKind::busy);
-  AtomicFile file(folder / "a", true);
+  AtomicFile file(folder / "a", CommitLevel::none, true);
   file.append(bytes("new"));
-  file.publish(false);
+  file.publish(true);
   EXPECT_EQ(read_text(folder / "a"), "new");
   EXPECT_EQ(writer.size(), 3u);
   EXPECT_NE(writer.id(), file_id(folder / "a"));
@@ -357,7 +357,7 @@ TEST(AtomicFile, IsNotInTheWayOfOthersThatReplaceTheFile) {
   EXPECT_EQ(read_text(folder / "a"), "new");
   ::close(other);
   AtomicFile kept(folder / "a");
-  const WritableFile writer = kept.publish(false);
+  const WritableFile writer = kept.publish(false).file;
   EXPECT_ERROR(replace(folder / "a", "newer"), ErrorKind::busy, (folder / "a").string());
 }
 

@@ -4,13 +4,13 @@
 #include <fstream>
 #include <thread>
 
-#include "session/impl.hpp"
+#include "session/snapshot.hpp"
 #include "pipeline/read_box.hpp"
 #include "grid/strided.hpp"
 #include "codec/checksum.hpp"
 #include "codec/chunk.hpp"
 #include "support/temp_dir.hpp"
-#include "voxels.hpp"
+#include "support/voxels.hpp"
 
 namespace mlarray {
 namespace {
@@ -119,7 +119,7 @@ TEST(Array, ReadsTheSameByCopiesAndFromTheMap) {
     options.codec = CodecParams{.codec = codec};
     Array::save_voxels(path, voxels.view(), int16(), {}, options);
     const std::shared_ptr<io::ByteSource> source = io::open_mapped(path);
-    const Content content = session::content_of(frame::read_state(*source), source);
+    const session::Snapshot content = session::snapshot_of(frame::read_state(*source), source);
     std::mt19937 random(3);
     int copied = 0;
     int mapped = 0;
@@ -130,7 +130,7 @@ TEST(Array, ReadsTheSameByCopiesAndFromTheMap) {
       std::vector<std::int16_t> found(expected.size());
       const ArrayView out{reinterpret_cast<std::byte*>(found.data()), box.shape(),
                           grid::c_strides(box.shape(), 2)};
-      pipeline::read_box(*content.store, content.geometry, box, out, {.threads = 1 + round % 2});
+      pipeline::read_box(*content.chunks, content.geometry(), box, out, {.threads = 1 + round % 2});
       ASSERT_EQ(found, expected) << "round " << round;
     }
     EXPECT_GT(copied, 0);
@@ -176,10 +176,10 @@ TEST(Array, StoresAChecksumForEveryBlock) {
   Array::save_voxels(path, voxels.view(), int16(), {}, with_layout({8, 8, 8}, {4, 4, 4}));
   const std::shared_ptr<io::ByteSource> source = io::open_mapped(path);
   const frame::State state = frame::read_state(*source);
-  const Content content = session::content_of(state, source);
-  const grid::Geometry& geometry = content.geometry;
+  const session::Snapshot content = session::snapshot_of(state, source);
+  const grid::Geometry& geometry = content.geometry();
   for (std::int64_t n = 0; n < geometry.chunk_count(); ++n) {
-    const store::ChunkRef ref = content.store->get(n);
+    const store::ChunkRef ref = content.chunks->get(n);
     const codec::ChunkHeader header = codec::parse_chunk(ref.bytes.data, {});
     const auto expected = codec::chunk_checksums(ref.bytes.data, header, n);
     ASSERT_EQ(ref.sums.bytes.size(), expected.size() * 4);

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <vector>
 
-#include "session/impl.hpp"
+#include "session/snapshot.hpp"
 #include "codec/chunk_format.hpp"
 #include "mlarray/array.hpp"
 #include "support/child_process.hpp"
@@ -29,7 +29,7 @@ void write_file(const std::filesystem::path& path, const Shape& shape, const Sha
                 const Shape& block, const std::vector<std::vector<std::byte>>& chunks) {
   const grid::Geometry geometry(shape, chunk, block, 1);
   std::vector<std::byte> header_bytes;
-  frame::Header header = new_header(geometry, DType::parse("|u1"), {}, header_bytes);
+  frame::Header header = store::new_header({geometry, DType::parse("|u1"), {}}, header_bytes);
   std::vector<std::byte> body;
   std::vector<frame::IndexEntry> index(static_cast<std::size_t>(geometry.chunk_count()));
   for (std::size_t i = 0; i < chunks.size(); ++i) {

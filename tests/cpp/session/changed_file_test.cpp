@@ -7,7 +7,7 @@
 #include "support/child_process.hpp"
 #include "support/errors.hpp"
 #include "support/temp_dir.hpp"
-#include "voxels.hpp"
+#include "support/voxels.hpp"
 
 namespace mlarray {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "support/errors.hpp"
 #include "support/temp_dir.hpp"
-#include "voxels.hpp"
+#include "support/voxels.hpp"
 
 namespace mlarray {
 namespace {

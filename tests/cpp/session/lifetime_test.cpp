@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "support/temp_dir.hpp"
-#include "voxels.hpp"
+#include "support/voxels.hpp"
 
 namespace mlarray {
 namespace {

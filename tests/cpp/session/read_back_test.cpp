@@ -1,10 +1,11 @@
 // What is read back before a new file takes its place.
 #include <gtest/gtest.h>
 
-#include "session/save.hpp"
+#include "grid/gather.hpp"
+#include "session/new_file.hpp"
 #include "mlarray/error.hpp"
 #include "support/temp_dir.hpp"
-#include "voxels.hpp"
+#include "support/voxels.hpp"
 
 namespace mlarray {
 namespace {

@@ -9,10 +9,10 @@
 #include <set>
 
 #include "store/block_check.hpp"
-#include "session/impl.hpp"
+#include "session/snapshot.hpp"
 #include "codec/checksum.hpp"
 #include "support/temp_dir.hpp"
-#include "voxels.hpp"
+#include "support/voxels.hpp"
 
 namespace mlarray {
 namespace {
@@ -68,7 +68,7 @@ struct Sample {
   std::size_t place(std::int64_t chunk, std::int32_t block) const {
     const std::shared_ptr<io::ByteSource> source = io::open_buffered(path);
     const frame::State state = frame::read_state(*source);
-    const store::ChunkRef ref = session::content_of(state, source).store->get(chunk);
+    const store::ChunkRef ref = session::snapshot_of(state, source).chunks->get(chunk);
     const auto header = codec::parse_chunk(ref.bytes.data, {});
     const auto stored = codec::block_bytes(ref.bytes.data, header, block);
     return static_cast<std::size_t>(

@@ -14,7 +14,7 @@
 #include "mlarray/mlarray.hpp"
 #include "support/errors.hpp"
 #include "support/temp_dir.hpp"
-#include "voxels.hpp"
+#include "support/voxels.hpp"
 
 namespace mlarray {
 namespace {
