@@ -19,7 +19,7 @@ std::filesystem::path follow_links(std::filesystem::path path) {
   const std::filesystem::path given = path;
   for (int links = 0; links < 40; ++links) {
     const std::optional<std::filesystem::path> link = system::read_link(path);
-    if (!link) return path;  // no link, or none that can be read: opening will tell
+    if (!link) return path;
     path = link->is_absolute() ? *link : folder_of(path) / *link;
   }
   throw Error(ErrorKind::io, "cannot write '" + system::display_name(given) +

@@ -69,7 +69,8 @@ Status status(int fd, const std::string& name);  // Errors: io.
 
 // Of the name itself: a symbolic link is `other`. Errors: not_found, io.
 FileType type_of_name(const std::filesystem::path& path);
-// Where a symbolic link leads; empty if it is none, or cannot be read.
+// Where a symbolic link leads; empty if it is none, or is not there. Errors: io: who takes a
+// link that cannot be read for a file would replace it by one.
 std::optional<std::filesystem::path> read_link(const std::filesystem::path& path);
 // The names in a folder, in any order. Errors: not_found, io.
 std::vector<std::string> list_folder(const std::filesystem::path& folder);

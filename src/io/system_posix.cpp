@@ -196,6 +196,9 @@ std::optional<std::filesystem::path> read_link(const std::filesystem::path& path
   std::string text(256, '\0');
   for (;;) {
     const ssize_t length = system_calls().readlink(path.c_str(), text.data(), text.size());
+    if (length < 0 && errno != EINVAL && errno != ENOENT && errno != ENOTDIR) {
+      fail("look at", display_name(path), errno);
+    }
     if (length <= 0) return std::nullopt;
     const auto used = static_cast<std::size_t>(length);
     if (used < text.size()) return std::filesystem::path(text.substr(0, used));

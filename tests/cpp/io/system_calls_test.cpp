@@ -55,6 +55,9 @@ class Failing final : public SystemCalls {
   int ftruncate(int fd, off_t size) override {
     return fails("ftruncate") ? -1 : SystemCalls::ftruncate(fd, size);
   }
+  ssize_t readlink(const char* path, char* to, std::size_t size) override {
+    return fails("readlink") ? -1 : SystemCalls::readlink(path, to, size);
+  }
   int fsync(int fd) override { return fails("fsync") ? -1 : SystemCalls::fsync(fd); }
   int fdatasync(int fd) override {
     return fails("fdatasync") ? -1 : SystemCalls::fdatasync(fd);
@@ -198,6 +201,16 @@ TEST(SystemCalls, FoldersAndLinksAreReadAsTheyAre) {
   EXPECT_EQ(system::type_of_name(folder.path()), system::FileType::folder);
   EXPECT_ERROR(system::type_of_name(folder / "none"), ErrorKind::not_found, "none");
   EXPECT_ERROR(system::list_folder(folder / "none"), ErrorKind::not_found, "none");
+}
+
+// It would be replaced by a file, and what it leads to would keep the old content.
+TEST(SystemCalls, ALinkThatCannotBeReadIsNotTakenForAFile) {
+  const TempDir folder;
+  write_text(folder / "a", "old");
+  std::filesystem::create_symlink("a", folder / "link");
+  Failing calls("readlink", EIO);
+  const ScopedSystemCalls scope(calls);
+  EXPECT_ERROR(AtomicFile(folder / "link"), ErrorKind::io, (folder / "link").string());
 }
 
 }  // namespace
