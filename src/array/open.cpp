@@ -54,7 +54,8 @@ void check_name(const std::filesystem::path& path, const StoredLayers& layers) {
       "'" + path.string() + "' is a plain Blosc2 array without the metadata ('" +
           std::string(kMetadataLayer) +
           "') that an .mla file has; rename it to .b2nd to open it, and save it as .mla "
-          "from there");
+          "from there",
+      path.string());
 }
 
 void commit_own_writer(const std::filesystem::path& path) {

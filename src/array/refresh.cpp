@@ -27,7 +27,8 @@ void check_same_kind(const std::string& path, const Content& old, const Content&
               "'" + path + "' holds an array of shape " + to_string(now.geometry.shape()) +
                   " and type " + now.dtype.text() + " by now; this one has shape " +
                   to_string(old.geometry.shape()) + " and type " + old.dtype.text() +
-                  " and keeps them: open the path again");
+                  " and keeps them: open the path again",
+              path);
 }
 
 }  // namespace
@@ -39,7 +40,8 @@ bool Array::Impl::follows_file() const {
     throw Error(ErrorKind::invalid_use,
                 "'" + path +
                     "' has edits in memory (mode 'c'), which a refresh would drop: save them "
-                    "to another path, or open it again");
+                    "to another path, or open it again",
+                path);
   }
   return true;
 }
