@@ -1,3 +1,4 @@
+#include <cerrno>
 #include <utility>
 
 #include "io/file.hpp"
@@ -14,6 +15,10 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
   return folder.empty() ? std::filesystem::path(".") : folder;
 }
 
+[[noreturn]] void refuse(const std::string& name, const std::string& reason, int code) {
+  throw Error(ErrorKind::io, "cannot write '" + name + "': " + reason, name, code);
+}
+
 // The path that the last name of `path` leads to, whether or not there is a file.
 std::filesystem::path follow_links(std::filesystem::path path) {
   const std::filesystem::path given = path;
@@ -22,31 +27,29 @@ std::filesystem::path follow_links(std::filesystem::path path) {
     if (!link) return path;
     path = link->is_absolute() ? *link : folder_of(path) / *link;
   }
-  throw Error(ErrorKind::io, "cannot write '" + system::display_name(given) +
-                                 "': its symbolic links lead in a circle; remove the link");
-}
-
-[[noreturn]] void refuse(const std::string& name, const std::string& reason) {
-  throw Error(ErrorKind::io, "cannot write '" + name + "': " + reason);
+  refuse(system::display_name(given), "its symbolic links lead in a circle; remove the link",
+         ELOOP);
 }
 
 void check_folder(const std::filesystem::path& folder, const std::string& name) {
   const std::optional<system::Status> status = system::status(folder);
   if (status && status->type == system::FileType::folder) return;
-  throw Error(ErrorKind::not_found, "cannot write '" + name + "': folder '" +
-                                        system::display_name(folder) +
-                                        (status ? "' is a file" : "' does not exist") +
-                                        "; make the folder first or check the path");
+  throw Error(ErrorKind::not_found,
+              "cannot write '" + name + "': folder '" + system::display_name(folder) +
+                  (status ? "' is a file" : "' does not exist") +
+                  "; make the folder first or check the path",
+              name, status ? ENOTDIR : ENOENT);
 }
 
 void check_target(const system::Status& target, const std::string& name) {
-  if (target.type == system::FileType::folder) refuse(name, "it is a folder; name a file");
+  if (target.type == system::FileType::folder)
+    refuse(name, "it is a folder; name a file", EISDIR);
   if (target.type != system::FileType::regular) {
-    refuse(name, "it is not a regular file; name another path");
+    refuse(name, "it is not a regular file; name another path", EINVAL);
   }
   // Nothing stops a rename over a read-only file, nor the superuser from writing to it.
   if ((target.permissions & 0222u) == 0) {
-    refuse(name, "the file is read-only; make it writable or remove it first");
+    refuse(name, "the file is read-only; make it writable or remove it first", EACCES);
   }
 }
 
@@ -69,7 +72,7 @@ AtomicFile::AtomicFile(const std::filesystem::path& target, CommitLevel level,
                        bool own_writer_open)
     : target_(follow_links(target)), file_(-1, system::display_name(target)), level_(level) {
   const std::string& name = file_.path();
-  if (!target_.has_filename()) refuse(name, "it names no file; add a file name");
+  if (!target_.has_filename()) refuse(name, "it names no file; add a file name", EISDIR);
   check_folder(folder_of(target_), name);
   const std::optional<system::Status> existing = system::status(target_);
   if (existing) {
@@ -105,9 +108,9 @@ void AtomicFile::append(std::span<const std::byte> data) {
 
 void AtomicFile::write_at(std::uint64_t offset, std::span<const std::byte> data) {
   if (file_.fd_ < 0) {
-    throw Error(ErrorKind::invalid_use, "'" + system::display_name(target_) +
-                                            "' is already in place; write to what publish()"
-                                            " returned");
+    const std::string name = system::display_name(target_);
+    throw Error(ErrorKind::invalid_use,
+                "'" + name + "' is already in place; write to what publish() returned", name);
   }
   file_.write_at(offset, data);
 }
@@ -123,8 +126,9 @@ void AtomicFile::publish_and_close(bool own_writer_open) {
 
 Published AtomicFile::put_in_place(bool own_writer_open, bool keep_lock) {
   if (file_.fd_ < 0) {
-    throw Error(ErrorKind::invalid_use,
-                "'" + system::display_name(target_) + "' is already in place; publish() once");
+    const std::string name = system::display_name(target_);
+    throw Error(ErrorKind::invalid_use, "'" + name + "' is already in place; publish() once",
+                name);
   }
   const std::string name = file_.path();
   if (level_ != CommitLevel::none) file_.sync();
@@ -148,7 +152,8 @@ Published AtomicFile::put_in_place(bool own_writer_open, bool keep_lock) {
   } catch (const Error& error) {
     published.unsure =
         Error(ErrorKind::io, "'" + name + "' was replaced, but it is not known whether it "
-                             "would survive a power cut: " + error.what());
+                             "would survive a power cut: " + error.what(),
+              name, error.system_error());
   }
   return published;
 }

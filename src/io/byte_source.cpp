@@ -25,7 +25,8 @@ void check_range(Range range, std::uint64_t size, const std::string& name) {
                 "'" + name + "' ends too early: " + std::to_string(range.length) +
                     " bytes are needed at offset " + std::to_string(range.offset) +
                     ", but it has " + std::to_string(size) +
-                    " bytes; it was truncated or is damaged, copy or write it again");
+                    " bytes; it was truncated or is damaged, copy or write it again",
+                name);
   }
 }
 
@@ -135,7 +136,8 @@ class MappedSource final : public ByteSource {
     throw Error(ErrorKind::corruption,
                 "'" + name_ +
                     "' lost bytes while it was open: it was overwritten, or its disk or its "
-                    "network failed; open it again, refresh() it, or restore it");
+                    "network failed; open it again, refresh() it, or restore it",
+                name_);
   }
 
   const std::string& name() const override { return name_; }
@@ -242,7 +244,8 @@ void throw_changed(const std::string& name, std::uint64_t had, std::uint64_t lef
   throw Error(ErrorKind::corruption,
               "'" + name + what +
                   "; open it again, refresh() it, or restore it. To replace a file that others "
-                  "read, write a new one and rename it over the old one, as save() does");
+                  "read, write a new one and rename it over the old one, as save() does",
+              name);
 }
 
 std::shared_ptr<std::byte[]> allocate(std::size_t size) { return system::allocate(size); }

@@ -46,7 +46,8 @@ std::shared_ptr<const session::Snapshot> Array::Impl::open_snapshot() const {
   auto found = shown.get();
   if (!found->chunks) {  // not `closed`, which may come true in between
     throw Error(ErrorKind::closed,
-                "'" + (path.empty() ? "the array" : path) + "' is closed: open it again");
+                "'" + (path.empty() ? "the array" : path) + "' is closed: open it again",
+                path);
   }
   return found;
 }
@@ -66,20 +67,23 @@ void Array::Impl::check_writable() const {
     throw Error(ErrorKind::read_only,
                 "'" + path +
                     "' is open for reading (mode 'r'): open it with 'r+' to edit the "
-                    "file, or with 'c' to edit a copy in memory");
+                    "file, or with 'c' to edit a copy in memory",
+                path);
   }
   if (detached) {
     throw Error(ErrorKind::invalid_use,
                 "'" + path +
                     "' was opened for writing again or replaced in this process; its "
-                    "older handle is only for reading now: use the newer one");
+                    "older handle is only for reading now: use the newer one",
+                path);
   }
   if (mode != Mode::read_write) return;
   if (generation_ != parallel::process_generation()) {
     throw Error(ErrorKind::invalid_use,
                 "'" + path +
                     "' was opened for writing by the parent of this process: open it "
-                    "in the process that writes it");
+                    "in the process that writes it",
+                path);
   }
   writer_->check_usable();
 }

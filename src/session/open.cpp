@@ -46,7 +46,8 @@ void check_name(const std::filesystem::path& path, const Snapshot& state) {
       "'" + path.string() + "' is a plain Blosc2 array without the metadata ('" +
           std::string(store::kMetadataLayer) +
           "') that an .mla file has; rename it to .b2nd to open it, and save it as .mla "
-          "from there");
+          "from there",
+      path.string());
 }
 
 // A state for reading: nothing of it can reach the file.

@@ -31,7 +31,8 @@ void check_same_kind(const std::string& path, const Snapshot& old, const Snapsho
               "'" + path + "' holds an array of shape " + to_string(after.geometry.shape()) +
                   " and type " + after.dtype.text() + " by now; this one has shape " +
                   to_string(before.geometry.shape()) + " and type " + before.dtype.text() +
-                  " and keeps them: open the path again");
+                  " and keeps them: open the path again",
+              path);
 }
 
 }  // namespace
@@ -43,7 +44,8 @@ bool Array::Impl::follows_file() const {
     throw Error(ErrorKind::invalid_use,
                 "'" + path +
                     "' has edits in memory (mode 'c'), which a refresh would drop: save them "
-                    "to another path, or open it again");
+                    "to another path, or open it again",
+                path);
   }
   return true;
 }

@@ -83,7 +83,8 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
     } catch (const Error& error) {
       throw Error(error.kind(), std::string(error.what()) +
                                     "; the edits are in the file, but it is not known whether "
-                                    "they would survive a power cut");
+                                    "they would survive a power cut",
+                  error.path(), error.system_error());
     }
   });
 }

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <string>
 
@@ -332,6 +333,28 @@ TEST(AtomicFile, LeavesNothingOnAFullDisk) {
   });
   EXPECT_EQ(status, 0);
   EXPECT_EQ(read_text(folder / "a"), "old");
+}
+
+TEST(AtomicFile, ErrorsHaveErrnoAndPath) {
+  const TempDir folder;
+  write_text(folder / "file", "");
+  const auto failure = [](const std::filesystem::path& path) {
+    return test::system_error_of([&] { replace(path, "new"); });
+  };
+  const auto expected = [](int code, const std::filesystem::path& path) {
+    return std::to_string(code) + " " + path.string();
+  };
+  for (const auto& [name, code] : std::vector<std::pair<std::string, int>>{
+           {"missing/a", ENOENT}, {"file/a", ENOTDIR}, {"folder", EISDIR}, {"circle", ELOOP}}) {
+    std::filesystem::create_directory(folder / "folder");
+    std::error_code ignored;
+    std::filesystem::create_symlink(folder / "circle", folder / "circle", ignored);
+    EXPECT_EQ(failure(folder / name), expected(code, folder / name));
+  }
+  AtomicFile file(folder / "a");
+  std::filesystem::create_directory(folder / "a");
+  EXPECT_EQ(test::system_error_of([&] { file.publish(false); }),
+            expected(EISDIR, folder / "a"));
 }
 
 TEST(AtomicFile, LeavesNothingWhenTheRenameFails) {
