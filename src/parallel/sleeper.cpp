@@ -1,6 +1,7 @@
 #include "parallel/sleeper.hpp"
 
 #include <cstddef>
+#include <cstring>
 
 #ifdef __linux__
 #include <sys/syscall.h>
@@ -30,19 +31,26 @@ void Sleeper::wake() noexcept {
 void Sleeper::claim() noexcept { thread_ = static_cast<pid_t>(::syscall(SYS_gettid)); }
 
 void Sleeper::avoid_this_processor() noexcept {
+  constexpr long kMostProcessors = 4;
+  static const long processors = ::sysconf(_SC_NPROCESSORS_ONLN);
   const int here = ::sched_getcpu();
-  // Fails where the system has more processors than the set: there is room enough then.
-  if (here < 0 || ::sched_getaffinity(thread_, sizeof allowed_, &allowed_) != 0) return;
-  cpu_set_t others = allowed_;
-  CPU_CLR(static_cast<std::size_t>(here), &others);
-  if (CPU_COUNT(&others) == 0 || CPU_EQUAL(&others, &allowed_)) return;
-  restricted_ = ::sched_setaffinity(thread_, sizeof others, &others) == 0;
+  if (here < 0 || processors > kMostProcessors) return;
+  if (::sched_getaffinity(thread_, sizeof others_, &others_) != 0) return;
+  if (CPU_COUNT(&others_) != processors) return;
+  CPU_CLR(static_cast<std::size_t>(here), &others_);
+  if (CPU_COUNT(&others_) == 0 || CPU_COUNT(&others_) == processors) return;
+  restricted_ = ::sched_setaffinity(thread_, sizeof others_, &others_) == 0;
 }
 
 void Sleeper::allow_all_processors() noexcept {
   if (!restricted_) return;
   restricted_ = false;
-  ::sched_setaffinity(thread_, sizeof allowed_, &allowed_);
+  cpu_set_t now;
+  if (::sched_getaffinity(0, sizeof now, &now) != 0 || !CPU_EQUAL(&now, &others_)) return;
+  // Every number, not only those that exist now: the system takes what there is and allowed.
+  cpu_set_t all;
+  std::memset(&all, 0xff, sizeof all);
+  ::sched_setaffinity(0, sizeof all, &all);
 }
 
 #else

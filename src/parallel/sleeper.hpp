@@ -15,10 +15,13 @@ namespace mlarray::parallel {
 // keep caches, or on a virtual machine to leave processors to its host. That thread then waits
 // for the very call that it should speed up, until processors are balanced milliseconds later.
 // So the waker takes its own processor out of those that the sleeper may run on, and the
-// sleeper puts it back once it runs. Measured on a virtual machine with two processors, after a
-// pause of 3 ms: 19 us until a worker works, and 2.5 ms or more in a sixth of the cases
-// without. On other systems than Linux, or where the system refuses, a thread is woken and no
-// more.
+// sleeper allows all of them again once it runs. Measured on a virtual machine with two
+// processors, after a pause of 3 ms: 19 us until a worker works, and 2.5 ms or more in a sixth
+// of the cases without.
+// Only on machines of a few processors, where that was measured, and only if the sleeper may
+// run on each of them: the system remembers what a thread was allowed, so that a smaller set,
+// put back after the processors of its cgroup have changed, would hold it on the old ones. On
+// other systems than Linux, or where the system refuses, a thread is woken and no more.
 class Sleeper {
  public:
   // On the worker: names the thread that the others are for. Once, before it sleeps.
@@ -39,7 +42,7 @@ class Sleeper {
   // Written by the waker before it sets awake_, read by the worker after it saw that.
   pid_t thread_ = 0;
   bool restricted_ = false;
-  cpu_set_t allowed_{};
+  cpu_set_t others_{};  // what the waker left
 #endif
 };
 
