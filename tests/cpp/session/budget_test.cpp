@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <algorithm>
 #include <fstream>
+#include <functional>
+#include <random>
 #include <vector>
 
 #include "session/snapshot.hpp"
@@ -12,6 +15,7 @@
 #include "mlarray/array.hpp"
 #include "support/child_process.hpp"
 #include "support/temp_dir.hpp"
+#include "support/voxels.hpp"
 
 namespace mlarray::session {
 namespace {
@@ -143,6 +147,24 @@ TEST(Budget, LargeBlocksAreDecodedByFewThreads) {
   });
   EXPECT_GE(growth, 0);
   EXPECT_LT(growth, 200 * kMiB);
+}
+
+TEST(Budget, LargeChunksAreEncodedByFewThreads) {
+  const test::TempDir dir;
+  const std::int64_t side = kSanitized ? kMiB : 64 * kMiB;
+  // Noise, so that what is encoded is as large as what it is made of.
+  std::vector<std::uint64_t> noise(static_cast<std::size_t>(side));
+  std::mt19937_64 random(1);
+  std::generate(noise.begin(), noise.end(), std::ref(random));
+  const Shape shape = {8 * side};
+  const ConstArrayView voxels{reinterpret_cast<const std::byte*>(noise.data()), shape, {1}};
+  SaveOptions options = test::with_layout({side}, {kMiB});
+  options.threads = 8;
+  const std::int64_t growth = peak_growth([&] {
+    Array::save_voxels(dir.path() / "a.mla", voxels, DType::parse("|u1"), {}, options);
+  });
+  EXPECT_GE(growth, 0);
+  EXPECT_LT(growth, 640 * kMiB);  // a chunk and its encoding for each of 8 threads: 1024 MiB
 }
 
 TEST(Budget, AReadPlansAFewChunksAtATime) {
