@@ -80,13 +80,20 @@ std::vector<Fault> faults_of(const std::string& name) {
 
 }  // namespace
 
-std::string Campaign::summary() const {
-  std::string text = "kills " + std::to_string(totals_.kills) + ", cuts " +
-                     std::to_string(totals_.cuts) + ", failed calls " +
-                     std::to_string(totals_.failed_calls) + ": lost " +
-                     std::to_string(findings_.count("lost")) + ", wrong " +
-                     std::to_string(findings_.count("wrong"));
-  for (const auto& [kind, count] : findings_.counts()) {
+Totals& Totals::operator+=(const Totals& other) {
+  kills += other.kills;
+  cuts += other.cuts;
+  failed_calls += other.failed_calls;
+  return *this;
+}
+
+std::string summary(const Totals& totals, const Findings& findings) {
+  std::string text = "kills " + std::to_string(totals.kills) + ", cuts " +
+                     std::to_string(totals.cuts) + ", failed calls " +
+                     std::to_string(totals.failed_calls) + ": lost " +
+                     std::to_string(findings.count("lost")) + ", wrong " +
+                     std::to_string(findings.count("wrong"));
+  for (const auto& [kind, count] : findings.counts()) {
     if (kind != "lost" && kind != "wrong") text += ", " + kind + " " + std::to_string(count);
   }
   return text;
@@ -118,64 +125,62 @@ void Campaign::run_once(const std::string& how, const Prepare& prepare, const Lo
   io::forget_folders();
   Driver driver(files, findings_, where(how), first_content_, workload_->shapes, options_.seed,
                 workload_->by_link ? kLink : kPath);
-  prepare(files);
+  prepare(files, driver);
   try {
     workload_->body(driver);
   } catch (const Killed&) {
   } catch (const std::exception& error) {
     findings_.add("refused", where(how), std::string("another exception: ") + error.what());
   }
-  if (files.before_operation) files.before_operation = nullptr;
+  files.before_operation = nullptr;
   driver.drop();
   files.restart();
   look(files, driver);
 }
 
-Campaign::Outcome Campaign::look_at(const std::vector<Content>& states,
-                                    const FileBytes* bytes) {
+const Campaign::Outcome& Campaign::look_at(const FileBytes* bytes) {
   const std::size_t key = bytes == nullptr ? 0 : hash_of(*bytes);
   const auto known = outcomes_.find(key);
   if (known != outcomes_.end()) return known->second;
   Outcome out;
-  Content content;
-  {
-    MemoryFiles files(disk_of(bytes));
-    const io::ScopedSystemCalls scope(files);
-    try {
-      content =
-          read_content(workload_->shapes, key % 2 == 0 ? Access::mapped : Access::buffered);
-    } catch (const Error& error) {
-      out.missing = error.kind() == ErrorKind::not_found;
-      if (!out.missing) out.error = error.what();
-    } catch (const std::exception& error) {
-      out.error = std::string("another exception: ") + error.what();
-    }
+  MemoryFiles files(disk_of(bytes));
+  const io::ScopedSystemCalls scope(files);
+  try {
+    const Access access = key % 2 == 0 ? Access::mapped : Access::buffered;
+    out.content = read_content(workload_->shapes, access).hash();
+  } catch (const Error& error) {
+    out.missing = error.kind() == ErrorKind::not_found;
+    if (!out.missing) out.error = error.what();
+  } catch (const std::exception& error) {
+    out.error = std::string("another exception: ") + error.what();
   }
-  if (out.error.empty()) {
-    for (std::size_t i = 0; i < states.size(); ++i) {
-      if (states[i] == content) out.states.push_back(i);
-    }
-  }
+  if (out.missing) out.content = Content{}.hash();
   return outcomes_[key] = out;
 }
 
-void Campaign::judge(const Outcome& found, const Promise& promise, std::size_t from,
-                     bool unsafe, const std::string& how) {
+void Campaign::judge(const FileBytes* bytes, const Driver& driver, const Promise& promise,
+                     std::size_t from, bool unsafe, const std::string& how) {
+  const Outcome& found = look_at(bytes);
   const std::string range = "(states " + std::to_string(from) + " to " +
                             std::to_string(promise.newest) + " are possible)";
-  for (const std::size_t state : found.states) {
-    if (state <= promise.newest && (unsafe || state >= from)) return;
+  if (!found.error.empty()) {
+    if (!unsafe) findings_.add("lost", where(how), found.error + " " + range);
+    return;
   }
-  if (!found.error.empty() || found.missing) {
-    if (unsafe) return;
-    findings_.add("lost", where(how), (found.missing ? "no file" : found.error) + " " + range);
-  } else if (found.states.empty()) {
-    findings_.add("wrong", where(how), "a state that was never committed " + range);
-  } else {
-    const std::size_t state = found.states.front();
-    findings_.add(state < from ? "lost" : "wrong", where(how),
-                  "state " + std::to_string(state) + " " + range);
+  std::string seen;
+  const std::vector<Content>& states = driver.states();
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    if (states[i].hash() != found.content) continue;
+    if (i <= promise.newest && (unsafe || i >= from)) return;
+    seen += (seen.empty() ? "state " : ", ") + std::to_string(i);
   }
+  if (found.missing && unsafe) return;
+  const bool known = found.missing || !seen.empty();
+  findings_.add(known ? "lost" : "wrong", where(how),
+                (found.missing  ? "no file"
+                 : seen.empty() ? "a state that was never committed"
+                                : seen) +
+                    " " + range);
 }
 
 void Campaign::write_again(MemoryFiles& files, const std::string& how, bool durable) {
@@ -214,15 +219,14 @@ void Campaign::write_again(MemoryFiles& files, const std::string& how, bool dura
   if (!durable || !wanted.exists) return;
   const PowerCut cut(files.first(), files.log(), kPath);
   const CutState least = cut.least();
-  const Outcome found = look_at({wanted}, least.exists ? &least.bytes : nullptr);
-  if (found.states.empty()) {
+  const Outcome& found = look_at(least.exists ? &least.bytes : nullptr);
+  if (found.content != wanted.hash()) {
     findings_.add(
         "lost", where(how),
         "a durable edit of the next writer: " + (found.missing         ? "no file"
                                                  : found.error.empty() ? "another state"
                                                                        : found.error));
   }
-  outcomes_.erase(least.exists ? hash_of(least.bytes) : 0);  // of other states
 }
 
 void Campaign::kill(std::size_t operation, bool whole) {
@@ -230,24 +234,24 @@ void Campaign::kill(std::size_t operation, bool whole) {
   if (!wanted(how)) return;
   ++totals_.kills;
   run_once(
-      how, [&](MemoryFiles& files) { files.kill_at(operation, whole); },
+      how, [&](MemoryFiles& files, Driver&) { files.kill_at(operation, whole); },
       [&](MemoryFiles& files, Driver& driver) {
-        judge(look_at(driver.states(), files.now().find(kPath)), driver.promise(),
-              driver.promise().after_kill, false, how);
+        judge(files.now().find(kPath), driver, driver.promise(), driver.promise().after_kill,
+              false, how);
         write_again(files, how, true);
       });
 }
 
-void Campaign::fail(std::size_t call, const Fault& fault, const std::string& name) {
-  const std::string how = "fail " + std::to_string(call) + " " + name + " " +
+void Campaign::fail(const std::string& name, std::size_t number, const Fault& fault) {
+  const std::string how = "fail " + name + " " + std::to_string(number) + " with " +
                           std::to_string(fault.code) + (fault.lasting ? " from then on" : "");
   if (!wanted(how)) return;
   ++totals_.failed_calls;
   run_once(
-      how, [&](MemoryFiles& files) { files.fail_at(call, fault); },
+      how, [&](MemoryFiles& files, Driver&) { files.fail_at(name, number, fault); },
       [&](MemoryFiles& files, Driver& driver) {
-        judge(look_at(driver.states(), files.now().find(kPath)), driver.promise(),
-              driver.promise().after_kill, false, how);
+        judge(files.now().find(kPath), driver, driver.promise(), driver.promise().after_kill,
+              false, how);
         if (name == "fsync" || name == "fdatasync" || name == "sync_folder") {
           CutOptions few{.all_subsets_up_to = 3, .seeded = 6, .torn = 0, .seed = options_.seed};
           std::size_t last = ~std::size_t{0};
@@ -277,8 +281,8 @@ void Campaign::cut(MemoryFiles& files, const Driver& driver, std::size_t operati
     if (!wanted(here)) return;
     const bool fresh = disks_.insert(hash_of(state)).second;
     if (fresh) ++totals_.cuts;
-    judge(look_at(driver.states(), state.exists ? &state.bytes : nullptr), *promise,
-          promise->after_cut, promise->cut_unsafe, here);
+    judge(state.exists ? &state.bytes : nullptr, driver, *promise, promise->after_cut,
+          promise->cut_unsafe, here);
     if (!fresh || promise->cut_unsafe || hash_of(state) % options_.rewrite_every != 0) return;
     MemoryFiles rest(disk_of(state));
     const io::ScopedSystemCalls scope(rest);
@@ -293,14 +297,17 @@ void Campaign::run(const Workload& workload) {
   disks_.clear();
   std::vector<Operation> log;
   std::vector<Call> calls;
-  // Whole: readers look at every operation.
+  // Without a fault: the readers of the process look at every operation.
   run_once(
-      "whole", [](MemoryFiles&) {},
+      "whole",
+      [](MemoryFiles& files, Driver& driver) {
+        files.before_operation = [&] { driver.look_inside(); };
+      },
       [&](MemoryFiles& files, Driver& driver) {
         log = files.log();
         calls = files.calls();
-        judge(look_at(driver.states(), files.now().find(kPath)), driver.promise(),
-              driver.promise().after_kill, false, "whole");
+        judge(files.now().find(kPath), driver, driver.promise(), driver.promise().after_kill,
+              false, "whole");
         if (options_.power_cuts) {
           CutOptions cuts = options_.cuts;
           cuts.seed += options_.seed;
@@ -313,9 +320,12 @@ void Campaign::run(const Workload& workload) {
     kill(i, true);
     if (log[i].kind == Operation::Kind::write && log[i].data.size() > 512) kill(i, false);
   }
+  std::map<std::string, std::size_t> numbers;
   for (std::size_t i = 0; i < calls.size() && options_.failures && !done(); ++i) {
-    if (i % options_.failure_every != options_.seed % options_.failure_every) continue;
-    for (const Fault& fault : faults_of(calls[i].name)) fail(i, fault, calls[i].name);
+    const std::string& name = calls[i].name;
+    const std::size_t number = numbers[name]++;
+    if ((i + options_.seed) % options_.failure_every != 0) continue;
+    for (const Fault& fault : faults_of(name)) fail(name, number, fault);
   }
 }
 

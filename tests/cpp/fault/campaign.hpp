@@ -31,7 +31,11 @@ struct Totals {
   std::size_t kills = 0;
   std::size_t cuts = 0;  // distinct disks
   std::size_t failed_calls = 0;
+  Totals& operator+=(const Totals& other);
 };
+
+// One line: "kills N, cuts N, failed calls N: lost 0, wrong 0".
+std::string summary(const Totals& totals, const Findings& findings);
 
 class Campaign {
  public:
@@ -40,30 +44,29 @@ class Campaign {
   void run(const Workload& workload);
   const Totals& totals() const { return totals_; }
   const Findings& findings() const { return findings_; }
-  // One line: "kills N, cuts N, failed calls N: lost 0, wrong 0".
-  std::string summary() const;
+  std::string summary() const { return test::summary(totals_, findings_); }
 
  private:
   // What the file of some bytes is.
   struct Outcome {
-    std::vector<std::size_t> states;  // of the workload that it equals
+    std::size_t content = 0;  // hash
     bool missing = false;
     std::string error;
   };
-  using Prepare = std::function<void(MemoryFiles&)>;
+  using Prepare = std::function<void(MemoryFiles&, Driver&)>;
   using Look = std::function<void(MemoryFiles&, Driver&)>;
 
   // Runs it in a file system of its own and looks at what is left, with all its objects gone.
   void run_once(const std::string& how, const Prepare& prepare, const Look& look);
   void kill(std::size_t operation, bool whole);
-  void fail(std::size_t call, const Fault& fault, const std::string& name);
+  void fail(const std::string& name, std::size_t number, const Fault& fault);
   void cut(MemoryFiles& files, const Driver& driver, std::size_t operation,
            const std::string& how, const CutOptions& options);
 
-  Outcome look_at(const std::vector<Content>& states, const FileBytes* bytes);
+  const Outcome& look_at(const FileBytes* bytes);
   // Compares it with what is promised; `from`: the oldest state that may be found.
-  void judge(const Outcome& found, const Promise& promise, std::size_t from, bool unsafe,
-             const std::string& how);
+  void judge(const FileBytes* bytes, const Driver& driver, const Promise& promise,
+             std::size_t from, bool unsafe, const std::string& how);
   // What a new process makes of the files.
   void write_again(MemoryFiles& files, const std::string& how, bool durable);
   bool wanted(const std::string& how) const {

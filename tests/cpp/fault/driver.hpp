@@ -28,6 +28,7 @@ struct Content {
   FileBytes voxels;
   std::string text;
   friend bool operator==(const Content&, const Content&) = default;
+  std::size_t hash() const;
 };
 
 struct Shapes {
@@ -46,6 +47,7 @@ class Findings {
   // "mute": an error without path or reason. "unpoisoned": writing went on after it.
   // "refused": an error where nothing failed that matters.
   void add(const std::string& kind, const std::string& where, const std::string& what);
+  Findings& operator+=(const Findings& other);
   std::size_t count(const std::string& kind) const;
   std::size_t total() const;
   const std::vector<std::string>& examples() const { return examples_; }
@@ -161,7 +163,6 @@ class Driver {
   std::size_t seen_failures_ = 0;
   bool error_checked_ = false;
   bool threw_ = false;
-  bool looking_ = false;
 };
 
 }  // namespace mlarray::test

@@ -60,8 +60,10 @@ void MemoryFiles::kill_at(std::size_t operation, bool whole) {
   kill_whole_ = whole;
 }
 
-void MemoryFiles::fail_at(std::size_t call, Fault fault) {
-  fail_at_ = call;
+void MemoryFiles::fail_at(const std::string& name, std::size_t number, Fault fault) {
+  fail_name_ = name;
+  fail_number_ = number;
+  failing_ = false;
   fault_ = std::make_unique<Fault>(fault);
 }
 
@@ -75,7 +77,6 @@ void MemoryFiles::restart() {
   dead_ = false;
   kill_at_ = ~std::size_t{0};
   fault_.reset();
-  lasting_.clear();
 }
 
 bool MemoryFiles::fails(const char* name, int file) {
@@ -84,23 +85,26 @@ bool MemoryFiles::fails(const char* name, int file) {
     errno = EIO;
     return true;
   }
+  if (looking_) return false;
   calls_.push_back({name, file, 0});
-  if (!fault_) return false;
-  const bool begins = calls_.size() - 1 == fail_at_;
-  if (!begins && lasting_ != name) return false;
+  if (!fault_ || fail_name_ != name) return false;
+  if (!failing_ && fail_number_-- != 0) return false;
   calls_.back().code = fault_->code;
   failed_.push_back(calls_.back());
-  if (fault_->lasting) lasting_ = name;
-  if (fault_->code == 0) {
-    short_ = true;
-    return false;
-  }
-  errno = fault_->code;
-  return true;
+  failing_ = fault_->lasting;
+  const int code = fault_->code;
+  if (!failing_) fault_.reset();
+  short_ = code == 0;
+  errno = code;
+  return code != 0;
 }
 
 bool MemoryFiles::happens(Operation operation, bool* half) {
-  if (before_operation) before_operation();
+  if (before_operation) {
+    looking_ = true;
+    before_operation();
+    looking_ = false;
+  }
   if (log_.size() == kill_at_) {
     dead_ = true;
     errno = EIO;

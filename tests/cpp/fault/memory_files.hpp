@@ -85,15 +85,16 @@ class MemoryFiles final : public io::SystemCalls {
   // has an effect, and every call fails. `whole` false: half of a write is done before.
   void kill_at(std::size_t operation, bool whole);
   bool dead() const { return dead_; }
-  // The call of this number fails.
-  void fail_at(std::size_t call, Fault fault);
+  // The call of this name fails that has this number among those of the name.
+  void fail_at(const std::string& name, std::size_t number, Fault fault);
   void stop_failing() { fault_.reset(); }
   // The calls that failed by it.
   const std::vector<Call>& failed() const { return failed_; }
   // A new process, after the old one has ended: no descriptors, no locks, another number.
   void restart();
 
-  // Called before each operation takes place, by the thread that does it. May read.
+  // Called before each operation takes place, by the thread that does it. May read, which no
+  // fault hits and nothing counts.
   std::function<void()> before_operation;
 
   int open(const char* path, int flags, mode_t mode) override;
@@ -173,9 +174,11 @@ class MemoryFiles final : public io::SystemCalls {
   bool kill_whole_ = true;
   bool dead_ = false;
   std::unique_ptr<Fault> fault_;
-  std::size_t fail_at_ = 0;
-  std::string lasting_;  // the name of the calls that fail from now on
+  std::string fail_name_;
+  std::size_t fail_number_ = 0;  // counts down
+  bool failing_ = false;         // from now on
   bool short_ = false;
+  bool looking_ = false;  // in before_operation()
 };
 
 }  // namespace mlarray::test

@@ -220,7 +220,7 @@ std::vector<Workload> large_workloads() {
     d.close();
   });
   for (Workload& workload : list.out()) {
-    workload.shapes = {.shape = {4, 150'000}, .chunk = {1, 150'000}, .block = {1, 50'000}};
+    workload.shapes = {.shape = {4, 24'000}, .chunk = {1, 24'000}, .block = {1, 8'000}};
   }
   return std::move(list.out());
 }
