@@ -50,8 +50,9 @@ Lengths to_tuple(const Shape& shape) {
 }
 
 Array open(const Path& path, const std::string& mode, bool mapped, int threads,
-           std::optional<bool> verify) {
+           std::optional<bool> verify, CommitLevel level) {
   OpenOptions options;
+  options.level = level;
   options.mode = mode_from_text(mode);
   options.access = mapped ? Access::mapped : Access::buffered;
   options.threads = threads;
@@ -124,9 +125,10 @@ void set_metadata(Array& self, const Metadata& metadata) {
 
 void register_opening(nb::class_<Array>& type) {
   type.def_static("open", &open, "path"_a, "mode"_a = "r", "mapped"_a = true, "threads"_a = 0,
-                  "verify"_a = nb::none(),
+                  "verify"_a = nb::none(), "level"_a = CommitLevel::ordered,
                   nb::sig("def open(" MLARRAY_PATH ", mode: str = 'r', mapped: bool = True, "
-                          "threads: int = 0, verify: bool | None = None) -> Array"))
+                          "threads: int = 0, verify: bool | None = None, "
+                          "level: CommitLevel = CommitLevel.ordered) -> Array"))
       .def_static("load", &load, "path"_a, "threads"_a = 0, "verify"_a = nb::none(),
                   nb::sig("def load(" MLARRAY_PATH ", threads: int = 0, "
                           "verify: bool | None = None) -> Array"),
@@ -169,7 +171,13 @@ void register_voxels(nb::class_<Array>& type) {
            "Replaces the voxels of the box.")
       .def("metadata", &Array::metadata, nb::call_guard<WithoutGil>())
       .def("set_metadata", &set_metadata, "metadata"_a)
-      .def("flush", &Array::flush, "durable"_a = false, nb::call_guard<WithoutGil>())
+      .def(
+          "flush",
+          [](Array& self, std::optional<CommitLevel> level) {
+            level ? self.flush(*level) : self.flush();
+          },
+          "level"_a = nb::none(), nb::call_guard<WithoutGil>(),
+          "Without a level: that of the writer.")
       .def("close", &Array::close, nb::call_guard<WithoutGil>())
       .def("newer", &Array::newer, nb::call_guard<WithoutGil>(),
            "The newest commit of the path; None if this array shows it.")

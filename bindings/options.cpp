@@ -65,7 +65,7 @@ void init_save_options(SaveOptions* self, const nb::object& patch,
                        const std::optional<Shape>& chunk, const std::optional<Shape>& block,
                        const std::vector<bool>& spatial_axes, bool patch_is_explicit,
                        const std::optional<CodecParams>& codec, bool legacy_metadata,
-                       bool store_metadata, bool has_array, int threads, bool durable,
+                       bool store_metadata, bool has_array, int threads, CommitLevel level,
                        bool verify) {
   SaveOptions options;
   options.layout.patch = patch_from_python(patch);
@@ -79,7 +79,7 @@ void init_save_options(SaveOptions* self, const nb::object& patch,
   options.store_metadata = store_metadata;
   options.has_array = has_array;
   options.threads = threads;
-  options.durable = durable;
+  options.level = level;
   options.verify = verify;
   new (self) SaveOptions(std::move(options));
 }
@@ -91,6 +91,11 @@ void register_options(nb::module_& module) {
       .value("fast", Preset::fast)
       .value("balanced", Preset::balanced)
       .value("small", Preset::small);
+
+  nb::enum_<CommitLevel>(module, "CommitLevel", "What a power cut may do to what was written.")
+      .value("none", CommitLevel::none)
+      .value("ordered", CommitLevel::ordered)
+      .value("durable", CommitLevel::durable);
 
   nb::class_<CodecParams>(module, "CodecParams", "How voxels are compressed.")
       .def("__init__", &init_codec, nb::kw_only(), "codec"_a, "level"_a, "filters"_a,
@@ -110,7 +115,8 @@ void register_options(nb::module_& module) {
            "chunk"_a = nb::none(), "block"_a = nb::none(),
            "spatial_axes"_a = std::vector<bool>{}, "patch_is_explicit"_a = false,
            "codec"_a = nb::none(), "legacy_metadata"_a = false, "store_metadata"_a = true,
-           "has_array"_a = true, "threads"_a = 0, "durable"_a = false, "verify"_a = false)
+           "has_array"_a = true, "threads"_a = 0, "level"_a = CommitLevel::ordered,
+           "verify"_a = false)
       .def(
           "check_layout",
           [](const SaveOptions& self, const Shape& shape, std::int64_t itemsize) {

@@ -1,9 +1,9 @@
 // A whole file: open, metadata, and every voxel read two ways.
 #include <vector>
 
-#include "array/impl.hpp"
-#include "array/read_box.hpp"
-#include "array/strided.hpp"
+#include "pipeline/read_box.hpp"
+#include "session/snapshot.hpp"
+#include "grid/strided.hpp"
 #include "fuzz.hpp"
 #include "unseal.hpp"
 
@@ -34,13 +34,13 @@ class CopyingSource final : public io::ByteSource {
 };
 
 // The voxels of `box` in C order; empty if the bytes are damaged.
-std::vector<std::byte> read(const Content& content, const Box& box, bool verify) {
-  const std::int64_t itemsize = content.geometry.itemsize();
+std::vector<std::byte> read(const session::Snapshot& state, const Box& box, bool verify) {
+  const std::int64_t itemsize = state.geometry().itemsize();
   const Shape shape = box.shape();
   std::vector<std::byte> out(static_cast<std::size_t>(element_count(shape) * itemsize));
-  const ArrayView view{out.data(), shape, array::c_strides(shape, itemsize)};
+  const ArrayView view{out.data(), shape, grid::c_strides(shape, itemsize)};
   if (!fuzz::accepts([&] {
-        array::read_box(*content.store, content.geometry, box, view,
+        pipeline::read_box(*state.chunks, state.geometry(), box, view,
                         {.threads = 1, .verify = verify});
       })) {
     out.clear();
@@ -49,7 +49,7 @@ std::vector<std::byte> read(const Content& content, const Box& box, bool verify)
 }
 
 // The first of the array's voxels, not more than fit.
-Box readable_box(const array::Geometry& geometry) {
+Box readable_box(const grid::Geometry& geometry) {
   Box box{Shape(geometry.ndim(), 0), geometry.shape()};
   std::int64_t bytes = geometry.itemsize();
   for (std::size_t axis = geometry.ndim(); axis-- > 0;) {
@@ -65,24 +65,24 @@ Box readable_box(const array::Geometry& geometry) {
 void fuzz_input(fuzz::Input input) {
   const std::shared_ptr<io::ByteSource> source =
       io::from_memory(fuzz::resealed(input), "<input>");
-  Content content;
-  Content copied;  // the same by the way of copies
+  session::Snapshot shown;
+  session::Snapshot copied;  // the same by the way of copies
   if (!fuzz::accepts([&] {
         const frame::State state = frame::read_state(*source);
-        content = array::content_of(state, source);
-        copied = array::content_of(state, std::make_shared<CopyingSource>(source));
-        fuzz::accepts([&] { StoredLayers(state.vlmeta).metadata(content.geometry.ndim()); });
+        shown = session::snapshot_of(state, source);
+        copied = session::snapshot_of(state, std::make_shared<CopyingSource>(source));
+        fuzz::accepts([&] { shown.metadata(); });
       })) {
     return;
   }
-  const Box box = readable_box(content.geometry);
-  const std::vector<std::byte> whole = read(content, box, false);
+  const Box box = readable_box(shown.geometry());
+  const std::vector<std::byte> whole = read(shown, box, false);
   if (whole.empty() || box.stop.empty()) return;
 
   // Nearly every change of a block is found by its checksum, so it is looked at only here.
   const std::vector<std::byte> verified = read(copied, box, true);
   fuzz::require(verified.empty() || verified == whole, "verifying changes no voxel");
-  fuzz::require(read(content, box, true) == verified,
+  fuzz::require(read(shown, box, true) == verified,
                 "copies are verified as what they are of");
 
   // The last half along the first axis, alone.

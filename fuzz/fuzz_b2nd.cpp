@@ -1,6 +1,6 @@
 // The metalayer with shape, chunks, blocks and element type.
-#include "array/b2nd.hpp"
-#include "array/geometry.hpp"
+#include "store/b2nd.hpp"
+#include "grid/geometry.hpp"
 #include "codec/chunk.hpp"
 #include "fuzz.hpp"
 
@@ -9,18 +9,18 @@ using namespace mlarray;
 void fuzz_input(fuzz::Input input) {
   fuzz::Choices choices(input);
   const auto typesize = static_cast<std::int64_t>(choices.bits(2));
-  array::B2nd value;
-  if (!fuzz::accepts([&] { value = array::parse_b2nd(choices.rest(), typesize); })) return;
+  store::B2nd value;
+  if (!fuzz::accepts([&] { value = store::parse_b2nd(choices.rest(), typesize); })) return;
 
   fuzz::require(value.dtype.itemsize() == typesize, "the dtype has the frame's element size");
-  const array::B2nd again = array::parse_b2nd(array::build_b2nd(value), typesize);
+  const store::B2nd again = store::parse_b2nd(store::build_b2nd(value), typesize);
   fuzz::require(again.shape == value.shape && again.chunk == value.chunk &&
                     again.block == value.block && again.dtype == value.dtype,
                 "what was read can be written and is the same");
 
-  array::Geometry geometry;
+  grid::Geometry geometry;
   if (!fuzz::accepts([&] {
-        geometry = array::Geometry(value.shape, value.chunk, value.block, typesize);
+        geometry = grid::Geometry(value.shape, value.chunk, value.block, typesize);
       })) {
     return;
   }

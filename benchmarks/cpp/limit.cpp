@@ -19,8 +19,8 @@
 #include <utility>
 #include <vector>
 
-#include "array/chunk_check.hpp"
-#include "array/impl.hpp"
+#include "store/block_check.hpp"
+#include "session/snapshot.hpp"
 #include "codec/decoder.hpp"
 #include "io/byte_source.hpp"
 #include "mlarray/array.hpp"
@@ -30,9 +30,10 @@ namespace {
 
 using mlarray::Array;
 using mlarray::Box;
-using mlarray::Content;
 using mlarray::Shape;
-namespace array = mlarray::array;
+namespace grid = mlarray::grid;
+namespace session = mlarray::session;
+namespace store = mlarray::store;
 namespace codec = mlarray::codec;
 namespace parallel = mlarray::parallel;
 
@@ -40,17 +41,17 @@ namespace parallel = mlarray::parallel;
 struct Block {
   std::int64_t chunk = 0;
   std::int32_t number = 0;
-  array::ChunkRef ref;
+  store::ChunkRef ref;
   codec::ChunkHeader header;
 };
 
-std::vector<Block> blocks_of(const Content& content, const Box& box) {
-  const array::Geometry& geometry = content.geometry;
+std::vector<Block> blocks_of(const session::Snapshot& state, const Box& box) {
+  const grid::Geometry& geometry = state.geometry();
   std::vector<Block> blocks;
-  const Box cells = array::Geometry::cells(box, geometry.chunk());
+  const Box cells = grid::Geometry::cells(box, geometry.chunk());
   const Shape grid = cells.shape();
   for (std::int64_t i = 0; i < mlarray::element_count(grid); ++i) {
-    Shape position = array::Geometry::unravel(i, grid);
+    Shape position = grid::Geometry::unravel(i, grid);
     Box part = box;
     for (std::size_t a = 0; a < position.size(); ++a) {
       position[a] += cells.start[a];
@@ -58,25 +59,25 @@ std::vector<Block> blocks_of(const Content& content, const Box& box) {
       part.start[a] = std::max(box.start[a] - corner, std::int64_t{0});
       part.stop[a] = std::min(box.stop[a] - corner, geometry.chunk()[a]);
     }
-    const std::int64_t number = array::Geometry::ravel(position, geometry.chunk_grid());
-    const array::ChunkRef ref = content.store->get(number);
+    const std::int64_t number = grid::Geometry::ravel(position, geometry.chunk_grid());
+    const store::ChunkRef ref = state.chunks->get(number);
     if (ref.special != codec::Special::none) continue;
-    const codec::ChunkHeader header = array::checked_header(ref, geometry, number);
+    const codec::ChunkHeader header = store::checked_header(ref, geometry, number);
     if (header.special != codec::Special::none || header.whole_only()) continue;
-    const Box met = array::Geometry::cells(part, geometry.block());
+    const Box met = grid::Geometry::cells(part, geometry.block());
     const Shape met_grid = met.shape();
     for (std::int64_t j = 0; j < mlarray::element_count(met_grid); ++j) {
-      Shape block = array::Geometry::unravel(j, met_grid);
+      Shape block = grid::Geometry::unravel(j, met_grid);
       for (std::size_t a = 0; a < block.size(); ++a) block[a] += met.start[a];
-      const auto in_chunk = array::Geometry::ravel(block, geometry.block_grid());
+      const auto in_chunk = grid::Geometry::ravel(block, geometry.block_grid());
       blocks.push_back({number, static_cast<std::int32_t>(in_chunk), ref, header});
     }
   }
   return blocks;
 }
 
-void decode(const Content& content, const std::vector<Block>& blocks, int threads) {
-  const auto size = static_cast<std::size_t>(content.geometry.block_bytes());
+void decode(const session::Snapshot& state, const std::vector<Block>& blocks, int threads) {
+  const auto size = static_cast<std::size_t>(state.geometry().block_bytes());
   parallel::parallel_for(blocks.size(), threads, [&](std::size_t i, int) {
     static thread_local codec::Decoder decoder;
     static thread_local std::vector<std::byte> scratch;
@@ -106,8 +107,8 @@ void measure(const std::string& path, std::int64_t side, int threads, int rounds
   const Array verified = Array::open(path, {.threads = threads, .verify = true});
   const Array unverified = Array::open(path, {.threads = threads, .verify = false});
   std::shared_ptr<mlarray::io::ByteSource> source = mlarray::io::open_mapped(path);
-  const mlarray::frame::State state = mlarray::frame::read_state(*source);
-  const Content content = array::content_of(state, source);
+  mlarray::frame::State found = mlarray::frame::read_state(*source);
+  const session::Snapshot state = session::snapshot_of(std::move(found), source);
 
   const Shape shape = verified.shape();
   std::vector<std::byte> patch(
@@ -123,11 +124,11 @@ void measure(const std::string& path, std::int64_t side, int threads, int rounds
       box.start.push_back(places(random));
       box.stop.push_back(box.start.back() + side);
     }
-    const std::vector<Block> blocks = blocks_of(content, box);
+    const std::vector<Block> blocks = blocks_of(state, box);
     const std::map<std::string, double> took = {
         {"read", seconds([&] { verified.read(box, std::span(patch)); })},
         {"read, unverified", seconds([&] { unverified.read(box, std::span(patch)); })},
-        {"decode", seconds([&] { decode(content, blocks, threads); })},
+        {"decode", seconds([&] { decode(state, blocks, threads); })},
         {"copy", seconds([&] { copy_bytes(other, patch, threads); })},
     };
     for (const auto& [name, value] : took) {

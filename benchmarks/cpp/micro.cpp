@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "array/geometry.hpp"
-#include "array/strided.hpp"
+#include "grid/geometry.hpp"
+#include "grid/strided.hpp"
 #include "codec/decoder.hpp"
 #include "codec/encoder.hpp"
 #include "mlarray/array.hpp"
@@ -71,16 +71,16 @@ BENCHMARK_TEMPLATE(decode_block, std::uint8_t)->Apply(presets);
 void scatter(benchmark::State& state) {
   const std::int64_t itemsize = state.range(0), side = state.range(1);
   const Shape patch(3, 128), block(3, 32), part(3, side);
-  const auto strides = mlarray::array::c_strides(patch, itemsize);
-  const auto from = mlarray::array::c_strides(block, itemsize);
+  const auto strides = mlarray::grid::c_strides(patch, itemsize);
+  const auto from = mlarray::grid::c_strides(block, itemsize);
   std::vector<std::byte> target(static_cast<std::size_t>(128 * 128 * 128 * itemsize));
   const std::vector<std::byte> source(static_cast<std::size_t>(32 * 32 * 32 * itemsize));
   std::int64_t at = 0;
   for (auto _ : state) {
-    const Shape place = mlarray::array::Geometry::unravel(at, Shape(3, 4));
+    const Shape place = mlarray::grid::Geometry::unravel(at, Shape(3, 4));
     std::int64_t offset = 0;
     for (std::size_t i = 0; i < 3; ++i) offset += 32 * place[i] * strides[i];
-    mlarray::array::copy_box(target.data() + offset, strides, source.data(), from, part,
+    mlarray::grid::copy_box(target.data() + offset, strides, source.data(), from, part,
                              itemsize);
     at = (at + 1) % 64;
     benchmark::ClobberMemory();
@@ -99,7 +99,7 @@ class TemporaryFile {
     const std::vector<std::int16_t> data = voxels<std::int16_t>(256 * 256 * 256);
     Array::save_voxels(path_,
                        {std::as_bytes(std::span(data)).data(), Shape(3, 256),
-                        mlarray::array::c_strides(Shape(3, 256), 2)},
+                        mlarray::grid::c_strides(Shape(3, 256), 2)},
                        mlarray::DType::parse("<i2"));
   }
   ~TemporaryFile() {
@@ -142,14 +142,14 @@ void write_commit(benchmark::State& state) {
   const std::vector<std::int16_t> data = voxels<std::int16_t>(32 * 32 * 32);
   std::int64_t at = 0;
   for (auto _ : state) {
-    const Shape place = mlarray::array::Geometry::unravel(at, Shape(3, 8));
+    const Shape place = mlarray::grid::Geometry::unravel(at, Shape(3, 8));
     mlarray::Box box;
     for (const std::int64_t i : place) {
       box.start.push_back(32 * i);
       box.stop.push_back(32 * i + 32);
     }
     image.write(box, {std::as_bytes(std::span(data)).data(), Shape(3, 32),
-                      mlarray::array::c_strides(Shape(3, 32), 2)});
+                      mlarray::grid::c_strides(Shape(3, 32), 2)});
     image.flush();
     at = (at + 1) % 512;
   }

@@ -33,18 +33,6 @@
 
 namespace mlarray {
 
-// Voxels of a caller: `data` points at element (0, ..., 0), strides in bytes (may be negative).
-struct ConstArrayView {
-  const std::byte* data = nullptr;
-  Shape shape;
-  std::vector<std::int64_t> strides;
-};
-struct ArrayView {
-  std::byte* data = nullptr;
-  Shape shape;
-  std::vector<std::int64_t> strides;
-};
-
 class MLARRAY_EXPORT Array {
  public:
   // Opens an existing file.
@@ -109,8 +97,12 @@ class MLARRAY_EXPORT Array {
   // Stored at the next commit (in mode copy_on_write: in memory).
   void set_metadata(const Metadata& metadata);
 
-  // Makes every edit so far part of the file. `durable`: also survives power loss.
-  void flush(bool durable = false);
+  // Makes every edit so far part of the file: a commit. Without a level: at the one that the
+  // array was opened with. `durable` also makes durable what was committed before.
+  // Errors: io. It ends all writing through this array: later edits and close() throw it again,
+  // reading goes on, and the file keeps its last commit.
+  void flush();
+  void flush(CommitLevel level);
   // flush(), then compacts a file whose dead space has passed the limit (docs/format.md),
   // then releases it. Reading afterwards is an error. Closing twice is not.
   void close();

@@ -4,6 +4,7 @@
 // Error is copyable and safe to carry from one thread to another.
 #pragma once
 
+#include <memory>
 #include <stdexcept>
 #include <string>
 
@@ -30,11 +31,28 @@ class MLARRAY_EXPORT Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, const std::string& message)
       : std::runtime_error(message), kind_(kind) {}
+  // About a file, which the message names. `system_error`: the errno of the call that failed.
+  Error(ErrorKind kind, const std::string& message, const std::string& path,
+        int system_error = 0)
+      : std::runtime_error(message),
+        kind_(kind),
+        system_error_(system_error),
+        path_(path.empty() ? nullptr : std::make_shared<const std::string>(path)) {}
 
   ErrorKind kind() const noexcept { return kind_; }
+  // The errno behind an error of the kinds not_found, busy and io; 0 if there is none.
+  int system_error() const noexcept { return system_error_; }
+  // The file or folder that the error is about, as the message shows it; empty if there is
+  // none.
+  const std::string& path() const noexcept {
+    static const std::string none;
+    return path_ ? *path_ : none;
+  }
 
  private:
   ErrorKind kind_;
+  int system_error_ = 0;
+  std::shared_ptr<const std::string> path_;  // shared: copying an exception must not throw
 };
 
 }  // namespace mlarray

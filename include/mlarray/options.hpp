@@ -24,6 +24,14 @@ enum class Access {
   buffered,  // positional reads: for file systems where maps are not allowed
 };
 
+// What a power cut or a crash of the system may do to what was written. Against the death of
+// the process alone, every level is safe. Their cost: docs/crash_safety.md.
+enum class CommitLevel {
+  none,     // the file may be lost: the system writes when and in which order it likes
+  ordered,  // the file is the old state or the new one, whole
+  durable,  // and when the call returns, it is the new one
+};
+
 enum class Codec : std::uint8_t { blosclz = 0, lz4 = 1, lz4hc = 2, zlib = 4, zstd = 5 };
 
 // Filter codes of the Blosc2 format. On disk: do not change.
@@ -68,8 +76,12 @@ struct OpenOptions {
   Access access = Access::mapped;
   int threads = 0;  // at most this many for one call; 0: the process-wide number
   // Verify the seal, and every block's checksum before the block is decoded. Empty: as
-  // set_verification() says. In mode read_write the seal is verified always.
+  // set_verification() says. In mode read_write the seal is verified always, and
+  // so is what an edit keeps of a chunk.
   std::optional<bool> verify = {};
+  // Of what a writer commits by itself: on close(), by CommitBudget, and when its path is opened
+  // again in this process. flush() names its own.
+  CommitLevel level = CommitLevel::ordered;
 };
 
 struct SaveOptions {
@@ -80,7 +92,8 @@ struct SaveOptions {
   bool store_metadata = true;  // false: a plain b2nd file without metadata
   bool has_array = true;       // false: only the metadata counts, the array is a placeholder
   int threads = 0;
-  bool durable = false;  // fsync file and folder: survives power loss, not only a kill
+  Access access = Access::mapped;  // how the new file is read: by `verify`, by Array::create
+  CommitLevel level = CommitLevel::ordered;  // Array::create: also as OpenOptions::level
   // Read the new file back before it takes its place: every voxel and all metadata must be
   // what was to be saved. If not, an error (corruption), and the old file stays.
   bool verify = false;

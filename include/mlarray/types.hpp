@@ -1,6 +1,7 @@
 // Shapes, boxes and element types: plain values, freely copyable.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -61,6 +62,19 @@ class MLARRAY_EXPORT DType {
   std::int64_t itemsize_ = 0;
   bool big_endian_ = false;
   bool structured_ = false;
+};
+
+// Voxels of a caller: `data` points at element (0, ..., 0), strides in bytes, which may be
+// negative, one for each axis.
+struct ConstArrayView {
+  const std::byte* data = nullptr;
+  Shape shape;
+  std::vector<std::int64_t> strides;
+};
+struct ArrayView {
+  std::byte* data = nullptr;
+  Shape shape;
+  std::vector<std::int64_t> strides;
 };
 
 }  // namespace mlarray

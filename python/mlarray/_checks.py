@@ -114,7 +114,9 @@ def checked_path(filepath: PathLike) -> str:
     if not path.endswith(_SUFFIXES):
         raise InvalidUseError(f"{path!r} does not end in .mla or .b2nd; rename it")
     if "://" in path and not os.path.exists(path):
-        raise NotFoundError(f"{path!r} is a URL, not the path of a file; download it first")
+        raise NotFoundError(
+            f"{path!r} is a URL, not the path of a file; download it first", path=path
+        )
     return path
 
 
@@ -130,11 +132,14 @@ class Naming:
         pass
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if not isinstance(error, MLArrayError):
+        if not isinstance(error, MLArrayError) or error.path is not None:
             return
         text = str(error)
-        if self.path not in text and repr(self.path) not in text:
-            raise type(error)(f"{self.path!r}: {text}") from error
+        if f"'{self.path}'" not in text and repr(self.path) not in text:
+            named = copy.copy(error)
+            named.args = (f"{self.path!r}: {text}",)
+            named.path = self.path
+            raise named from error
 
 
 def given_names(arguments: Mapping[str, Any]) -> list[str]:

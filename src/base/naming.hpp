@@ -7,16 +7,16 @@
 
 namespace mlarray::base {
 
-// Runs `body`. An error whose text does not name `path` yet is thrown again with it in front;
-// an empty path (an array in memory) adds nothing.
+// Runs `body`. An error that is about no file yet is thrown again with `path` in front; an
+// empty path (an array in memory) adds nothing.
 template <class Body>
 auto naming(const std::string& path, Body body) {
   try {
     return body();
   } catch (const Error& error) {
-    const std::string text = error.what();
-    if (path.empty() || text.find(path) != std::string::npos) throw;
-    throw Error(error.kind(), "'" + path + "': " + text);
+    // The text is not asked: a path such as "1" occurs in texts that do not name it.
+    if (path.empty() || !error.path().empty()) throw;
+    throw Error(error.kind(), "'" + path + "': " + error.what(), path, error.system_error());
   }
 }
 

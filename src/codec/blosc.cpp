@@ -3,6 +3,7 @@
 #include <blosc2.h>
 
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -46,7 +47,9 @@ BloscContext make_decompressor() {
   blosc2_dparams params = BLOSC2_DPARAMS_DEFAULTS;
   params.nthreads = 1;
   BloscContext context(blosc2_create_dctx(params));
-  if (!context) throw Error(ErrorKind::io, "c-blosc2: no memory for a decompression context");
+  if (!context) {
+    throw Error(ErrorKind::io, "c-blosc2: no memory for a decompression context", "", ENOMEM);
+  }
   return context;
 }
 

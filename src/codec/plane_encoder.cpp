@@ -3,6 +3,7 @@
 #include <blosc2.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "codec/chunk_format.hpp"
@@ -75,11 +76,14 @@ PlaneEncoder::PlaneEncoder(const CodecParams& params, std::int32_t typesize,
   const std::size_t plane = block / static_cast<std::size_t>(typesize);
   if (family_ == Family::zstd) {
     zstd_.reset(ZSTD_createCCtx());
-    if (!zstd_) throw Error(ErrorKind::io, "compression: no memory for ZSTD's state");
+    if (!zstd_) {
+      throw Error(ErrorKind::io, "compression: no memory for ZSTD's state", "", ENOMEM);
+    }
   } else {
     lz4_state_.resize(static_cast<std::size_t>(LZ4_sizeofStateHC()));
     if (LZ4_initStreamHC(lz4_state_.data(), lz4_state_.size()) == nullptr) {
-      throw Error(ErrorKind::io, "compression: LZ4 refused the memory for its state");
+      throw Error(ErrorKind::io, "compression: LZ4 refused the memory for its state", "",
+                  ENOMEM);
     }
   }
   if (params.codec == Codec::lz4hc) runs_.emplace(plane);

@@ -19,8 +19,14 @@ namespace mlarray::frame {
 namespace {
 
 [[noreturn]] void corrupt(const io::ByteSource& source, const std::string& what) {
-  throw Error(ErrorKind::corruption, "'" + source.name() + "': " + what +
-                                         "; restore the file from a copy or write it again");
+  throw Error(
+      ErrorKind::corruption,
+      "'" + source.name() + "': " + what + "; restore the file from a copy or write it again",
+      source.name());
+}
+
+[[noreturn]] void unsupported(const io::ByteSource& source, const std::string& what) {
+  throw Error(ErrorKind::unsupported, "'" + source.name() + "': " + what, source.name());
 }
 
 std::array<std::uint8_t, 6> six_bytes(std::span<const std::byte> data, std::size_t offset) {
@@ -42,15 +48,13 @@ Header parse_header(const io::ByteSource& source, std::span<const std::byte> byt
   }
   const auto flags = load_big<std::uint8_t>(bytes, kFlagsAt);
   if ((flags & kVersionMask) > kNewestVersion) {
-    throw Error(ErrorKind::unsupported, "'" + source.name() + "': frame format version " +
-                                            std::to_string(flags & kVersionMask) +
-                                            "; this library reads up to version " +
-                                            std::to_string(kNewestVersion));
+    unsupported(source, "frame format version " + std::to_string(flags & kVersionMask) +
+                            "; this library reads up to version " +
+                            std::to_string(kNewestVersion));
   }
   if (const auto type = load_big<std::uint8_t>(bytes, kTypeAt); type != 0) {
-    throw Error(ErrorKind::unsupported, "'" + source.name() + "': frame type " +
-                                            std::to_string(type) +
-                                            "; only contiguous frames (0) are files");
+    unsupported(source, "frame type " + std::to_string(type) +
+                            "; only contiguous frames (0) are files");
   }
   const auto codecs = load_big<std::uint8_t>(bytes, kCodecsAt);
   header.compressor = codecs & 0x0f;
@@ -59,8 +63,7 @@ Header parse_header(const io::ByteSource& source, std::span<const std::byte> byt
   header.nbytes = load_big<std::int64_t>(bytes, kNbytesAt);
   // c-blosc2 marks an array without voxels too.
   if ((flags & (kVariableChunks | kVariableBlocks)) != 0 && header.nbytes != 0) {
-    throw Error(ErrorKind::unsupported,
-                "'" + source.name() + "': chunks of variable length hold no N-d array");
+    unsupported(source, "chunks of variable length hold no N-d array");
   }
   header.cbytes = load_big<std::int64_t>(bytes, kCbytesAt);
   header.typesize = load_big<std::int32_t>(bytes, kTypesizeAt);
@@ -142,11 +145,8 @@ void check_start(const io::ByteSource& source, std::uint64_t file_size) {
                         bytes + ", a header alone has " + std::to_string(kHeaderMinBytes));
   }
   if (const Foreign foreign = recognise(start.data); !foreign.what.empty()) {
-    throw Error(ErrorKind::unsupported, "'" + source.name() +
-                                            "': not an array file, it looks "
-                                            "like " +
-                                            std::string(foreign.what) + "; " +
-                                            std::string(foreign.way_out));
+    unsupported(source, "not an array file, it looks like " + std::string(foreign.what) + "; " +
+                            std::string(foreign.way_out));
   }
   corrupt(source, "not an array file: its " + bytes + " do not start as a Blosc2 frame");
 }

@@ -1,3 +1,4 @@
+#include <cerrno>
 #include <utility>
 
 #include "io/file.hpp"
@@ -14,6 +15,10 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
   return folder.empty() ? std::filesystem::path(".") : folder;
 }
 
+[[noreturn]] void refuse(const std::string& name, const std::string& reason, int code) {
+  throw Error(ErrorKind::io, "cannot write '" + name + "': " + reason, name, code);
+}
+
 // The path that the last name of `path` leads to, whether or not there is a file.
 std::filesystem::path follow_links(std::filesystem::path path) {
   const std::filesystem::path given = path;
@@ -22,31 +27,29 @@ std::filesystem::path follow_links(std::filesystem::path path) {
     if (!link) return path;
     path = link->is_absolute() ? *link : folder_of(path) / *link;
   }
-  throw Error(ErrorKind::io, "cannot write '" + system::display_name(given) +
-                                 "': its symbolic links lead in a circle; remove the link");
-}
-
-[[noreturn]] void refuse(const std::string& name, const std::string& reason) {
-  throw Error(ErrorKind::io, "cannot write '" + name + "': " + reason);
+  refuse(system::display_name(given), "its symbolic links lead in a circle; remove the link",
+         ELOOP);
 }
 
 void check_folder(const std::filesystem::path& folder, const std::string& name) {
   const std::optional<system::Status> status = system::status(folder);
   if (status && status->type == system::FileType::folder) return;
-  throw Error(ErrorKind::not_found, "cannot write '" + name + "': folder '" +
-                                        system::display_name(folder) +
-                                        (status ? "' is a file" : "' does not exist") +
-                                        "; make the folder first or check the path");
+  throw Error(ErrorKind::not_found,
+              "cannot write '" + name + "': folder '" + system::display_name(folder) +
+                  (status ? "' is a file" : "' does not exist") +
+                  "; make the folder first or check the path",
+              name, status ? ENOTDIR : ENOENT);
 }
 
 void check_target(const system::Status& target, const std::string& name) {
-  if (target.type == system::FileType::folder) refuse(name, "it is a folder; name a file");
+  if (target.type == system::FileType::folder)
+    refuse(name, "it is a folder; name a file", EISDIR);
   if (target.type != system::FileType::regular) {
-    refuse(name, "it is not a regular file; name another path");
+    refuse(name, "it is not a regular file; name another path", EINVAL);
   }
   // Nothing stops a rename over a read-only file, nor the superuser from writing to it.
   if ((target.permissions & 0222u) == 0) {
-    refuse(name, "the file is read-only; make it writable or remove it first");
+    refuse(name, "the file is read-only; make it writable or remove it first", EACCES);
   }
 }
 
@@ -65,17 +68,16 @@ class HeldLock {
 
 }  // namespace
 
-AtomicFile::AtomicFile(const std::filesystem::path& target, bool own_writer_open)
-    : target_(follow_links(target)),
-      file_(-1, system::display_name(target)),
-      own_writer_open_(own_writer_open) {
+AtomicFile::AtomicFile(const std::filesystem::path& target, CommitLevel level,
+                       bool own_writer_open)
+    : target_(follow_links(target)), file_(-1, system::display_name(target)), level_(level) {
   const std::string& name = file_.path();
-  if (!target_.has_filename()) refuse(name, "it names no file; add a file name");
+  if (!target_.has_filename()) refuse(name, "it names no file; add a file name", EISDIR);
   check_folder(folder_of(target_), name);
   const std::optional<system::Status> existing = system::status(target_);
   if (existing) {
     check_target(*existing, name);
-    if (!own_writer_open_) const HeldLock is_free(target_);
+    if (!own_writer_open) const HeldLock is_free(target_);
   }
   remove_leftovers(folder_of(target_));
   std::optional<system::Descriptor> file;
@@ -98,31 +100,42 @@ AtomicFile::~AtomicFile() {
 void AtomicFile::append(std::span<const std::byte> data) {
   write_at(position_, data);
   position_ += data.size();
+  if (level_ != CommitLevel::none && position_ - written_back_ >= kWriteback) {
+    file_.start_writeback({written_back_, position_ - written_back_});
+    written_back_ = position_;
+  }
 }
 
 void AtomicFile::write_at(std::uint64_t offset, std::span<const std::byte> data) {
   if (file_.fd_ < 0) {
-    throw Error(ErrorKind::invalid_use, "'" + system::display_name(target_) +
-                                            "' is already in place; write to what publish()"
-                                            " returned");
+    const std::string name = system::display_name(target_);
+    throw Error(ErrorKind::invalid_use,
+                "'" + name + "' is already in place; write to what publish() returned", name);
   }
   file_.write_at(offset, data);
 }
 
-WritableFile AtomicFile::publish(bool durable) { return put_in_place(durable, true); }
+Published AtomicFile::publish(bool own_writer_open) {
+  return put_in_place(own_writer_open, true);
+}
 
-void AtomicFile::publish_and_close(bool durable) { put_in_place(durable, false); }
+void AtomicFile::publish_and_close(bool own_writer_open) {
+  const Published published = put_in_place(own_writer_open, false);
+  if (published.unsure) throw *published.unsure;
+}
 
-WritableFile AtomicFile::put_in_place(bool durable, bool keep_lock) {
+Published AtomicFile::put_in_place(bool own_writer_open, bool keep_lock) {
   if (file_.fd_ < 0) {
-    throw Error(ErrorKind::invalid_use,
-                "'" + system::display_name(target_) + "' is already in place; publish() once");
+    const std::string name = system::display_name(target_);
+    throw Error(ErrorKind::invalid_use, "'" + name + "' is already in place; publish() once",
+                name);
   }
   const std::string name = file_.path();
-  if (durable) file_.sync();
+  if (level_ != CommitLevel::none) file_.sync();
+  file_.report_close();
   // Held over the rename, so that nobody starts to edit a file that is about to go.
   std::optional<HeldLock> replaced;
-  if (!own_writer_open_) {
+  if (!own_writer_open) {
     try {
       replaced.emplace(target_);
     } catch (const Error& error) {
@@ -132,15 +145,15 @@ WritableFile AtomicFile::put_in_place(bool durable, bool keep_lock) {
   }
   if (!keep_lock) system::unlock(file_.fd_);
   system::replace(temporary_, target_, name);
-  WritableFile published = std::move(file_);
-  if (durable) {
-    try {
-      system::sync_folder(folder_of(target_));
-    } catch (const Error& error) {
-      throw Error(
-          ErrorKind::io,
-          "'" + name + "' was replaced, but may not survive a power loss: " + error.what());
-    }
+  Published published{std::move(file_), std::nullopt};
+  if (level_ != CommitLevel::durable) return published;
+  try {
+    system::sync_folder(folder_of(target_));
+  } catch (const Error& error) {
+    published.unsure =
+        Error(ErrorKind::io, "'" + name + "' was replaced, but it is not known whether it "
+                             "would survive a power cut: " + error.what(),
+              name, error.system_error());
   }
   return published;
 }

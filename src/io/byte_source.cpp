@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
-#include <thread>
 #include <utility>
 
+#include "base/spin_lock.hpp"
 #include "io/coalesce.hpp"
 #include "io/map_guard.hpp"
 #include "io/system.hpp"
@@ -25,7 +25,8 @@ void check_range(Range range, std::uint64_t size, const std::string& name) {
                 "'" + name + "' ends too early: " + std::to_string(range.length) +
                     " bytes are needed at offset " + std::to_string(range.offset) +
                     ", but it has " + std::to_string(size) +
-                    " bytes; it was truncated or is damaged, copy or write it again");
+                    " bytes; it was truncated or is damaged, copy or write it again",
+                name);
   }
 }
 
@@ -48,22 +49,6 @@ void hint_ranges(int fd, std::span<const Range> ranges, std::uint64_t size,
     // Out of memory for the list: a hint is not worth an error.
   }
 }
-
-// Held for a pointer copy only, by every read: a mutex would put threads to sleep for it.
-class SpinLock {
- public:
-  void lock() noexcept {
-    for (int tries = 0; locked_.exchange(true, std::memory_order_acquire); ++tries) {
-      while (locked_.load(std::memory_order_relaxed)) {
-        if (++tries > 64) std::this_thread::yield();
-      }
-    }
-  }
-  void unlock() noexcept { locked_.store(false, std::memory_order_release); }
-
- private:
-  std::atomic<bool> locked_ = false;
-};
 
 // A map whose missing pages become zeros, and `fault` true.
 class GuardedMap {
@@ -90,8 +75,8 @@ void fence() noexcept {
 
 class MappedSource final : public ByteSource {
  public:
-  explicit MappedSource(const std::filesystem::path& path)
-      : name_(system::display_name(path)), file_(system::open_to_read(path)) {
+  MappedSource(const std::filesystem::path& path, std::string name)
+      : name_(std::move(name)), file_(system::open_to_read(path)) {
     refresh();
   }
 
@@ -151,7 +136,8 @@ class MappedSource final : public ByteSource {
     throw Error(ErrorKind::corruption,
                 "'" + name_ +
                     "' lost bytes while it was open: it was overwritten, or its disk or its "
-                    "network failed; open it again, refresh() it, or restore it");
+                    "network failed; open it again, refresh() it, or restore it",
+                name_);
   }
 
   const std::string& name() const override { return name_; }
@@ -165,7 +151,7 @@ class MappedSource final : public ByteSource {
   std::string name_;
   system::Descriptor file_;
   std::mutex refresh_mutex_;  // writers of map_, which is read under map_lock_
-  mutable SpinLock map_lock_;
+  mutable base::SpinLock map_lock_;
   std::shared_ptr<const GuardedMap> map_;
   // Of all maps of this source: once set, nothing is believed any more.
   std::shared_ptr<std::atomic<bool>> fault_ = std::make_shared<std::atomic<bool>>(false);
@@ -175,8 +161,8 @@ class MappedSource final : public ByteSource {
 
 class BufferedSource final : public ByteSource {
  public:
-  explicit BufferedSource(const std::filesystem::path& path)
-      : name_(system::display_name(path)), file_(system::open_to_read(path)) {
+  BufferedSource(const std::filesystem::path& path, std::string name)
+      : name_(std::move(name)), file_(system::open_to_read(path)) {
     refresh();
   }
 
@@ -258,17 +244,26 @@ void throw_changed(const std::string& name, std::uint64_t had, std::uint64_t lef
   throw Error(ErrorKind::corruption,
               "'" + name + what +
                   "; open it again, refresh() it, or restore it. To replace a file that others "
-                  "read, write a new one and rename it over the old one, as save() does");
+                  "read, write a new one and rename it over the old one, as save() does",
+              name);
 }
 
 std::shared_ptr<std::byte[]> allocate(std::size_t size) { return system::allocate(size); }
 
 std::unique_ptr<ByteSource> open_mapped(const std::filesystem::path& path) {
-  return std::make_unique<MappedSource>(path);
+  return open_file(path, Access::mapped, system::display_name(path));
 }
 
 std::unique_ptr<ByteSource> open_buffered(const std::filesystem::path& path) {
-  return std::make_unique<BufferedSource>(path);
+  return open_file(path, Access::buffered, system::display_name(path));
+}
+
+std::unique_ptr<ByteSource> open_file(const std::filesystem::path& path, Access access,
+                                      std::string name) {
+  if (access == Access::mapped) {
+    return std::make_unique<MappedSource>(path, std::move(name));
+  }
+  return std::make_unique<BufferedSource>(path, std::move(name));
 }
 
 std::unique_ptr<ByteSource> from_memory(Bytes bytes, std::string name) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "mlarray/error.hpp"
+#include "mlarray/options.hpp"
 
 namespace mlarray::io {
 
@@ -102,6 +103,9 @@ std::shared_ptr<std::byte[]> allocate(std::size_t size);
 std::unique_ptr<ByteSource> open_mapped(const std::filesystem::path& path);
 // Positional reads. Errors as open_mapped.
 std::unique_ptr<ByteSource> open_buffered(const std::filesystem::path& path);
+// One or the other; messages call it `name`.
+std::unique_ptr<ByteSource> open_file(const std::filesystem::path& path, Access access,
+                                      std::string name);
 // Bytes in memory.
 std::unique_ptr<ByteSource> from_memory(std::vector<std::byte> bytes, std::string name);
 std::unique_ptr<ByteSource> from_memory(Bytes bytes, std::string name);

@@ -11,6 +11,8 @@
 #include <string>
 
 #include "io/byte_source.hpp"
+#include "mlarray/error.hpp"
+#include "mlarray/options.hpp"
 
 namespace mlarray::io {
 
@@ -65,6 +67,13 @@ class WritableFile {
   std::string path_;
 };
 
+// What stands in the place of the old file.
+struct Published {
+  WritableFile file;  // open, and locked for writing
+  // It is in place, but a power cut may undo that: why.
+  std::optional<Error> unsure;
+};
+
 // Builds a new file beside its target and puts it in place by rename. Until publish() the
 // target is as it was; without publish() the temporary file
 // (".<name>.<pid>-<machine>-<random>.tmp") is removed, except by a forked child; what a killed
@@ -75,12 +84,14 @@ class WritableFile {
 // umask); access lists and extended attributes are not.
 class AtomicFile {
  public:
-  // Pass `own_writer_open` if this process has a WritableFile of the target open: the target is
-  // not tested for other writers then, because its lock would look like theirs.
+  // `level` is what publish() promises of a power cut. Pass `own_writer_open` if this process
+  // has a WritableFile of the target open: the target is not tested for other writers then,
+  // because its lock would look like theirs.
   // Errors: not_found if the parent folder is missing (the message names it); busy if somebody
   // else holds the target for writing; io (a folder or other special file, a read-only folder
   // or target).
-  explicit AtomicFile(const std::filesystem::path& target, bool own_writer_open = false);
+  explicit AtomicFile(const std::filesystem::path& target,
+                      CommitLevel level = CommitLevel::ordered, bool own_writer_open = false);
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile();
@@ -92,23 +103,30 @@ class AtomicFile {
   // Where it is until publish(), for reading back.
   const std::filesystem::path& temporary() const noexcept { return temporary_; }
 
-  // Renames over the target; `durable` syncs file and folder. Returns the file, still open
-  // and locked for writing, for the caller to go on with.
+  // Puts the file in the place of the target, for the caller to go on with. Its bytes reach the
+  // disk before the rename (not at level `none`), the rename before the return (`durable`). What
+  // closing the file would report is asked for before the rename.
   // Errors: io; busy if somebody has opened the target for writing meanwhile; invalid_use the
-  // second time. The target is as it was, unless the message says that it was replaced.
-  WritableFile publish(bool durable);
+  // second time. The target is then as it was.
+  Published publish(bool own_writer_open);
   // The same for who has no more to write: the file is in place without a lock, so that any
   // number of processes may save to one path and none is in another's way.
-  void publish_and_close(bool durable);
+  // Errors: as above, and what publish() gives as unsure; the text says that it is in place.
+  void publish_and_close(bool own_writer_open);
 
  private:
-  WritableFile put_in_place(bool durable, bool keep_lock);
+  Published put_in_place(bool own_writer_open, bool keep_lock);
 
   std::filesystem::path target_;
   std::filesystem::path temporary_;
   WritableFile file_;
+  CommitLevel level_;
   std::uint64_t position_ = 0;
-  bool own_writer_open_ = false;
+  std::uint64_t written_back_ = 0;  // up to here the system was asked to write to the disk
 };
+
+// Who writes much asks the system in pieces of this size to begin, so that the wait for the
+// disk at the end is short.
+inline constexpr std::uint64_t kWriteback = std::uint64_t{8} << 20;
 
 }  // namespace mlarray::io

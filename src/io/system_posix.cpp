@@ -67,7 +67,8 @@ std::string way_out(int code) {
   const bool missing = code == ENOENT || code == ENOTDIR;
   throw Error(missing ? ErrorKind::not_found : ErrorKind::io,
               "cannot " + action + " '" + name + "': " + std::generic_category().message(code) +
-                  way_out(code));
+                  way_out(code),
+              name, code);
 }
 
 template <typename Call>
@@ -81,9 +82,10 @@ auto retry_interrupted(Call call) {
 void check_text(const std::filesystem::path& path) {
   const std::size_t zero = path.native().find('\0');
   if (zero == std::string::npos) return;
-  throw Error(ErrorKind::invalid_value, "the path " + base::quote(path.native()) +
-                                            " has a zero byte at position " +
-                                            std::to_string(zero) + "; no file name has one");
+  throw Error(ErrorKind::invalid_value,
+              "the path " + base::quote(path.native()) + " has a zero byte at position " +
+                  std::to_string(zero) + "; no file name has one",
+              path.native());
 }
 
 int try_open(const std::filesystem::path& path, int flags, mode_t mode = 0) {
@@ -113,7 +115,8 @@ Status to_status(const struct stat& info) {
   throw Error(ErrorKind::not_found, "cannot " + action + " '" + name +
                                         "': it is a symbolic link to '" + display_name(*link) +
                                         "', which does not exist; restore that or remove the "
-                                        "link");
+                                        "link",
+              name, ENOENT);
 }
 
 Descriptor open_regular(const std::filesystem::path& path, int flags,
@@ -130,7 +133,8 @@ Descriptor open_regular(const std::filesystem::path& path, int flags,
     throw Error(ErrorKind::io,
                 "cannot " + action + " '" + name + "': it is " +
                     (type == FileType::folder ? "a folder" : "not a regular file") +
-                    "; name a file");
+                    "; name a file",
+                name, type == FileType::folder ? EISDIR : EINVAL);
   }
   return file;
 }
@@ -265,7 +269,8 @@ void read_at(int fd, std::uint64_t offset, std::span<std::byte> out, const std::
     if (got == 0) {
       throw Error(ErrorKind::corruption,
                   "cannot " + transfer_text("read", out.size(), offset, done) + " '" + name +
-                      "': the file ends there; it was truncated, copy or write it again");
+                      "': the file ends there; it was truncated, copy or write it again",
+                  name);
     }
     done += static_cast<std::size_t>(got);
   }
@@ -359,14 +364,17 @@ Map::Map(int fd, std::uint64_t size, const std::string& name) {
   if (size > std::numeric_limits<std::size_t>::max()) {
     throw Error(ErrorKind::unsupported,
                 "cannot map '" + name + "': its " + std::to_string(size) +
-                    " bytes are more than this process can address; open it without a map");
+                    " bytes are more than this process can address; open it without a map",
+                name);
   }
   const auto length = static_cast<std::size_t>(size);
   void* start = system_calls().mmap(fd, length);
   if (start == MAP_FAILED) {
-    throw Error(ErrorKind::io, "cannot map '" + name + "' (" + std::to_string(size) +
-                                   " bytes): " + std::generic_category().message(errno) +
-                                   "; open it without a memory map");
+    const int code = errno;
+    throw Error(ErrorKind::io,
+                "cannot map '" + name + "' (" + std::to_string(size) + " bytes): " +
+                    std::generic_category().message(code) + "; open it without a memory map",
+                name, code);
   }
   // What is needed is asked for by will_need(), all at once. The system's own guess would read
   // up to megabytes around each missing page, one after another.

@@ -27,12 +27,20 @@ constexpr auto kLockPause = std::chrono::milliseconds(2);
 // Locks are mandatory here, so they cover one byte that no file reaches.
 constexpr DWORD kLockOffsetHigh = 0x7fffffff;
 
+// 0 where there is no errno for it.
+int to_errno(DWORD code) {
+  const std::error_condition condition =
+      std::system_category().default_error_condition(static_cast<int>(code));
+  return condition.category() == std::generic_category() ? condition.value() : 0;
+}
+
 [[noreturn]] void fail(const std::string& action, const std::string& name, DWORD code) {
   const bool missing = code == ERROR_FILE_NOT_FOUND || code == ERROR_PATH_NOT_FOUND;
   throw Error(missing ? ErrorKind::not_found : ErrorKind::io,
               "cannot " + action + " '" + name +
                   "': " + std::system_category().message(static_cast<int>(code)) +
-                  "; check the path, its permissions and the free space");
+                  "; check the path, its permissions and the free space",
+              name, to_errno(code));
 }
 
 HANDLE handle_of(int fd) noexcept { return reinterpret_cast<HANDLE>(::_get_osfhandle(fd)); }
@@ -68,7 +76,8 @@ Descriptor open_regular(const std::filesystem::path& path, DWORD access, int fla
     throw Error(ErrorKind::io,
                 "cannot " + action + " '" + name + "': it is " +
                     (found->type == FileType::folder ? "a folder" : "not a regular file") +
-                    "; name a file");
+                    "; name a file",
+                name, found->type == FileType::folder ? EISDIR : EINVAL);
   }
   const HANDLE handle = create_file(path, access, OPEN_EXISTING);
   if (handle == INVALID_HANDLE_VALUE) fail(action, name, ::GetLastError());
@@ -199,7 +208,8 @@ void read_at(int fd, std::uint64_t offset, std::span<std::byte> out, const std::
       throw Error(ErrorKind::corruption,
                   "cannot read " + std::to_string(out.size()) + " bytes at offset " +
                       std::to_string(offset) + " of '" + name +
-                      "': the file ends there; it was truncated, copy or write it again");
+                      "': the file ends there; it was truncated, copy or write it again",
+                  name);
     }
     done += got;
   }
@@ -264,7 +274,8 @@ Map::Map(int fd, std::uint64_t size, const std::string& name) {
   if (size > std::numeric_limits<std::size_t>::max()) {
     throw Error(ErrorKind::unsupported,
                 "cannot map '" + name + "': its " + std::to_string(size) +
-                    " bytes are more than this process can address; open it without a map");
+                    " bytes are more than this process can address; open it without a map",
+                name);
   }
   const HANDLE mapping =
       ::CreateFileMappingW(handle_of(fd), nullptr, PAGE_READONLY,

@@ -1,3 +1,4 @@
+#include <cerrno>
 #include <utility>
 
 #include "io/file.hpp"
@@ -24,16 +25,18 @@ system::Descriptor open_locked(const std::filesystem::path& path, system::Hold h
   }
   throw Error(ErrorKind::busy,
               "'" + name + "' is being written by another process, or by another open handle" +
-                  " of this one; close it there first, open it read-only, or use another path");
+                  " of this one; close it there first, open it read-only, or use another path",
+              name, EWOULDBLOCK);
 }
 
 WritableFile WritableFile::open(const std::filesystem::path& path) {
   std::string name = system::display_name(path);
   // The superuser could, and would write what saving over the file refuses.
   if (const auto found = system::status(path); found && (found->permissions & 0222u) == 0) {
-    throw Error(ErrorKind::io, "cannot open for writing '" + name +
-                                   "': the file is read-only; " +
-                                   "make it writable or open it for reading");
+    throw Error(ErrorKind::io,
+                "cannot open for writing '" + name + "': the file is read-only; " +
+                    "make it writable or open it for reading",
+                name, EACCES);
   }
   return {open_locked(path, system::Hold::alone).release(), std::move(name)};
 }

@@ -35,7 +35,7 @@ def find_files(paths: Sequence[str], recursive: bool) -> list[str]:
     files = list(dict.fromkeys(file for path in paths for file in images(path, recursive)))
     if not files:
         below = "" if recursive else " (-r looks into folders below)"
-        raise NotFoundError(f"'{paths[0]}': no .mla or .b2nd files{below}")
+        raise NotFoundError(f"'{paths[0]}': no .mla or .b2nd files{below}", path=paths[0])
     return files
 
 
@@ -50,7 +50,7 @@ def find_to_rewrite(paths: Sequence[str], recursive: bool) -> list[str]:
     found = find_files(paths, recursive)
     files = [path for path in found if path.endswith(".mla") or path in paths]
     if not files:
-        raise NotFoundError(f"'{paths[0]}': no .mla files")
+        raise NotFoundError(f"'{paths[0]}': no .mla files", path=paths[0])
     return files
 
 

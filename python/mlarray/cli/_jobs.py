@@ -85,7 +85,7 @@ def _sources(inputs: list[str], wanted: str, recursive: bool) -> Iterator[tuple[
     for path in inputs:
         if not os.path.isdir(path):
             if not os.path.lexists(path):
-                raise NotFoundError(f"'{path}': no such file or folder")
+                raise NotFoundError(f"'{path}': no such file or folder", path=path)
             yield path, os.path.basename(path)
             continue
         for folder, folders, files in os.walk(path):

@@ -58,7 +58,7 @@ def images(path: str, recursive: bool) -> Iterator[str]:
     """The path of each image, sorted; a file that is named is taken as it is."""
     if not os.path.isdir(path):
         if not os.path.lexists(path):
-            raise NotFoundError(f"'{path}': no such file or folder")
+            raise NotFoundError(f"'{path}': no such file or folder", path=path)
         yield path
         return
     with os.scandir(path) as found:

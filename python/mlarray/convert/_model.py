@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..errors import (
+    AccessDeniedError,
+    CorruptionError,
     FileAccessError,
     InvalidUseError,
     MLArrayError,
@@ -26,6 +28,7 @@ __all__ = [
     "export_geometry",
     "import_package",
     "plain",
+    "read_error",
     "replacing",
     "simple_voxels",
 ]
@@ -176,6 +179,18 @@ def plain(value: Any) -> Any:
     return value
 
 
+def read_error(path: str, error: OSError) -> MLArrayError:
+    """Ours for an error of a reader, which raises bare OSErrors for damaged content."""
+    if error.errno is None:
+        return CorruptionError(f"'{path}': {error}", path=path)
+    return _access_error(path, error)
+
+
+def _access_error(path: str, error: OSError) -> FileAccessError:
+    kind = AccessDeniedError if isinstance(error, PermissionError) else FileAccessError
+    return kind(f"'{path}': {error.strerror or error}", path=path, errno=error.errno)
+
+
 @contextlib.contextmanager
 def replacing(target: str) -> Iterator[str]:
     """A path beside the target, renamed into it on success and removed on error.
@@ -190,7 +205,9 @@ def replacing(target: str) -> Iterator[str]:
     final = os.path.realpath(target)
     folder, name = os.path.split(final)
     if not os.path.isdir(folder):
-        raise NotFoundError(f"'{target}': the folder '{folder}' does not exist; make it first")
+        raise NotFoundError(
+            f"'{target}': the folder '{folder}' does not exist; make it first", path=target
+        )
     if os.path.isdir(final):
         raise InvalidUseError(f"'{target}' is a folder; name a file")
     # The suffix stays last: writers of other formats go by it.
@@ -204,7 +221,7 @@ def replacing(target: str) -> Iterator[str]:
     except OSError as error:
         if isinstance(error, MLArrayError):
             raise
-        raise FileAccessError(f"'{target}': {error.strerror or error}") from error
+        raise _access_error(target, error) from error
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(beside)

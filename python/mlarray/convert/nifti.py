@@ -14,13 +14,14 @@ import io
 import zlib
 from typing import Any
 
-from ..errors import CorruptionError, FileAccessError, NotFoundError, UnsupportedError
+from ..errors import CorruptionError, NotFoundError, UnsupportedError
 from ._model import (
     Converted,
     Exported,
     import_package,
     in_frame,
     note_what_stays,
+    read_error,
     replacing,
     simple_voxels,
 )
@@ -85,7 +86,7 @@ def read_nifti(path: str) -> Converted:
         header = _stored_header(image)
         voxels = np.asanyarray(image.dataobj)
     except FileNotFoundError:
-        raise NotFoundError(f"'{path}': no such file") from None
+        raise NotFoundError(f"'{path}': no such file", path=path) from None
     except nibabel.filebasedimages.ImageFileError:
         raise UnsupportedError(f"'{path}' is not a NIfTI file") from None
     except (EOFError, ValueError, zlib.error, nibabel.spatialimages.HeaderDataError) as error:
@@ -93,9 +94,7 @@ def read_nifti(path: str) -> Converted:
             f"'{path}': damaged or cut short ({error}); copy it again from its source"
         ) from error
     except OSError as error:
-        # gzip and nibabel raise bare OSErrors for damaged content, the system adds errno.
-        kind = CorruptionError if error.errno is None else FileAccessError
-        raise kind(f"'{path}': {error.strerror or error}") from error
+        raise read_error(path, error) from error
 
     voxels = voxels.reshape(voxels.shape + (1,) * (3 - voxels.ndim))
     metadata = {

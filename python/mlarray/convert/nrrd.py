@@ -11,7 +11,7 @@ import math
 import zlib
 from typing import Any
 
-from ..errors import CorruptionError, FileAccessError, NotFoundError, UnsupportedError
+from ..errors import CorruptionError, NotFoundError, UnsupportedError
 from ..orientation import frame_letters
 from ._model import (
     SPATIAL_LABELS,
@@ -21,6 +21,7 @@ from ._model import (
     in_frame,
     note_what_stays,
     plain,
+    read_error,
     replacing,
     simple_voxels,
 )
@@ -101,14 +102,13 @@ def read_nrrd(path: str) -> Converted:
     except FileNotFoundError as error:
         missing = path if error.filename in (None, path) else error.filename
         of = "" if missing == path else f", the data file of '{path}'; keep the two together"
-        raise NotFoundError(f"'{missing}': no such file{of}") from None
+        raise NotFoundError(f"'{missing}': no such file{of}", path=missing) from None
     except (EOFError, ValueError, KeyError, TypeError, zlib.error, nrrd.NRRDError) as error:
         raise CorruptionError(
             f"'{path}': damaged or cut short ({error}); copy it again from its source"
         ) from error
     except OSError as error:
-        kind = CorruptionError if error.errno is None else FileAccessError
-        raise kind(f"'{path}': {error.strerror or error}") from error
+        raise read_error(path, error) from error
     voxels = voxels.reshape(voxels.shape + (1,) * added)
     source = {key: plain(value) for key, value in header.items()}
     source[_MAGIC] = lines[0]

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <string>
 
@@ -55,14 +56,14 @@ int run_unprivileged(const TempDir& folder, Body body) {
 
 TEST(AtomicFile, PutsANewFileInPlace) {
   const TempDir folder;
-  AtomicFile file(folder / "a");
+  AtomicFile file(folder / "a", CommitLevel::durable);
   file.append(bytes("hello "));
   file.append(bytes("world"));
   EXPECT_EQ(file.position(), 11u);
   file.write_at(0, bytes("H"));
   EXPECT_EQ(file.position(), 11u);
   EXPECT_FALSE(std::filesystem::exists(folder / "a"));
-  WritableFile published = file.publish(true);
+  WritableFile published = file.publish(false).file;
   EXPECT_EQ(read_text(folder / "a"), "Hello world");
   EXPECT_EQ(folder.names(), Names{"a"});
   EXPECT_EQ(published.id(), file_id(folder / "a"));
@@ -310,9 +311,9 @@ TEST(AtomicFile, ReplacesAFileThatThisProcessHoldsForWriting) {
   write_text(folder / "a", "old");
   const WritableFile writer = WritableFile::open(folder / "a");
   EXPECT_ERROR(AtomicFile(folder / "a"), ErrorKind::busy);
-  AtomicFile file(folder / "a", true);
+  AtomicFile file(folder / "a", CommitLevel::none, true);
   file.append(bytes("new"));
-  file.publish(false);
+  file.publish(true);
   EXPECT_EQ(read_text(folder / "a"), "new");
   EXPECT_EQ(writer.size(), 3u);
   EXPECT_NE(writer.id(), file_id(folder / "a"));
@@ -332,6 +333,28 @@ TEST(AtomicFile, LeavesNothingOnAFullDisk) {
   });
   EXPECT_EQ(status, 0);
   EXPECT_EQ(read_text(folder / "a"), "old");
+}
+
+TEST(AtomicFile, ErrorsHaveErrnoAndPath) {
+  const TempDir folder;
+  write_text(folder / "file", "");
+  const auto failure = [](const std::filesystem::path& path) {
+    return test::system_error_of([&] { replace(path, "new"); });
+  };
+  const auto expected = [](int code, const std::filesystem::path& path) {
+    return std::to_string(code) + " " + path.string();
+  };
+  for (const auto& [name, code] : std::vector<std::pair<std::string, int>>{
+           {"missing/a", ENOENT}, {"file/a", ENOTDIR}, {"folder", EISDIR}, {"circle", ELOOP}}) {
+    std::filesystem::create_directory(folder / "folder");
+    std::error_code ignored;
+    std::filesystem::create_symlink(folder / "circle", folder / "circle", ignored);
+    EXPECT_EQ(failure(folder / name), expected(code, folder / name));
+  }
+  AtomicFile file(folder / "a");
+  std::filesystem::create_directory(folder / "a");
+  EXPECT_EQ(test::system_error_of([&] { file.publish(false); }),
+            expected(EISDIR, folder / "a"));
 }
 
 TEST(AtomicFile, LeavesNothingWhenTheRenameFails) {
@@ -357,7 +380,7 @@ TEST(AtomicFile, IsNotInTheWayOfOthersThatReplaceTheFile) {
   EXPECT_EQ(read_text(folder / "a"), "new");
   ::close(other);
   AtomicFile kept(folder / "a");
-  const WritableFile writer = kept.publish(false);
+  const WritableFile writer = kept.publish(false).file;
   EXPECT_ERROR(replace(folder / "a", "newer"), ErrorKind::busy, (folder / "a").string());
 }
 

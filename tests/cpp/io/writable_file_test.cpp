@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <csignal>
 #include <limits>
 #include <string>
@@ -198,6 +199,23 @@ TEST(WritableFile, LocksTheFileThatThePathNamesAfterAReplacement) {
   }
   EXPECT_EQ(child.wait(), 0);
   EXPECT_EQ(file->id(), file_id(folder / "a"));
+}
+
+TEST(WritableFile, ErrorsHaveErrnoAndPath) {
+  const TempDir folder;
+  const std::string missing = (folder / "a").string();
+  EXPECT_EQ(test::system_error_of([&] { WritableFile::open(missing); }),
+            std::to_string(ENOENT) + " " + missing);
+  std::filesystem::create_symlink("nowhere", folder / "link");
+  EXPECT_EQ(test::system_error_of([&] { WritableFile::open(folder / "link"); }),
+            std::to_string(ENOENT) + " " + (folder / "link").string());
+  write_text(folder / "b", "text");
+  const WritableFile held = WritableFile::open(folder / "b");
+  EXPECT_EQ(test::system_error_of([&] { WritableFile::open(folder / "b"); }),
+            std::to_string(EWOULDBLOCK) + " " + (folder / "b").string());
+  const system::Descriptor full(::open("/dev/full", O_RDWR | O_CLOEXEC));
+  EXPECT_EQ(test::system_error_of([&] { system::write_at(full.get(), 7, bytes("a"), "name"); }),
+            std::to_string(ENOSPC) + " name");
 }
 
 TEST(WritableFile, ReportsAFullDisk) {

@@ -22,6 +22,13 @@ std::optional<Error> error_of(Call call) {
   return std::nullopt;
 }
 
+// The errno and the path of what `call` throws, as "2 a/b.mla".
+template <typename Call>
+std::string system_error_of(Call call) {
+  const std::optional<Error> error = error_of(call);
+  return error ? std::to_string(error->system_error()) + " " + error->path() : "no Error";
+}
+
 }  // namespace mlarray::test
 
 // Checks that `expression` throws an Error of this kind whose message holds every further text.

@@ -5,6 +5,7 @@ A row lists what the text must contain besides the path: value, limit and way ou
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 from collections.abc import Callable
@@ -16,6 +17,7 @@ import pytest
 
 from mlarray import MLArray
 from mlarray.errors import (
+    AccessDeniedError,
     ClosedError,
     CorruptionError,
     FileAccessError,
@@ -59,6 +61,10 @@ def refuses(row: Row, folder: Path, call: Callable[[], Any], path: str | None) -
     text = str(caught.value)
     for part in (*row.says, *([] if path is None else [path])):
         assert part in text, text
+    if isinstance(caught.value, OSError):
+        assert caught.value.errno in errno.errorcode, text
+        assert caught.value.strerror == os.strerror(caught.value.errno)
+        assert path in (None, caught.value.filename)
     assert contents(folder) == before
 
 
@@ -218,7 +224,13 @@ def _read_only(path: Path) -> None:
 WRITING = [
     Row("folder", FileAccessError, OSError, ("a folder", "name a file"), Path.mkdir),
     Row("fifo", FileAccessError, OSError, ("not a regular file", "name another"), os.mkfifo),
-    Row("read-only", FileAccessError, OSError, ("read-only", "make it writable"), _read_only),
+    Row(
+        "read-only",
+        AccessDeniedError,
+        PermissionError,
+        ("read-only", "make it writable"),
+        _read_only,
+    ),
     Row(
         "circle",
         FileAccessError,
@@ -248,7 +260,7 @@ def test_a_missing_folder(tmp_path: Path, writer: str) -> None:
 def test_editing_a_read_only_file(tmp_path: Path) -> None:
     path = tmp_path / "image.mla"
     _read_only(path)
-    row = Row("", FileAccessError, OSError, ("read-only", "open it for reading"))
+    row = Row("", AccessDeniedError, PermissionError, ("read-only", "open it for reading"))
     refuses(row, tmp_path, lambda: MLArray.open(path, mmap="r+"), str(path))
 
 

@@ -1,0 +1,35 @@
+// The stored bytes of a few blocks of one chunk, copied out of the file. Internal.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "store/chunk_store.hpp"
+#include "codec/block_decoder.hpp"
+#include "codec/chunk.hpp"
+
+namespace mlarray::pipeline {
+
+// Not synchronised: one per thread.
+class BlockCopies {
+ public:
+  static constexpr std::size_t kMost = 4;  // blocks at a time
+
+  // False: they are to be looked at where they lie, because that is quicker
+  // (io::ByteSource::copy()), or because only the chunk as a whole says where they end.
+  bool fetch(const store::ChunkStore& store, const store::ChunkRef& chunk, const codec::ChunkHeader& header,
+             std::span<const std::int32_t> blocks);
+
+  // Of the i-th block that was fetched, and maybe more behind them. Until the next fetch().
+  std::span<const std::byte> operator[](std::size_t i) const { return stored_[i]; }
+
+  void trim(std::size_t most_bytes) { place_.trim(most_bytes); }
+
+ private:
+  codec::Scratch place_;
+  std::array<std::span<const std::byte>, kMost> stored_;
+};
+
+}  // namespace mlarray::pipeline

@@ -1,0 +1,29 @@
+// The read path: one flat list of blocks, decoded by all threads, each scattered straight into
+// the caller's buffer.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "store/chunk_store.hpp"
+#include "grid/geometry.hpp"
+#include "mlarray/types.hpp"
+
+namespace mlarray::pipeline {
+
+struct ReadOptions {
+  int threads = 0;
+  bool verify = true;  // every block's checksum, before it is decoded
+};
+
+// Copies `box` (inside the array) into `out` (of the box's shape).
+// Errors: corruption, unsupported, io; `out` is then partly filled.
+void read_box(const store::ChunkStore& store, const grid::Geometry& geometry, const Box& box,
+              const ArrayView& out, const ReadOptions& options);
+
+// A whole padded chunk, block by block, into `out` (exactly geometry.chunk_bytes()).
+void read_chunk(const store::ChunkStore& store, const grid::Geometry& geometry, std::int64_t number,
+                std::span<std::byte> out, bool verify);
+
+}  // namespace mlarray::pipeline

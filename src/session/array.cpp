@@ -1,0 +1,185 @@
+// The members of Array that look at an open one.
+#include "mlarray/array.hpp"
+
+#include <algorithm>
+
+#include "pipeline/read_box.hpp"
+#include "base/naming.hpp"
+#include "mlarray/error.hpp"
+#include "parallel/thread_pool.hpp"
+#include "session/impl.hpp"
+#include "session/registry.hpp"
+
+namespace mlarray {
+namespace {
+
+// Errors: out_of_bounds, invalid_value.
+void check_box(const Box& box, const Shape& shape) {
+  if (box.start.size() != shape.size() || box.stop.size() != shape.size()) {
+    throw Error(ErrorKind::invalid_value, "a box of " + std::to_string(box.start.size()) +
+                                              " and " + std::to_string(box.stop.size()) +
+                                              " axes for an array of shape " +
+                                              to_string(shape));
+  }
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (box.start[i] < 0 || box.stop[i] < box.start[i] || box.stop[i] > shape[i]) {
+      throw Error(ErrorKind::out_of_bounds,
+                  "the box from " + to_string(box.start) + " to " + to_string(box.stop) +
+                      " is not inside the array of shape " + to_string(shape));
+    }
+  }
+}
+
+void check_view(const Shape& view_shape, std::size_t strides, const Box& box) {
+  if (view_shape != box.shape() || strides != view_shape.size()) {
+    throw Error(ErrorKind::invalid_value, "a buffer of shape " + to_string(view_shape) +
+                                              " with " + std::to_string(strides) +
+                                              " strides for a box of shape " +
+                                              to_string(box.shape()));
+  }
+}
+
+}  // namespace
+
+// Each of these holds a guard: a fork must find no lock held, not even that of a pointer.
+Shape Array::shape() const {
+  const parallel::OperationGuard guard;
+  return impl_->snapshot()->geometry().shape();
+}
+
+DType Array::dtype() const {
+  const parallel::OperationGuard guard;
+  return impl_->snapshot()->array->dtype;
+}
+
+Shape Array::chunk_shape() const {
+  const parallel::OperationGuard guard;
+  return impl_->snapshot()->geometry().chunk();
+}
+
+Shape Array::block_shape() const {
+  const parallel::OperationGuard guard;
+  return impl_->snapshot()->geometry().block();
+}
+
+CodecParams Array::codec() const {
+  const parallel::OperationGuard guard;
+  return impl_->snapshot()->array->codec;
+}
+
+std::string Array::path() const { return impl_->path; }
+
+Seal Array::seal() const {
+  const parallel::OperationGuard guard;
+  return impl_->snapshot()->seal;
+}
+
+bool Array::closed() const { return impl_->closed; }
+
+std::int64_t Array::file_bytes() const {
+  const parallel::OperationGuard guard;
+  return static_cast<std::int64_t>(impl_->snapshot()->file_bytes);
+}
+
+bool Array::writable() const {
+  return !impl_->closed && !impl_->detached && impl_->mode != Mode::read;
+}
+
+std::int64_t Array::compressed_bytes() const {
+  const parallel::OperationGuard guard;
+  const auto state = impl_->open_snapshot();
+  return io::checked(*state->chunks, [&] { return state->chunks->stored_bytes(); });
+}
+
+void Array::read(const Box& box, const ArrayView& out, int threads) const {
+  const parallel::OperationGuard guard;
+  const auto state = impl_->open_snapshot();
+  base::naming(impl_->path, [&] {
+    check_box(box, state->geometry().shape());
+    check_view(out.shape, out.strides.size(), box);
+    io::checked(*state->chunks, [&] {
+      pipeline::read_box(
+          *state->chunks, state->geometry(), box, out,
+          {.threads = threads > 0 ? threads : impl_->threads, .verify = impl_->verifies()});
+    });
+  });
+}
+
+void Array::read(const Box& box, std::span<std::byte> out, int threads) const {
+  const parallel::OperationGuard guard;
+  const auto state = impl_->open_snapshot();
+  const std::int64_t itemsize = state->geometry().itemsize();
+  check_box(box, state->geometry().shape());
+  const Shape shape = box.shape();
+  if (static_cast<std::int64_t>(out.size()) != element_count(shape) * itemsize) {
+    throw Error(ErrorKind::invalid_value, "a buffer of " + std::to_string(out.size()) +
+                                              " bytes for a box of shape " + to_string(shape) +
+                                              ", which needs " +
+                                              std::to_string(element_count(shape) * itemsize));
+  }
+  read(box, ArrayView{out.data(), shape, grid::c_strides(shape, itemsize)}, threads);
+}
+
+void Array::write(const Box& box, const ConstArrayView& voxels, int threads) {
+  const parallel::OperationGuard guard;
+  base::naming(impl_->path, [&] {
+    check_box(box, impl_->snapshot()->geometry().shape());
+    check_view(voxels.shape, voxels.strides.size(), box);
+    impl_->write(box, voxels, threads);
+  });
+}
+
+Metadata Array::metadata() const {
+  const parallel::OperationGuard guard;
+  const auto state = impl_->open_snapshot();
+  return base::naming(impl_->path, [&] {
+    return io::checked(*state->chunks, [&] { return state->metadata(); });
+  });
+}
+
+void Array::set_metadata(const Metadata& metadata) {
+  const parallel::OperationGuard guard;
+  base::naming(impl_->path, [&] { impl_->set_metadata(metadata); });
+}
+
+void Array::flush() {
+  const parallel::OperationGuard guard;
+  impl_->flush(impl_->level);
+}
+
+void Array::flush(CommitLevel level) {
+  const parallel::OperationGuard guard;
+  impl_->flush(level);
+}
+
+void Array::close() {
+  const parallel::OperationGuard guard;
+  impl_->close();
+}
+
+void Array::set_commit_budget(const CommitBudget& budget) {
+  const parallel::OperationGuard guard;
+  const std::lock_guard lock(impl_->edit_mutex);
+  impl_->budget = budget;
+}
+
+std::vector<std::string> Array::take_detached_notice() {
+  const parallel::OperationGuard guard;
+  return session::Registry::instance().take_notice();
+}
+
+void Array::close_all_writers() noexcept {
+  const parallel::OperationGuard guard;
+  for (const auto& writer : session::Registry::instance().all()) {
+    try {
+      writer->close();
+    } catch (...) {
+      // One writer that cannot commit must not keep the others from it.
+    }
+  }
+}
+
+void set_num_threads(int n) { parallel::set_num_threads(n); }
+int num_threads() { return parallel::num_threads(); }
+
+}  // namespace mlarray

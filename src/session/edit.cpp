@@ -1,0 +1,82 @@
+#include "session/edit.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "grid/gather.hpp"
+#include "mlarray/error.hpp"
+#include "pipeline/read_box.hpp"
+
+namespace mlarray::session {
+namespace {
+
+std::vector<std::int64_t> chunks_in(const grid::Geometry& geometry, const Box& box) {
+  const Box cells = grid::Geometry::cells(box, geometry.chunk());
+  const Shape shape = cells.shape();
+  std::vector<std::int64_t> numbers(static_cast<std::size_t>(element_count(shape)));
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    Shape position = grid::Geometry::unravel(static_cast<std::int64_t>(i), shape);
+    for (std::size_t a = 0; a < position.size(); ++a) position[a] += cells.start[a];
+    numbers[i] = grid::Geometry::ravel(position, geometry.chunk_grid());
+  }
+  return numbers;
+}
+
+// Whether the stored metadata says that the array counts; true where it says nothing.
+bool has_array(const Snapshot& state) {
+  try {
+    const Metadata metadata = state.metadata();
+    const bool* value = metadata.get("_has_array", "has_array").get_if<bool>();
+    return value == nullptr || *value || state.layers->find(store::kMetadataLayer) == nullptr;
+  } catch (const Error&) {
+    return true;
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const Snapshot> with_voxels(const Snapshot& now, const Box& box,
+                                            const ConstArrayView& voxels,
+                                            const CodecParams& codec, int threads,
+                                            const PutChunk& put) {
+  const grid::Geometry& geometry = now.geometry();
+  const auto fill = [&](std::int64_t number, std::span<std::byte> chunk) {
+    const Box whole = geometry.chunk_box(number);
+    const Box part = grid::intersect(whole, box);
+    if (part.start == whole.start && part.stop == whole.stop) {
+      if (!grid::fills_padding(geometry, part)) {
+        std::fill(chunk.begin(), chunk.end(), std::byte{0});
+      }
+    } else {
+      io::checked(*now.chunks, [&] {
+        pipeline::read_chunk(*now.chunks, geometry, number, chunk, true);
+      });
+    }
+    grid::gather(geometry, number, part, voxels, box.start, chunk);
+  };
+  store::ChunkStore chunks = *now.chunks;
+  pipeline::encode_chunks(
+      chunks_in(geometry, box), geometry, codec, threads, fill,
+      [&](pipeline::EncodedChunk&& chunk) { put(chunks, std::move(chunk)); });
+  auto next = std::make_shared<Snapshot>(now);
+  next->chunks = std::make_shared<const store::ChunkStore>(std::move(chunks));
+  return next;
+}
+
+std::shared_ptr<const Snapshot> with_metadata(const Snapshot& now, const Metadata& metadata) {
+  const auto options = io::checked(*now.chunks, [&] {
+    return store::MetadataLayerOptions{
+        {}, has_array(now), MetadataEncoding::current, now.layers->stored_metadata()};
+  });
+  store::StoredLayers layers = *now.layers;
+  layers.set(store::kMetadataLayer, store::build_metadata_layer(metadata, *now.array, options));
+  auto next = std::make_shared<Snapshot>(now);
+  next->layers = std::make_shared<const store::StoredLayers>(std::move(layers));
+  return next;
+}
+
+}  // namespace mlarray::session

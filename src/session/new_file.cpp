@@ -1,0 +1,69 @@
+#include "session/new_file.hpp"
+
+#include <numeric>
+#include <string>
+#include <utility>
+
+#include "codec/encoder.hpp"
+#include "layout/limits.hpp"
+#include "mlarray/error.hpp"
+#include "store/stored_layers.hpp"
+
+namespace mlarray::session {
+namespace {
+
+bool is_float(const DType& dtype) { return dtype.kind() == 'f' || dtype.kind() == 'c'; }
+
+}  // namespace
+
+NewFile::NewFile(const Shape& shape, const DType& dtype, const Metadata& metadata,
+                 const SaveOptions& options)
+    : store_metadata_(options.store_metadata), access_(options.access), checksums_(0, 0) {
+  layout::check_array(shape, dtype.itemsize());
+  element_count(shape);
+  const Layout layout = choose_layout(shape, dtype.itemsize(), options.layout);
+  array_.geometry = grid::Geometry(shape, layout.chunk, layout.block, dtype.itemsize());
+  array_.dtype = dtype;
+  array_.codec = options.codec
+               ? *options.codec
+               : codec::preset_params(options.preset, dtype.itemsize(), is_float(dtype));
+  codec::check_params(array_.codec);
+  if (store_metadata_) {
+    metadata_layer_ =
+        store::build_metadata_layer(metadata, array_,
+                             {layout.patch, options.has_array, options.metadata_encoding});
+  }
+  header_ = store::new_header(array_, header_bytes_);
+  index_.resize(static_cast<std::size_t>(array_.geometry.chunk_count()));
+  checksums_ = store::ChecksumBuilder(array_.geometry.chunk_count(), array_.geometry.block_count());
+}
+
+void NewFile::begin(io::AtomicFile& out) { out.append(header_bytes_); }
+
+void NewFile::add_chunks(io::AtomicFile& out, int threads, const pipeline::FillChunk& fill) {
+  std::vector<std::int64_t> numbers(index_.size());
+  std::iota(numbers.begin(), numbers.end(), std::int64_t{0});
+  pipeline::encode_chunks(numbers, array_.geometry, array_.codec, threads, fill, [&](pipeline::EncodedChunk&& chunk) {
+    if (chunk.bytes.empty()) return;
+    index_[static_cast<std::size_t>(chunk.number)] =
+        frame::IndexEntry::at(out.position() - header_.header_len);
+    checksums_.set(chunk.number, store::stored_sums(chunk.checksums));
+    out.append(chunk.bytes);
+  });
+}
+
+void NewFile::finish(io::AtomicFile& out) {
+  std::vector<frame::VlMetalayer> vlmeta = std::move(carried_);
+  if (store_metadata_) {
+    vlmeta.push_back({std::string(store::kMetadataLayer), {metadata_layer_, nullptr}});
+  }
+  sums_layer_ = std::move(checksums_).build();
+  if (!sums_layer_.empty()) {
+    vlmeta.push_back({std::string(store::kChecksumLayer), {sums_layer_, nullptr}});
+  }
+  out.append(frame::build_tail(header_, header_bytes_, out.position(), index_, vlmeta));
+  out.write_at(0, header_bytes_);
+  layers_ = std::move(vlmeta);
+}
+
+}  // namespace mlarray::session

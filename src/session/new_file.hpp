@@ -1,0 +1,58 @@
+// A new file, from its header to its seal.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "store/checksums.hpp"
+#include "pipeline/encode_chunks.hpp"
+#include "grid/geometry.hpp"
+#include "frame/frame.hpp"
+#include "io/file.hpp"
+#include "mlarray/array.hpp"
+#include "store/array_header.hpp"
+
+namespace mlarray::session {
+
+// Settles layout, codec and metadata before anything is written. Then: begin(), any number of
+// add_chunks(), finish(). Not synchronised.
+class NewFile {
+ public:
+  // Errors: what choose_layout, check_params and the metadata's check give.
+  NewFile(const Shape& shape, const DType& dtype, const Metadata& metadata,
+          const SaveOptions& options);
+
+  const store::ArrayHeader& array() const { return array_; }
+  const grid::Geometry& geometry() const { return array_.geometry; }
+  std::vector<std::byte> metadata_layer() const { return metadata_layer_; }
+  // Other metalayers to carry along.
+  void carry(std::vector<frame::VlMetalayer> layers) { carried_ = std::move(layers); }
+  // Metadata that could not be read, to be written as it was.
+  void keep_metadata_layer(std::vector<std::byte> chunk) { metadata_layer_ = std::move(chunk); }
+
+  void begin(io::AtomicFile& out);
+  void add_chunks(io::AtomicFile& out, int threads, const pipeline::FillChunk& fill);
+  void finish(io::AtomicFile& out);
+  // After finish(): reads the file back, and compares its chunks with what `fill` gives and its
+  // metalayers with those that were to be written, `metadata` (if given) in its meaning, too.
+  // Errors: corruption naming what differs; io; what `fill` throws.
+  void read_back(const io::AtomicFile& out, int threads, const pipeline::FillChunk& fill,
+                 const std::optional<Metadata>& metadata) const;
+
+ private:
+  bool store_metadata_;
+  Access access_;  // for reading back
+  store::ArrayHeader array_;
+  std::vector<std::byte> metadata_layer_;
+  std::vector<frame::VlMetalayer> carried_;
+  frame::Header header_;
+  std::vector<std::byte> header_bytes_;
+  std::vector<frame::IndexEntry> index_;
+  store::ChecksumBuilder checksums_;
+  std::vector<std::byte> sums_layer_;
+  std::vector<frame::VlMetalayer> layers_;  // as finish() wrote them
+};
+
+}  // namespace mlarray::session

@@ -1,0 +1,209 @@
+// Opening and creating.
+#include <algorithm>
+#include <cstring>
+#include <system_error>
+
+#include "base/naming.hpp"
+#include "mlarray/error.hpp"
+#include "parallel/thread_pool.hpp"
+#include "session/impl.hpp"
+#include "session/new_file.hpp"
+#include "session/publish.hpp"
+#include "session/registry.hpp"
+
+namespace mlarray {
+namespace {
+
+using session::Registry;
+using session::Snapshot;
+
+std::shared_ptr<Array::Impl> new_impl(const std::filesystem::path& path,
+                                      const OpenOptions& options) {
+  auto impl = std::make_shared<Array::Impl>(options);
+  impl->path = path.string();
+  std::error_code ignored;
+  impl->absolute_path = std::filesystem::absolute(path, ignored).string();
+  if (ignored) impl->absolute_path = impl->path;
+  if (options.mode == Mode::read_write) {
+    impl->file_path = std::filesystem::weakly_canonical(path, ignored);
+    if (ignored) impl->file_path = impl->path;
+  }
+  return impl;
+}
+
+frame::SealCheck seal_check(const Array::Impl& impl) {
+  return impl.verifies() ? frame::SealCheck::on : frame::SealCheck::off;
+}
+
+// A name that promises metadata on a file that has none: a renamed .b2nd.
+// Errors: unsupported.
+void check_name(const std::filesystem::path& path, const Snapshot& state) {
+  if (path.extension() != ".mla" || state.layers->find(store::kMetadataLayer) != nullptr) {
+    return;
+  }
+  throw Error(
+      ErrorKind::unsupported,
+      "'" + path.string() + "' is a plain Blosc2 array without the metadata ('" +
+          std::string(store::kMetadataLayer) +
+          "') that an .mla file has; rename it to .b2nd to open it, and save it as .mla "
+          "from there",
+      path.string());
+}
+
+// A state for reading: nothing of it can reach the file.
+void read_from(Array::Impl& impl, std::shared_ptr<io::ByteSource> source,
+               const std::filesystem::path& path) {
+  frame::State state = frame::read_state(*source, seal_check(impl));
+  Snapshot shown = session::snapshot_of(std::move(state), std::move(source));
+  check_name(path, shown);
+  impl.write_codec = store::codec_for_edits(shown.array->codec);
+  impl.shown.set(std::make_shared<const Snapshot>(std::move(shown)));
+}
+
+// Opens for writing, in place of an older writer of this process, which is given up only when
+// nothing can fail any more.
+void open_to_write(const std::shared_ptr<Array::Impl>& impl,
+                   const std::filesystem::path& path) {
+  Registry& registry = Registry::instance();
+  std::shared_ptr<Array::Impl> older;  // goes after the name lock
+  const Registry::NameLock name(path);
+  older = registry.writer_of(path);
+  std::unique_lock<std::mutex> its_edits;
+  if (older) its_edits = std::unique_lock(older->edit_mutex);
+  const bool own = older && older->writes_file();
+  std::optional<io::WritableFile> file;
+  if (own) {
+    try {
+      older->commit_pending(older->level);
+    } catch (const Error&) {
+      // The file holds its last commit. The older one's close() will say what was lost.
+    }
+  } else {
+    file = io::WritableFile::open(path);
+  }
+  const std::shared_ptr<io::ByteSource> source =
+      io::open_file(path, impl->access, impl->path);
+  // Always with the seal: a commit would put a right one on what is damaged.
+  frame::State state = frame::read_state(*source);
+  frame::Header header = state.header;
+  std::vector<std::byte> header_bytes = state.header_bytes;
+  Snapshot shown = session::snapshot_of(std::move(state), source);
+  check_name(path, shown);
+  const io::FileId id = own ? *older->written_file() : file->id();
+  const std::lock_guard edits(impl->edit_mutex);
+  if (own) {
+    file = older->detach();
+    registry.note_detached(*older);
+  }
+  try {
+    // What a writer that was killed, or that failed, left behind its last commit.
+    if (file->size() > header.frame_len) file->truncate(header.frame_len);
+  } catch (const Error&) {
+    // Nobody reads it, and it will be written over.
+  }
+  impl->adopt(std::move(*file), std::move(header), std::move(header_bytes), std::move(shown));
+  registry.add(id, impl);
+}
+
+// The first `size` bytes, on several threads: to read what is in memory is to copy it.
+io::Bytes read_whole(const io::ByteSource& source, std::uint64_t size, int threads) {
+  constexpr std::uint64_t kPiece = std::uint64_t{4} << 20;
+  const auto length = static_cast<std::size_t>(size);
+  const std::shared_ptr<std::byte[]> buffer = io::allocate(length);
+  const std::span<std::byte> bytes(buffer.get(), length);
+  const auto pieces = static_cast<std::size_t>((size + kPiece - 1) / kPiece);
+  parallel::parallel_for(pieces, threads, [&](std::size_t i, int) {
+    const std::uint64_t first = i * kPiece;
+    const std::uint64_t count = std::min(kPiece, size - first);
+    source.read({first, count}, bytes.subspan(static_cast<std::size_t>(first),
+                                              static_cast<std::size_t>(count)));
+  });
+  return {bytes, buffer};
+}
+
+}  // namespace
+
+Array::Array(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Array Array::open(const std::filesystem::path& path, const OpenOptions& options) {
+  const parallel::OperationGuard guard;
+  auto impl = new_impl(path, options);
+  if (options.mode == Mode::read_write) {
+    open_to_write(impl, path);
+  } else {
+    session::commit_own_writer(path);
+    read_from(*impl, io::open_file(path, options.access, impl->path), path);
+  }
+  return Array(std::move(impl));
+}
+
+Array Array::load(const std::filesystem::path& path, const OpenOptions& options) {
+  const parallel::OperationGuard guard;
+  session::commit_own_writer(path);
+  auto impl = std::make_shared<Impl>(options);
+  impl->mode = Mode::copy_on_write;
+  // Read, not mapped: one copy, and what another writer does to the file stays outside.
+  const std::unique_ptr<io::ByteSource> source = io::open_buffered(path);
+  io::Bytes bytes;
+  for (bool same_state = false; !same_state; source->refresh()) {
+    const frame::State state = frame::read_state(*source, seal_check(*impl));
+    bytes = read_whole(*source, state.header.frame_len, options.threads);
+    // Otherwise another process committed between the two reads.
+    same_state = std::memcmp(bytes.data.data(), state.header_bytes.data(),
+                             state.header_bytes.size()) == 0;
+  }
+  read_from(*impl, io::from_memory(std::move(bytes), path.string()), path);
+  return Array(std::move(impl));
+}
+
+Array Array::create(const std::filesystem::path& path, const Shape& shape, const DType& dtype,
+                    const Metadata& metadata, const SaveOptions& options) {
+  const parallel::OperationGuard guard;
+  session::NewFile file = base::naming(
+      path.string(), [&] { return session::NewFile(shape, dtype, metadata, options); });
+  auto impl = new_impl(path, {.mode = Mode::read_write,
+                              .access = options.access,
+                              .threads = options.threads,
+                              .level = options.level});
+  Registry& registry = Registry::instance();
+  std::shared_ptr<Impl> older;  // goes after the name lock
+  const Registry::NameLock name(path);
+  older = registry.writer_of(path);
+  std::unique_lock<std::mutex> its_edits;
+  if (older) its_edits = std::unique_lock(older->edit_mutex);
+  const bool own = older && older->writes_file();
+  io::AtomicFile out(path, options.level, own);
+  file.begin(out);
+  file.finish(out);
+  {
+    const std::lock_guard edits(impl->edit_mutex);
+    session::publish_and_adopt(out, own, *impl);
+  }
+  if (own) {
+    older->detach();
+    registry.note_detached(*older);
+  }
+  return Array(std::move(impl));
+}
+
+Array Array::in_memory(const Shape& shape, const DType& dtype,
+                       const std::optional<ConstArrayView>& voxels, const Metadata& metadata,
+                       const SaveOptions& options) {
+  const parallel::OperationGuard guard;
+  session::NewFile file(shape, dtype, metadata, options);
+  auto impl = std::make_shared<Impl>(
+      OpenOptions{.mode = Mode::copy_on_write, .threads = options.threads});
+  impl->write_codec = file.array().codec;
+  store::StoredLayers layers;
+  if (options.store_metadata) layers.set(store::kMetadataLayer, file.metadata_layer());
+  auto shown = std::make_shared<Snapshot>();
+  shown->array = std::make_shared<const store::ArrayHeader>(file.array());
+  shown->layers = std::make_shared<const store::StoredLayers>(std::move(layers));
+  shown->chunks = std::make_shared<const store::ChunkStore>(file.geometry().chunk_count());
+  impl->shown.set(std::move(shown));
+  Array out(std::move(impl));
+  if (voxels) out.write({Shape(shape.size(), 0), shape}, *voxels);
+  return out;
+}
+
+}  // namespace mlarray

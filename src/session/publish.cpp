@@ -1,0 +1,66 @@
+#include "session/publish.hpp"
+
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "frame/frame.hpp"
+#include "mlarray/error.hpp"
+#include "session/registry.hpp"
+
+namespace mlarray::session {
+
+void publish_and_adopt(io::AtomicFile& out, bool own_writer_open, Array::Impl& writer) {
+  const std::shared_ptr<io::ByteSource> source =
+      io::open_file(out.temporary(), writer.access, writer.path);
+  frame::State state = frame::read_state(*source);
+  frame::Header header = state.header;
+  std::vector<std::byte> header_bytes = state.header_bytes;
+  Snapshot shown = snapshot_of(std::move(state), source);
+  io::Published published = out.publish(own_writer_open);
+  const io::FileId id = published.file.id();
+  writer.adopt(std::move(published.file), std::move(header), std::move(header_bytes),
+               std::move(shown));
+  // Not from its destructor, where it is closed next.
+  if (const auto self = writer.weak_from_this().lock()) Registry::instance().add(id, self);
+  if (published.unsure) throw *published.unsure;
+}
+
+void publish_and_close(io::AtomicFile& out, const std::filesystem::path& path) {
+  Registry& registry = Registry::instance();
+  std::shared_ptr<Array::Impl> older;  // goes after the name lock
+  const Registry::NameLock name(path);
+  older = registry.writer_of(path);
+  if (!older) return out.publish_and_close(false);
+  const std::lock_guard lock(older->edit_mutex);
+  const bool own = older->writes_file();
+  out.publish_and_close(own);
+  if (!own) return;
+  older->detach();
+  registry.note_detached(*older);
+}
+
+void compact_file(Array::Impl& writer, const Snapshot& state, const WriteSession& old,
+                  CommitLevel level) {
+  const grid::Geometry& geometry = state.geometry();
+  io::AtomicFile out(writer.file_path, level, true);
+  std::vector<std::byte> header_bytes = old.header_bytes();
+  frame::Header header = old.header();
+  out.append(header_bytes);
+  std::vector<frame::IndexEntry> index = state.chunks->index().entries();
+  for (std::int64_t number = 0; number < geometry.chunk_count(); ++number) {
+    frame::IndexEntry& entry = index[static_cast<std::size_t>(number)];
+    if (entry.is_special()) continue;
+    entry = frame::IndexEntry::at(out.position() - header.header_len);
+    const store::ChunkRef chunk = state.chunks->get(number);
+    state.chunks->prefetch(chunk);
+    out.append(chunk.bytes.data);
+  }
+  out.append(frame::build_tail(header, header_bytes, out.position(), index,
+                               layers_to_write(state)));
+  out.write_at(0, header_bytes);
+  state.chunks->check();
+  publish_and_adopt(out, true, writer);
+}
+
+}  // namespace mlarray::session

@@ -1,0 +1,72 @@
+// Reading a new file back before it takes the place of the old one.
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "store/block_check.hpp"
+#include "session/snapshot.hpp"
+#include "pipeline/read_box.hpp"
+#include "session/new_file.hpp"
+#include "metadata/stored.hpp"
+#include "mlarray/error.hpp"
+#include "parallel/thread_pool.hpp"
+
+namespace mlarray::session {
+namespace {
+
+[[noreturn]] void differs(const std::string& what) {
+  throw Error(ErrorKind::corruption, what +
+                                         " of the new file did not read back as it was to be "
+                                         "saved; the old file was left as it is. Save again; "
+                                         "if it happens again, test memory and disk");
+}
+
+bool same_bytes(std::span<const std::byte> a, std::span<const std::byte> b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end());
+}
+
+void compare_chunks(const Snapshot& state, int threads, const pipeline::FillChunk& fill) {
+  const grid::Geometry& geometry = state.geometry();
+  const auto count = static_cast<std::size_t>(geometry.chunk_count());
+  const auto size = static_cast<std::size_t>(geometry.chunk_bytes());
+  struct Buffers {
+    std::vector<std::byte> wanted, found;
+  };
+  const int workers = parallel::worker_count(count, threads);
+  std::vector<Buffers> buffers(static_cast<std::size_t>(workers));
+  parallel::parallel_for(count, workers, [&](std::size_t i, int worker) {
+    auto& [wanted, found] = buffers[static_cast<std::size_t>(worker)];
+    wanted.resize(size);
+    found.resize(size);
+    const auto number = static_cast<std::int64_t>(i);
+    fill(number, wanted);
+    pipeline::read_chunk(*state.chunks, geometry, number, found, true);
+    if (!same_bytes(wanted, found)) differs(store::chunk_name(number));
+  });
+}
+
+}  // namespace
+
+void NewFile::read_back(const io::AtomicFile& out, int threads, const pipeline::FillChunk& fill,
+                        const std::optional<Metadata>& metadata) const {
+  const std::shared_ptr<io::ByteSource> source =
+      io::open_file(out.temporary(), access_, out.temporary().string());
+  frame::State state = frame::read_state(*source);
+  const bool same_layers =
+      std::equal(layers_.begin(), layers_.end(), state.vlmeta.begin(), state.vlmeta.end(),
+                 [](const frame::VlMetalayer& a, const frame::VlMetalayer& b) {
+                   return a.name == b.name && same_bytes(a.chunk.data, b.chunk.data);
+                 });
+  if (!same_layers || state.seal != Seal::valid) differs("the trailer");
+  if (metadata) {
+    const Metadata found = store::StoredLayers(state.vlmeta).metadata(geometry().ndim());
+    if (!(metadata::user_part(found) == metadata::user_part(*metadata)))
+      differs("the metadata");
+  }
+  const Snapshot found = snapshot_of(std::move(state), source);
+  io::checked(*found.chunks, [&] { compare_chunks(found, threads, fill); });
+}
+
+}  // namespace mlarray::session

@@ -1,0 +1,65 @@
+// What this process writes: which array writes which file, and who changes what a path names.
+// Work on one file never waits for work on another.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "io/file.hpp"
+#include "mlarray/array.hpp"
+
+namespace mlarray::session {
+
+// Thread safe.
+//
+// Locks, in this order: the name of a path, Array::Impl::edit_mutex, those in here (which are
+// held for a look-up only). Who holds a name lock keeps shared pointers to writers outside of
+// it: the last one closes its file, and that locks the name.
+class Registry {
+ public:
+  static Registry& instance();
+
+  // Held over all that changes what a path names, and over opening it for writing: creating,
+  // publishing, superseding, compacting. By the path with its symbolic links resolved.
+  class NameLock {
+   public:
+    explicit NameLock(const std::filesystem::path& path);
+    NameLock(const NameLock&) = delete;
+    NameLock& operator=(const NameLock&) = delete;
+    ~NameLock();
+
+   private:
+    std::string name_;
+    std::shared_ptr<std::mutex> mutex_;
+  };
+
+  void add(io::FileId file, const std::shared_ptr<Array::Impl>& writer);
+  // The open writer of the file that `path` names now, or nullptr.
+  std::shared_ptr<Array::Impl> writer_of(const std::filesystem::path& path);
+  // A newer writer took the file of `older`, as take_notice() will tell.
+  void note_detached(const Array::Impl& older);
+  std::vector<std::string> take_notice();
+  std::vector<std::shared_ptr<Array::Impl>> all();
+
+ private:
+  Registry();
+  static void after_fork();
+
+  std::mutex mutex_;
+  std::map<io::FileId, std::weak_ptr<Array::Impl>> writers_;
+  std::map<std::string, std::weak_ptr<std::mutex>> names_;
+  std::vector<std::string> notice_;
+};
+
+// Does an array of this process write the file that `path` names?
+bool is_written_here(const std::filesystem::path& path);
+
+// Commits what a writer of this process has pending on `path`, so that who opens it sees it.
+// Errors: none; where the commit fails, that writer says so when it is closed.
+void commit_own_writer(const std::filesystem::path& path);
+
+}  // namespace mlarray::session

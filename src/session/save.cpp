@@ -1,0 +1,136 @@
+// Saving: an array, or voxels of the caller's, into a new file that takes the place of an old.
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include "base/naming.hpp"
+#include "grid/gather.hpp"
+#include "mlarray/error.hpp"
+#include "parallel/thread_pool.hpp"
+#include "pipeline/read_box.hpp"
+#include "session/impl.hpp"
+#include "session/new_file.hpp"
+#include "session/publish.hpp"
+#include "session/registry.hpp"
+
+namespace mlarray {
+namespace {
+
+void check_view(const ConstArrayView& view) {
+  if (view.strides.size() != view.shape.size()) {
+    throw Error(ErrorKind::invalid_value, "an array view of shape " + to_string(view.shape) +
+                                              " needs one stride per "
+                                              "axis, not " +
+                                              std::to_string(view.strides.size()));
+  }
+}
+
+// What the metadata of the new file must be. The older encoding drops what it cannot hold.
+std::optional<Metadata> comparable(const std::optional<Metadata>& metadata,
+                                   const SaveOptions& options) {
+  const bool whole =
+      options.store_metadata && options.metadata_encoding == MetadataEncoding::current;
+  return whole ? metadata : std::nullopt;
+}
+
+// The state that `from` shows, as `options` say, into a file that is not in place yet.
+void write_copy(const Array::Impl& from, io::AtomicFile& out, const std::filesystem::path& path,
+                const SaveOptions& options, const std::optional<Metadata>& metadata) {
+  const auto state = from.open_snapshot();
+  const store::ChunkStore& chunks = *state->chunks;
+  const grid::Geometry& source = state->geometry();
+  chunks.watch();
+
+  // One's own metadata that cannot be read is carried over as it is.
+  std::optional<Metadata> readable = metadata;
+  bool keep_stored = false;
+  if (!readable) {
+    try {
+      readable = state->metadata();
+    } catch (const Error&) {
+      keep_stored = true;
+    }
+  }
+  session::NewFile file = base::naming(path.string(), [&] {
+    return session::NewFile(source.shape(), state->array->dtype, readable.value_or(Metadata{}), options);
+  });
+  std::vector<frame::VlMetalayer> others;
+  for (const frame::VlMetalayer& layer : state->layers->all()) {
+    if (layer.name != store::kMetadataLayer) {
+      others.push_back(layer);
+    } else if (keep_stored) {
+      file.keep_metadata_layer({layer.chunk.data.begin(), layer.chunk.data.end()});
+    }
+  }
+  if (options.store_metadata) file.carry(std::move(others));
+
+  const grid::Geometry& geometry = file.geometry();
+  const auto fill = [&](std::int64_t number, std::span<std::byte> chunk) {
+    const Box part = geometry.chunk_box(number);
+    std::vector<std::byte> voxels(
+        static_cast<std::size_t>(element_count(part.shape()) * geometry.itemsize()));
+    const Shape shape = part.shape();
+    const auto strides = grid::c_strides(shape, geometry.itemsize());
+    pipeline::read_box(chunks, source, part, {voxels.data(), shape, strides},
+                    {.threads = 1, .verify = from.verifies()});
+    if (!grid::fills_padding(geometry, part)) {
+      std::fill(chunk.begin(), chunk.end(), std::byte{0});
+    }
+    grid::gather(geometry, number, part, {voxels.data(), shape, strides}, part.start, chunk);
+  };
+  io::checked(chunks, [&] {  // of all that was read, metadata included
+    file.begin(out);
+    file.add_chunks(out, options.threads, fill);
+    file.finish(out);
+    if (options.verify) {
+      file.read_back(out, options.threads, fill, comparable(readable, options));
+    }
+  });
+}
+
+}  // namespace
+
+void Array::save_voxels(const std::filesystem::path& path, const ConstArrayView& voxels,
+                        const DType& dtype, const Metadata& metadata,
+                        const SaveOptions& options) {
+  const parallel::OperationGuard guard;
+  check_view(voxels);
+  session::NewFile file = base::naming(
+      path.string(), [&] { return session::NewFile(voxels.shape, dtype, metadata, options); });
+  io::AtomicFile out(path, options.level, session::is_written_here(path));
+  file.begin(out);
+  const grid::Geometry& geometry = file.geometry();
+  const Shape origin(voxels.shape.size(), 0);
+  const auto fill = [&](std::int64_t number, std::span<std::byte> chunk) {
+    const Box part = geometry.chunk_box(number);
+    if (!grid::fills_padding(geometry, part)) {
+      std::fill(chunk.begin(), chunk.end(), std::byte{0});
+    }
+    grid::gather(geometry, number, part, voxels, origin, chunk);
+  };
+  file.add_chunks(out, options.threads, fill);
+  file.finish(out);
+  if (options.verify) file.read_back(out, options.threads, fill, comparable(metadata, options));
+  session::publish_and_close(out, path);
+}
+
+void Array::save(const std::filesystem::path& path, const SaveOptions& options,
+                 const std::optional<Metadata>& metadata) const {
+  const parallel::OperationGuard guard;
+  if (session::Registry::instance().writer_of(path) == impl_) {
+    // Over the file that it is open on: nobody edits it, or changes what the path names, until
+    // the new file has all of it and takes the edits that follow.
+    const session::Registry::NameLock name(path);
+    const std::lock_guard lock(impl_->edit_mutex);
+    if (impl_->written_file() && io::file_id(path) == impl_->written_file()) {
+      io::AtomicFile out(path, options.level, true);
+      write_copy(*impl_, out, path, options, metadata);
+      return session::publish_and_adopt(out, true, *impl_);
+    }
+  }
+  io::AtomicFile out(path, options.level, session::is_written_here(path));
+  write_copy(*impl_, out, path, options, metadata);
+  session::publish_and_close(out, path);
+}
+
+}  // namespace mlarray

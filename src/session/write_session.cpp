@@ -1,0 +1,118 @@
+#include "session/write_session.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace mlarray::session {
+
+WriteSession::WriteSession(io::WritableFile file, frame::Header header,
+                           std::vector<std::byte> header_bytes, CommitLevel level)
+    : file_(std::move(file)),
+      level_(level),
+      header_(std::move(header)),
+      header_bytes_(std::move(header_bytes)),
+      end_(header_.frame_len),
+      written_back_(end_),
+      committed_at_(std::chrono::steady_clock::now()) {}
+
+template <class Body>
+void WriteSession::guarded(Body body) {
+  check_usable();
+  try {
+    body();
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::io) failure_ = error;
+    throw;
+  }
+}
+
+void WriteSession::check_usable() const {
+  if (failure_) throw *failure_;
+}
+
+frame::IndexEntry WriteSession::append(std::span<const std::byte> chunk) {
+  check_usable();
+  if (chunk.empty()) return {};
+  const auto entry = frame::IndexEntry::at(end_ - header_.header_len);
+  guarded([&] { file_.write_at(end_, chunk); });
+  end_ += chunk.size();
+  if (level_ != CommitLevel::none && end_ - written_back_ >= io::kWriteback) {
+    file_.start_writeback({written_back_, end_ - written_back_});
+    written_back_ = end_;
+  }
+  return entry;
+}
+
+void WriteSession::roll_back(std::uint64_t end) noexcept {
+  end_ = end;
+  written_back_ = std::min(written_back_, end);
+}
+
+void WriteSession::commit(const Snapshot& state, CommitLevel level) {
+  committed_ = false;
+  frame::Header header = header_;
+  std::vector<std::byte> header_bytes = header_bytes_;
+  // Nothing may be committed into a file that somebody has overwritten, nor zeros for what it
+  // lost.
+  state.chunks->watch();
+  const std::vector<std::byte> tail = frame::build_tail(
+      header, header_bytes, end_, state.chunks->index().entries(), layers_to_write(state));
+  state.chunks->check();
+  guarded([&] {
+    const std::uint64_t position = end_;
+    // From here on the tail may become live, whatever fails: nothing is written over it.
+    end_ = header.frame_len;
+    file_.write_at(position, tail);
+    if (level != CommitLevel::none) file_.sync_data();
+    flip_unsure_ = true;
+    // One small write: both lengths and the vlmeta flag change together.
+    file_.write_at(frame::kFlipBegin,
+                   std::span<const std::byte>(header_bytes)
+                       .subspan(frame::kFlipBegin, frame::kFlipEnd - frame::kFlipBegin));
+    flip_unsure_ = false;
+    header_ = std::move(header);
+    header_bytes_ = std::move(header_bytes);
+    written_back_ = end_;
+    committed_ = ever_committed_ = true;
+    committed_at_ = std::chrono::steady_clock::now();
+    if (level != CommitLevel::durable) return;
+    try {
+      file_.sync_data();
+    } catch (const Error& error) {
+      throw Error(error.kind(), std::string(error.what()) +
+                                    "; the edits are in the file, but it is not known whether "
+                                    "they would survive a power cut",
+                  error.path(), error.system_error());
+    }
+  });
+}
+
+bool WriteSession::due(const CommitBudget& budget) const {
+  const std::chrono::duration<double> age = std::chrono::steady_clock::now() - committed_at_;
+  return end_ - header_.frame_len >= static_cast<std::uint64_t>(budget.bytes) ||
+         age.count() >= budget.seconds;
+}
+
+void WriteSession::close(const Snapshot& state) {
+  if (end_ > header_.frame_len && !flip_unsure_) {
+    try {
+      state.chunks->check();
+      file_.truncate(header_.frame_len);
+    } catch (const Error&) {
+      // Bytes behind the end belong to nobody: the next writer cuts them off.
+    }
+  }
+  file_.close();
+}
+
+std::vector<frame::VlMetalayer> layers_to_write(const Snapshot& state) {
+  std::vector<frame::VlMetalayer> out = state.layers->all();
+  const auto sums = std::make_shared<const std::vector<std::byte>>(
+      state.chunks->index().checksum_layer(state.geometry().block_count()));
+  if (!sums->empty()) out.push_back({std::string(store::kChecksumLayer), {*sums, sums}});
+  return out;
+}
+
+}  // namespace mlarray::session

@@ -1,0 +1,88 @@
+// The only thing of an open file that changes: who writes it, where its end is, what of it is
+// committed. What happens in which order, and why: docs/crash_safety.md.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "frame/frame.hpp"
+#include "io/file.hpp"
+#include "mlarray/error.hpp"
+#include "mlarray/options.hpp"
+#include "session/snapshot.hpp"
+
+namespace mlarray::session {
+
+// Not synchronised: the array serialises its writers.
+//
+// An I/O error ends all writing, because nobody knows what of it reached the file: every later
+// call throws the first error again, and the committed state stays.
+class WriteSession {
+ public:
+  // `file` is open and locked and holds the committed state that `header` describes. `level`:
+  // of most commits.
+  WriteSession(io::WritableFile file, frame::Header header,
+               std::vector<std::byte> header_bytes, CommitLevel level);
+
+  // Appends one encoded chunk behind everything. No reader sees it. An empty span is a chunk
+  // of zeros. Errors: io.
+  frame::IndexEntry append(std::span<const std::byte> chunk);
+  // Where append() goes on; back to it, when what was appended since is to be forgotten.
+  std::uint64_t end() const { return end_; }
+  void roll_back(std::uint64_t end) noexcept;
+
+  // Makes `state`, whose chunks are in this file, what a new reader sees. If this throws, the
+  // file holds the old state, unless committed() says that the new one is there and only its
+  // durability is unknown.
+  // Errors: io; corruption if the file is not what it was, or the metalayers.
+  void commit(const Snapshot& state, CommitLevel level);
+  bool committed() const { return committed_; }  // did the last commit() take place?
+
+  bool due(const CommitBudget& budget) const;  // for a commit, if there is anything to commit
+  // Appended and committed by this session: there may be dead extents.
+  bool ever_committed() const { return ever_committed_; }
+  // Throws the error that ended all writing, if there was one.
+  void check_usable() const;
+  const std::optional<Error>& failure() const { return failure_; }
+
+  const frame::Header& header() const { return header_; }
+  const std::vector<std::byte>& header_bytes() const { return header_bytes_; }
+  std::uint64_t committed_bytes() const { return header_.frame_len; }
+  // What of the committed state is no chunk: header, index and trailer.
+  std::uint64_t overhead() const {
+    return header_.frame_len - static_cast<std::uint64_t>(header_.cbytes);
+  }
+  io::FileId id() const { return file_.id(); }
+  // For who goes on with the file, at the committed state.
+  io::WritableFile take_file() && { return std::move(file_); }
+  // Gives back the space of what was appended and not committed, where that is safe: not in a
+  // file that is another one since `state`. Errors: io (of closing); it is closed then, too.
+  void close(const Snapshot& state);
+  // In a forked child: the file and its lock are the parent's.
+  void abandon() noexcept { file_.abandon(); }
+
+ private:
+  template <class Body>
+  void guarded(Body body);
+
+  io::WritableFile file_;
+  CommitLevel level_;
+  frame::Header header_;  // of the committed state
+  std::vector<std::byte> header_bytes_;
+  std::uint64_t end_;        // where the next chunk goes: behind all that anybody may need
+  std::uint64_t written_back_;  // up to here the system was asked to write to the disk
+  std::chrono::steady_clock::time_point committed_at_;
+  bool committed_ = false;
+  bool ever_committed_ = false;
+  bool flip_unsure_ = false;  // the header may name a state that header_ does not
+  std::optional<Error> failure_;
+};
+
+// The metalayers of a state as they are written: its own and the checksums.
+std::vector<frame::VlMetalayer> layers_to_write(const Snapshot& state);
+
+}  // namespace mlarray::session

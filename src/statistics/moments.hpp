@@ -1,0 +1,128 @@
+// Number, mean and spread of values, in parts that are put together afterwards: the mean by a
+// compensated sum, the spread around each part's own mean, so that neither loses digits.
+// The loops are written so that GCC and Clang make vectors of them.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+
+#include "statistics/element_types.hpp"
+
+namespace mlarray::statistics {
+
+// Elements that are gone through several times, so few that they stay in the first cache.
+inline constexpr std::size_t kPiece = 1024;
+
+class Moments {
+ public:
+  Moments() = default;
+  // One value, `count` times.
+  Moments(double value, std::int64_t count)
+      : count_(count), sum_(value * static_cast<double>(count)) {}
+  // Of not more than kPiece values: its sums are plain ones.
+  template <class T>
+  static Moments of(std::span<const T> values) {
+    Moments out;
+    if (values.empty()) return out;
+    const auto real = [&](std::size_t i) { return to_double(values[i]); };
+    out.count_ = static_cast<std::int64_t>(values.size());
+    out.sum_ = sum(values.size(), real);
+    const double mean = out.sum_ / static_cast<double>(out.count_);
+    out.spread_ = sum(values.size(), [&](std::size_t i) {
+      const double apart = real(i) - mean;
+      return apart * apart;
+    });
+    return out;
+  }
+  // Of those of them that lie from `low` to `high`. There is no NaN.
+  template <class T>
+  static Moments of(std::span<const T> values, T low, T high) {
+    const auto lies_inside = [&](T v) { return low <= v && v <= high; };
+    const auto inside = std::find_if(values.begin(), values.end(), lies_inside);
+    if (inside == values.end()) return {};
+    // One of those that count stands in for each that does not, and is taken off again.
+    const T filler = *inside;
+    std::array<T, kPiece> filled;
+    std::int32_t left_out = 0;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const T value = low <= values[i] ? values[i] : filler;
+      filled[i] = values[i] <= high ? value : filler;
+      left_out += static_cast<std::int32_t>(values[i] < low) +
+                  static_cast<std::int32_t>(high < values[i]);
+    }
+    Moments out = of(std::span<const T>(filled).first(values.size()));
+    out.take_off(to_double(filler), left_out);
+    return out;
+  }
+
+  void add(const Moments& other) {
+    if (other.count_ == 0) return;
+    if (count_ > 0) {
+      const double apart = other.mean() - mean();
+      const auto a = static_cast<double>(count_), b = static_cast<double>(other.count_);
+      spread_ += other.spread_ + apart * apart * (a * b / (a + b));
+    } else {
+      spread_ = other.spread_;
+    }
+    count_ += other.count_;
+    add_to_sum(other.sum_);
+    lost_ += other.lost_;
+  }
+
+  std::int64_t count() const { return count_; }
+  double mean() const { return count_ == 0 ? kNan : total() / static_cast<double>(count_); }
+  double deviation() const {
+    if (count_ == 0 || !std::isfinite(total())) return kNan;
+    return std::sqrt(spread_ / static_cast<double>(count_));
+  }
+
+ private:
+  static constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+  // Of term(0) to term(count - 1), in lanes: the order of additions does not depend on the
+  // compiler.
+  template <class Term>
+  static double sum(std::size_t count, Term term) {
+    constexpr std::size_t kLanes = 8;
+    std::array<double, kLanes> lanes{};
+    std::size_t i = 0;
+    for (; i + kLanes <= count; i += kLanes) {
+      for (std::size_t lane = 0; lane < kLanes; ++lane) lanes[lane] += term(i + lane);
+    }
+    for (; i < count; ++i) lanes[0] += term(i);
+    double all = 0;
+    for (const double lane : lanes) all += lane;
+    return all;
+  }
+  // Takes off `count` times `value`, of which there is one more.
+  void take_off(double value, std::int64_t count) {
+    if (count == 0) return;
+    const auto all = static_cast<double>(count_), off = static_cast<double>(count);
+    count_ -= count;
+    sum_ -= value * off;
+    const double apart = mean() - value;
+    spread_ = std::max(spread_ - apart * apart * (off * (all - off) / all), 0.0);
+  }
+  void add_to_sum(double value) {
+    const double next = sum_ + value;
+    // What the addition rounded off (Neumaier); of infinities there is nothing to keep.
+    if (std::isfinite(next)) {
+      lost_ +=
+          std::abs(sum_) >= std::abs(value) ? (sum_ - next) + value : (value - next) + sum_;
+    }
+    sum_ = next;
+  }
+  double total() const { return sum_ + lost_; }
+
+  std::int64_t count_ = 0;
+  double sum_ = 0;
+  double lost_ = 0;
+  double spread_ = 0;  // sum of the squared distances from the mean
+};
+
+}  // namespace mlarray::statistics

@@ -1,0 +1,89 @@
+#include "store/chunk_index.hpp"
+
+#include <utility>
+
+namespace mlarray::store {
+namespace {
+
+constexpr std::size_t slot(std::int64_t number, int shift, std::size_t fan_out) {
+  return static_cast<std::size_t>(number >> shift) & (fan_out - 1);
+}
+
+}  // namespace
+
+ChunkIndex::ChunkIndex(std::int64_t chunk_count) : size_(chunk_count) {
+  while ((size_ - 1) >> (shift_ + kBits) > 0) shift_ += kBits;
+}
+
+ChunkIndex::ChunkIndex(std::vector<frame::IndexEntry> entries, ChecksumTable sums)
+    : ChunkIndex(static_cast<std::int64_t>(entries.size())) {
+  base_ = std::make_shared<const std::vector<frame::IndexEntry>>(std::move(entries));
+  sums_ = std::move(sums);
+}
+
+frame::IndexEntry ChunkIndex::entry(std::int64_t number) const {
+  if (const Replacement* found = replacement(number)) return found->entry;
+  return base_ ? (*base_)[static_cast<std::size_t>(number)] : frame::IndexEntry();
+}
+
+const Replacement* ChunkIndex::replacement(std::int64_t number) const {
+  const void* at = root_.get();
+  for (int shift = shift_; at != nullptr && shift >= 0; shift -= kBits) {
+    at = static_cast<const Node*>(at)->children[slot(number, shift, kFanOut)].get();
+  }
+  return static_cast<const Replacement*>(at);
+}
+
+std::shared_ptr<const ChunkIndex::Node> ChunkIndex::replaced(
+    const Node* node, int shift, std::int64_t number, std::shared_ptr<const Replacement> leaf) {
+  auto out = node != nullptr ? std::make_shared<Node>(*node) : std::make_shared<Node>();
+  std::shared_ptr<const void>& child = out->children[slot(number, shift, kFanOut)];
+  if (shift == 0) {
+    child = std::move(leaf);
+  } else {
+    child = replaced(static_cast<const Node*>(child.get()), shift - kBits, number,
+                     std::move(leaf));
+  }
+  return out;
+}
+
+void ChunkIndex::replace(std::int64_t number, Replacement replacement) {
+  root_ = replaced(root_.get(), shift_, number,
+                   std::make_shared<const Replacement>(std::move(replacement)));
+}
+
+void ChunkIndex::for_each(
+    const std::function<void(std::int64_t, const Replacement&)>& body) const {
+  const auto visit = [&](const auto& self, const Node* node, int shift,
+                         std::int64_t first) -> void {
+    for (std::size_t i = 0; i < kFanOut; ++i) {
+      const void* child = node->children[i].get();
+      if (child == nullptr) continue;
+      const std::int64_t number = first + (static_cast<std::int64_t>(i) << shift);
+      if (shift == 0) {
+        body(number, *static_cast<const Replacement*>(child));
+      } else {
+        self(self, static_cast<const Node*>(child), shift - kBits, number);
+      }
+    }
+  };
+  if (root_) visit(visit, root_.get(), shift_, 0);
+}
+
+std::vector<frame::IndexEntry> ChunkIndex::entries() const {
+  auto out = base_ ? *base_ : std::vector<frame::IndexEntry>(static_cast<std::size_t>(size_));
+  for_each([&](std::int64_t number, const Replacement& chunk) {
+    out[static_cast<std::size_t>(number)] = chunk.entry;
+  });
+  return out;
+}
+
+std::vector<std::byte> ChunkIndex::checksum_layer(std::int64_t block_count) const {
+  ChecksumBuilder builder(size_, block_count, sums_);
+  for_each([&](std::int64_t number, const Replacement& chunk) {
+    builder.set(number, chunk.sums);
+  });
+  return std::move(builder).build();
+}
+
+}  // namespace mlarray::store

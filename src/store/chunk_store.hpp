@@ -1,0 +1,82 @@
+// The chunks of one state of an array: their index, and where their bytes are.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "codec/chunk.hpp"
+#include "frame/frame.hpp"
+#include "io/byte_source.hpp"
+#include "store/chunk_index.hpp"
+
+namespace mlarray::store {
+
+// One chunk, ready to be decoded. Either special, or the bytes of a Blosc2 chunk and the sums
+// that are recorded of its blocks. Valid as long as the store is.
+struct ChunkRef {
+  codec::Special special = codec::Special::zeros;
+  io::Bytes bytes;
+  // The same bytes, or a copy of their start as far as codec::head_bytes(): to look there first
+  // where the file is mapped is slow.
+  io::Bytes head;
+  ChunkSums sums;
+  std::uint64_t offset = kInMemory;  // of `bytes` in the source
+  static constexpr std::uint64_t kInMemory = ~std::uint64_t{0};
+};
+
+// A value, cheap to copy. Thread safe as long as nobody calls replace(), which is for a copy
+// that nobody else has yet.
+class ChunkStore {
+ public:
+  // All chunks special (zeros), in memory.
+  explicit ChunkStore(std::int64_t chunk_count) : index_(chunk_count) {}
+  // The chunks of a state that was read from `source`, of so many blocks each.
+  ChunkStore(std::shared_ptr<io::ByteSource> source, frame::State state,
+             std::int64_t chunk_count, std::int64_t block_count);
+
+  // Errors: corruption (a chunk that leaves the file), io.
+  ChunkRef get(std::int64_t number) const;
+  // Asks the source for the headers of all of them before it looks at the first.
+  std::vector<ChunkRef> get(std::span<const std::int64_t> numbers) const;
+
+  // Ranges of the source that will be used: see io::ByteSource. Nothing in memory.
+  bool are_cached(std::span<const std::uint64_t> offsets) const;
+  void prefetch(std::span<const io::Range> ranges) const;
+  // All of one chunk.
+  void prefetch(const ChunkRef& ref) const;
+  bool prefers_copies() const noexcept;
+  bool copy(io::Range range, std::span<std::byte> to) const noexcept;
+
+  // `sums` has one entry per block, or none.
+  void replace(std::int64_t number, frame::IndexEntry entry,
+               std::span<const std::uint32_t> sums);
+  // Without sums: these bytes were never in a file.
+  void replace(std::int64_t number, MemoryChunk chunk);
+
+  const ChunkIndex& index() const { return index_; }
+  // Where the chunks of a file are. Precondition: made from one.
+  io::ByteSource& source() const { return *source_; }
+  // What io::checked() needs: all use of a chunk's bytes, and of the metalayers of the same
+  // state, is wrapped in it, since a file can be cut short or overwritten while it is open.
+  // Errors: corruption, io.
+  void watch() const noexcept;
+  void check() const;
+  const frame::Anchor& anchor() const { return anchor_; }
+  // Stored bytes of all chunks, reading every chunk's header.
+  std::int64_t stored_bytes() const;
+
+ private:
+  io::Bytes head_at(std::uint64_t offset) const;
+  void request_headers(std::span<const std::int64_t> numbers) const;
+
+  std::shared_ptr<io::ByteSource> source_;
+  std::uint64_t header_len_ = 0;  // what the offsets of the index count from
+  std::size_t head_bytes_ = codec::kChunkHeaderBytes;  // of one chunk
+  frame::Anchor anchor_;
+  ChunkIndex index_;
+};
+
+}  // namespace mlarray::store
