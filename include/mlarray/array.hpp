@@ -98,7 +98,7 @@ class MLARRAY_EXPORT Array {
   void set_metadata(const Metadata& metadata);
 
   // Makes every edit so far part of the file: a commit. Without a level: at the one that the
-  // array was opened with. `durable` also makes durable what was committed before.
+  // array was opened with. What was committed at a lower level before gets this one, too.
   // Errors: io. It ends all writing through this array: later edits and close() throw it again,
   // reading goes on, and the file keeps its last commit.
   void flush();

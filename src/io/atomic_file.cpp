@@ -68,6 +68,10 @@ class HeldLock {
 
 }  // namespace
 
+void sync_name(const std::filesystem::path& path) {
+  system::sync_folder(folder_of(follow_links(path)));
+}
+
 AtomicFile::AtomicFile(const std::filesystem::path& target, CommitLevel level,
                        bool own_writer_open)
     : target_(follow_links(target)), file_(-1, system::display_name(target)), level_(level) {

@@ -100,6 +100,7 @@ class AtomicFile {
   void append(std::span<const std::byte> data);
   void write_at(std::uint64_t offset, std::span<const std::byte> data);
   std::uint64_t position() const noexcept { return position_; }  // bytes appended so far
+  io::FileId id() const { return file_.id(); }  // Errors: io, invalid_use after publish().
   // Where it is until publish(), for reading back.
   const std::filesystem::path& temporary() const noexcept { return temporary_; }
 
@@ -124,6 +125,10 @@ class AtomicFile {
   std::uint64_t position_ = 0;
   std::uint64_t written_back_ = 0;  // up to here the system was asked to write to the disk
 };
+
+// Waits until the disk has the name of a file (symbolic links are followed), which syncing the
+// file does not promise. Errors: io.
+void sync_name(const std::filesystem::path& path);
 
 // Who writes much asks the system in pieces of this size to begin, so that the wait for the
 // disk at the end is short.

@@ -167,8 +167,10 @@ void Array::Impl::commit(const Snapshot& state, CommitLevel at) {
 void Array::Impl::commit_pending(CommitLevel at) {
   if (!writes_file()) return;
   writer_->check_usable();
-  // A durable commit makes durable what was committed at a lower level before.
-  if (pending_ || at == CommitLevel::durable) commit(*snapshot(), at);
+  // What was committed at a lower level before gets this one.
+  const bool raises = at == CommitLevel::durable ||
+                      (at == CommitLevel::ordered && writer_->unsynced());
+  if (pending_ || raises) commit(*snapshot(), at);
 }
 
 void Array::Impl::flush(CommitLevel at) {
@@ -218,8 +220,8 @@ void Array::Impl::after_fork() noexcept {
 void Array::Impl::adopt(io::WritableFile file, frame::Header header,
                         std::vector<std::byte> header_bytes, session::Snapshot state) {
   write_codec = store::codec_for_edits(state.array->codec);
-  writer_ = std::make_unique<session::WriteSession>(std::move(file), std::move(header),
-                                                    std::move(header_bytes), level);
+  writer_ = std::make_unique<session::WriteSession>(
+      std::move(file), file_path, std::move(header), std::move(header_bytes), level);
   generation_ = parallel::process_generation();
   pending_ = false;
   look_again_ = kMaxGrowth * writer_->committed_bytes() + kMinGrowth;

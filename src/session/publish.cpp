@@ -17,8 +17,8 @@ void publish_and_adopt(io::AtomicFile& out, bool own_writer_open, Array::Impl& w
   frame::Header header = state.header;
   std::vector<std::byte> header_bytes = state.header_bytes;
   Snapshot shown = snapshot_of(std::move(state), source);
+  const io::FileId id = out.id();
   io::Published published = out.publish(own_writer_open);
-  const io::FileId id = published.file.id();
   writer.adopt(std::move(published.file), std::move(header), std::move(header_bytes),
                std::move(shown));
   // Not from its destructor, where it is closed next.

@@ -7,9 +7,11 @@
 
 namespace mlarray::session {
 
-WriteSession::WriteSession(io::WritableFile file, frame::Header header,
-                           std::vector<std::byte> header_bytes, CommitLevel level)
+WriteSession::WriteSession(io::WritableFile file, std::filesystem::path path,
+                           frame::Header header, std::vector<std::byte> header_bytes,
+                           CommitLevel level)
     : file_(std::move(file)),
+      path_(std::move(path)),
       level_(level),
       header_(std::move(header)),
       header_bytes_(std::move(header_bytes)),
@@ -76,10 +78,14 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
     header_bytes_ = std::move(header_bytes);
     written_back_ = end_;
     committed_ = ever_committed_ = true;
+    unsynced_ = level == CommitLevel::none;
     committed_at_ = std::chrono::steady_clock::now();
     if (level != CommitLevel::durable) return;
     try {
       file_.sync_data();
+      // Whoever put the file in place may not have waited for its name.
+      if (!name_synced_) io::sync_name(path_);
+      name_synced_ = true;
     } catch (const Error& error) {
       throw Error(error.kind(), std::string(error.what()) +
                                     "; the edits are in the file, but it is not known whether "

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <span>
 #include <vector>
@@ -23,9 +24,9 @@ namespace mlarray::session {
 // call throws the first error again, and the committed state stays.
 class WriteSession {
  public:
-  // `file` is open and locked and holds the committed state that `header` describes. `level`:
-  // of most commits.
-  WriteSession(io::WritableFile file, frame::Header header,
+  // `file` is open and locked, `path` leads to it wherever the process goes, and it holds the
+  // committed state that `header` describes. `level`: of most commits.
+  WriteSession(io::WritableFile file, std::filesystem::path path, frame::Header header,
                std::vector<std::byte> header_bytes, CommitLevel level);
 
   // Appends one encoded chunk behind everything. No reader sees it. An empty span is a chunk
@@ -41,6 +42,8 @@ class WriteSession {
   // Errors: io; corruption if the file is not what it was, or the metalayers.
   void commit(const Snapshot& state, CommitLevel level);
   bool committed() const { return committed_; }  // did the last commit() take place?
+  // Was a state committed at level `none` since the last commit above it?
+  bool unsynced() const { return unsynced_; }
 
   bool due(const CommitBudget& budget) const;  // for a commit, if there is anything to commit
   // Appended and committed by this session: there may be dead extents.
@@ -70,6 +73,7 @@ class WriteSession {
   void guarded(Body body);
 
   io::WritableFile file_;
+  std::filesystem::path path_;
   CommitLevel level_;
   frame::Header header_;  // of the committed state
   std::vector<std::byte> header_bytes_;
@@ -78,6 +82,8 @@ class WriteSession {
   std::chrono::steady_clock::time_point committed_at_;
   bool committed_ = false;
   bool ever_committed_ = false;
+  bool unsynced_ = false;
+  bool name_synced_ = false;
   bool flip_unsure_ = false;  // the header may name a state that header_ does not
   std::optional<Error> failure_;
 };

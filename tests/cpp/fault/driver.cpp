@@ -1,0 +1,576 @@
+#include "driver.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "levels.hpp"
+#include "mlarray/error.hpp"
+
+namespace mlarray::test {
+namespace {
+
+constexpr std::size_t kExamplesOfAKind = 3;
+
+std::vector<std::int64_t> strides_of(const Shape& shape) {
+  std::vector<std::int64_t> out(shape.size(), 1);
+  for (std::size_t i = shape.size() - 1; i > 0; --i) out[i - 1] = out[i] * shape[i];
+  return out;
+}
+
+DType bytes_type() { return DType::parse("|u1"); }
+
+Metadata metadata_of(const std::string& text) {
+  Metadata out;
+  Map map;
+  map.set("text", text);
+  out.set("extra", "extra", std::move(map));
+  return out;
+}
+
+std::string text_of(const Metadata& metadata) {
+  const Map* const map = metadata.get("extra", "extra").get_if<Map>();
+  const Value* const value = map == nullptr ? nullptr : map->find("text");
+  const std::string* const text = value == nullptr ? nullptr : value->get_if<std::string>();
+  return text == nullptr ? std::string() : *text;
+}
+
+Content content_of(const Array& array) {
+  Content out;
+  out.exists = true;
+  out.voxels.resize(static_cast<std::size_t>(element_count(array.shape())));
+  array.read({Shape(array.shape().size(), 0), array.shape()}, out.voxels, 1);
+  out.text = text_of(array.metadata());
+  return out;
+}
+
+}  // namespace
+
+const char* name_of(Level level) {
+  return level == Level::none ? "none" : level == Level::ordered ? "ordered" : "durable";
+}
+
+std::size_t Content::hash() const {
+  const std::hash<std::string_view> hash;
+  const std::size_t one = hash({reinterpret_cast<const char*>(voxels.data()), voxels.size()});
+  return exists ? one * 31 + hash(text) + 1 : 0;
+}
+
+void Findings::add(const std::string& kind, const std::string& where, const std::string& what) {
+  ++places_[where.substr(0, where.find(' ')) + ": " + kind];
+  if (++counts_[kind] <= kExamplesOfAKind) {
+    examples_.push_back(kind + ": " + where + ": " + what);
+  }
+}
+
+Findings& Findings::operator+=(const Findings& other) {
+  for (const auto& [place, count] : other.places_) places_[place] += count;
+  for (const auto& [kind, count] : other.counts_) counts_[kind] += count;
+  examples_.insert(examples_.end(), other.examples_.begin(), other.examples_.end());
+  return *this;
+}
+
+std::size_t Findings::count(const std::string& kind) const {
+  const auto found = counts_.find(kind);
+  return found == counts_.end() ? 0 : found->second;
+}
+
+std::string Findings::table() const {
+  std::string text;
+  for (const auto& [place, count] : places_) text += place + " " + std::to_string(count) + "\n";
+  return text;
+}
+
+std::size_t Findings::total() const {
+  std::size_t total = 0;
+  for (const auto& [kind, count] : counts_) total += count;
+  return total;
+}
+
+Content read_content(const Shapes& shapes, Access access) {
+  const Array array = Array::open(kPath, {.access = access, .threads = 1, .verify = true});
+  if (array.shape() != shapes.shape) {
+    throw Error(ErrorKind::corruption, "another shape: " + to_string(array.shape()));
+  }
+  return content_of(array);
+}
+
+Driver::Driver(MemoryFiles& files, Findings& findings, std::string where, const Content& first,
+               Shapes shapes, std::uint64_t seed, std::string path)
+    : files_(files),
+      findings_(findings),
+      where_(std::move(where)),
+      path_(std::move(path)),
+      shapes_(std::move(shapes)),
+      random_(seed),
+      states_{first},
+      promises_{{}} {}
+
+// --- what is promised
+// --------------------------------------------------------------------------
+
+void Driver::promise(std::size_t newest) {
+  Promise next = promises_.back();
+  next.operation = files_.log().size();
+  next.newest = std::max(next.newest, newest);
+  next.after_cut = name_safe_ ? file_floor_ : name_floor_;
+  next.cut_unsafe = file_unsafe_ || (!name_safe_ && name_unsafe_);
+  promises_.push_back(next);
+}
+
+// A new file that holds `state` has got the name.
+void Driver::renamed(Level level, std::size_t state) {
+  const Promise& before = promises_.back();
+  name_floor_ = before.after_cut;
+  name_unsafe_ = before.cut_unsafe;
+  name_safe_ = level == Level::durable;
+  file_floor_ = state;
+  file_unsafe_ = level == Level::none;
+}
+
+// The open file has got `state` by a commit; `before` was promised before.
+void Driver::committed(Level level, std::size_t before, std::size_t state) {
+  if (level == Level::none) {
+    file_unsafe_ = true;
+    return;
+  }
+  file_unsafe_ = false;
+  file_floor_ = level == Level::durable ? state : std::max(file_floor_, before);
+  if (level == Level::durable) name_safe_ = true;
+}
+
+// Where the file is another one than before, it was compacted, and is as safe as the old one.
+void Driver::compacted(int file_before) {
+  if (files_.file_at(kPath) == file_before) return;
+  const std::size_t state = promises_.back().after_kill;
+  promise(state);
+  renamed(file_unsafe_ ? Level::none : Level::ordered, state);
+}
+
+bool Driver::commit_call(const std::string& what, const Content& next, Level level,
+                         bool new_file, const std::function<void()>& body) {
+  states_.push_back(next);
+  const std::size_t state = states_.size() - 1;
+  const std::size_t before = promises_.back().after_kill;
+  promise(state);
+  const int file = files_.file_at(kPath);
+  const bool done = call(what, body);
+  if (done) promises_.back().after_kill = state;
+  if (new_file) {
+    if (done) {
+      renamed(level, state);
+    } else if (files_.file_at(kPath) != file) {
+      if (level != Level::durable) add("inside", what + " threw and has replaced the file");
+      renamed(level == Level::none ? level : Level::ordered, state);
+    }
+  } else if (done) {
+    committed(level, before, state);
+    compacted(file);
+  } else if (level == Level::none) {
+    file_unsafe_ = true;
+  }
+  promise(state);
+  return done;
+}
+
+// --- calls
+// -------------------------------------------------------------------------------------
+
+bool Driver::call(const std::string& what, const std::function<void()>& body) {
+  threw_ = false;
+  if (files_.dead()) throw Killed{};
+  try {
+    body();
+  } catch (const Error& error) {
+    threw_ = true;
+    if (!files_.dead()) check_error(what, error);
+  }
+  if (files_.dead()) throw Killed{};
+  if (!threw_) check_poison(what, true);
+  return !threw_;
+}
+
+// An error that follows from a call that was made to fail.
+void Driver::check_error(const std::string& what, const Error& error) {
+  const std::string text = error.what();
+  const std::vector<Call>& failed = files_.failed();
+  if (failed.empty()) {
+    add("refused", what + " throws where nothing failed: " + text);
+    return;
+  }
+  static const std::vector<std::string> kWriting = {"edit", "set_text", "flush", "close"};
+  if (!poison_.empty()) {
+    if (std::find(kWriting.begin(), kWriting.end(), what) != kWriting.end() &&
+        text.find(poison_) == std::string::npos) {
+      add("unpoisoned", what + " does not name the first error but says: " + text);
+    }
+    return;
+  }
+  const std::string& name = failed.back().name;
+  const int code = failed.back().code;
+  static const std::vector<std::string> kHints = {
+      "start_writeback", "list_folder", "unlink", "fchmod", "fchown", "flock", "close_read"};
+  if (code == EINTR || code == 0 ||
+      std::find(kHints.begin(), kHints.end(), name) != kHints.end()) {
+    add("refused", what + " throws after " + name + " with errno " + std::to_string(code) +
+                       ", which matters to nothing: " + text);
+  }
+  if (!error_checked_) {
+    error_checked_ = true;
+    if (text.find(std::generic_category().message(code)) == std::string::npos) {
+      add("mute", what + " after a failed " + name + " does not say why: " + text);
+    }
+    if (text.find(MemoryFiles::kFolder) == std::string::npos) {
+      add("mute", what + " after a failed " + name + " names no path: " + text);
+    }
+    if (error.kind() != ErrorKind::io && error.kind() != ErrorKind::busy) {
+      add("mute", what + " after a failed " + name + " is no error of kind io: " + text);
+    }
+  }
+  // Was it a write to the file that the writer has open?
+  static const std::vector<std::string> kWrites = {"pwrite", "ftruncate", "fsync", "fdatasync"};
+  for (; seen_failures_ < failed.size(); ++seen_failures_) {
+    const Call& one = failed[seen_failures_];
+    if (writer_ && one.file >= 0 && one.file == files_.file_at(kPath) &&
+        std::find(kWrites.begin(), kWrites.end(), one.name) != kWrites.end()) {
+      poison_ = text;
+    }
+  }
+}
+
+void Driver::check_poison(const std::string& what, bool returned) {
+  static const std::vector<std::string> kWriting = {"edit", "set_text", "flush", "close"};
+  if (poison_.empty() || !returned) return;
+  if (std::find(kWriting.begin(), kWriting.end(), what) == kWriting.end()) return;
+  add("unpoisoned", what + " succeeds after: " + poison_);
+}
+
+void Driver::check_reader(const Array& array, const std::vector<const Content*>& allowed,
+                          const std::string& what) {
+  try {
+    const Content seen = content_of(array);
+    for (const Content* one : allowed) {
+      if (seen == *one) return;
+    }
+    add("inside", what);
+  } catch (const Error& error) {
+    if (!files_.dead() && files_.failed().empty()) add("inside", what + ": " + error.what());
+  }
+}
+
+void Driver::check_own(const std::string& what) {
+  if (!writer_ || writer_->closed() || files_.dead()) return;
+  if (!poison_.empty()) return;  // it may show the last commit or the last edit
+  check_reader(*writer_, {&own_}, "after " + what + " the writer shows another state");
+}
+
+void Driver::look_inside() {
+  if (files_.dead()) return;
+  if (reader_) check_reader(*reader_, {&read_}, "a reader sees another state than it opened");
+  if (writer_ && !writer_->closed()) {
+    std::vector<const Content*> allowed = {&own_};
+    if (coming_) allowed.push_back(&*coming_);
+    check_reader(*writer_, allowed, "within a call the writer shows a mixture");
+  }
+}
+
+Content Driver::random_content() {
+  Content out;
+  out.exists = true;
+  out.text = random_text();
+  out.voxels.resize(static_cast<std::size_t>(shapes_.voxels()));
+  for (std::byte& b : out.voxels) b = static_cast<std::byte>(random_.next());
+  return out;
+}
+
+std::string Driver::random_text() {
+  std::string out(40 + random_.below(700), ' ');
+  for (char& c : out) c = static_cast<char>('!' + random_.below(90));
+  return out;
+}
+
+SaveOptions Driver::save_options(Level level, SaveOptions options) const {
+  if (!options.layout.chunk) {
+    options.layout.chunk = shapes_.chunk;
+    options.layout.block = shapes_.block;
+  }
+  options.threads = 1;
+  set_level(options, level);
+  return options;
+}
+
+bool Driver::create(Level level) {
+  Content zeros = random_content();
+  std::fill(zeros.voxels.begin(), zeros.voxels.end(), std::byte{0});
+  writer_.reset();
+  std::optional<Array> made;
+  const bool done = commit_call("create", zeros, level, true, [&] {
+    made = Array::create(path_, shapes_.shape, bytes_type(), metadata_of(zeros.text),
+                         save_options(level, {}));
+  });
+  if (!done) return false;
+  writer_ = std::move(made);
+  writer_->set_commit_budget({.bytes = std::int64_t{1} << 40, .seconds = 1e9});
+  level_ = level;
+  own_ = zeros;
+  dirty_ = false;
+  return true;
+}
+
+bool Driver::save(Level level, SaveOptions options) {
+  const Content next = random_content();
+  if (writer_ && dirty_) {
+    states_.push_back(own_);  // the writer is committed first
+    promise(states_.size() - 1);
+  }
+  const bool done = commit_call("save", next, level, true, [&] {
+    Array::save_voxels(path_, {next.voxels.data(), shapes_.shape, strides_of(shapes_.shape)},
+                       bytes_type(), metadata_of(next.text), save_options(level, options));
+  });
+  writer_.reset();
+  dirty_ = false;
+  return done;
+}
+
+bool Driver::save_self(Level level) {
+  if (!writer_) return false;
+  const bool done = commit_call("save", own_, level, true,
+                                [&] { writer_->save(path_, save_options(level, {})); });
+  if (done) {
+    dirty_ = false;
+    poison_.clear();  // a new file, which has everything
+  }
+  check_own("save");
+  return done;
+}
+
+bool Driver::repack(Level level) {
+  std::optional<Array> source;
+  if (!call("open", [&] { source = Array::open(path_, {.threads = 1}); })) return false;
+  Content next;
+  if (!call("read", [&] { next = content_of(*source); })) return false;
+  SaveOptions options = save_options(level, {});
+  options.preset = Preset::small;
+  options.layout.chunk = shapes_.shape;
+  options.layout.block = shapes_.chunk;
+  return commit_call("save", next, level, true, [&] { source->save(path_, options); });
+}
+
+bool Driver::open(Level level, OpenOptions options) {
+  options.threads = 1;
+  set_level(options, level);
+  std::optional<Array> opened;
+  const auto open_it = [&] { opened = Array::open(path_, options); };
+  if (!call("open", open_it) && !call("open", open_it)) return false;
+  Content found;
+  const auto read = [&] { found = content_of(*opened); };
+  if (!call("read", read) && !call("read", read)) return false;
+  poison_.clear();
+  writer_ = std::move(opened);
+  writer_->set_commit_budget({.bytes = std::int64_t{1} << 40, .seconds = 1e9});
+  level_ = level;
+  own_ = found;
+  dirty_ = false;
+  // An error before may have left either of two states.
+  const Promise& now = promises_.back();
+  for (std::size_t i = now.newest + 1; i-- > now.after_kill;) {
+    if (states_[i] == own_) return true;
+  }
+  add("wrong", "a writer opens a state that was never committed");
+  return true;
+}
+
+bool Driver::open_reader(Access access) {
+  std::optional<Array> opened;
+  const std::size_t before = promises_.back().after_kill;
+  const bool commits = writer_ && dirty_;
+  if (commits) {
+    states_.push_back(own_);  // the writer of this process is committed first
+    promise(states_.size() - 1);
+  }
+  const auto body = [&] { opened = Array::open(path_, {.access = access, .threads = 1}); };
+  if (!call("open", body)) return false;
+  if (!call("read", [&] { read_ = content_of(*opened); })) return false;
+  reader_ = std::move(opened);
+  if (!commits) return true;
+  if (read_ == own_) {
+    dirty_ = false;
+    promises_.back().after_kill = states_.size() - 1;
+    committed(level_, before, states_.size() - 1);
+    promise(states_.size() - 1);
+  } else if (files_.failed().empty()) {
+    add("inside", "a reader of the process does not see what its writer wrote");
+  }
+  return true;
+}
+
+bool Driver::open_second(Level level) {
+  if (!writer_) return false;
+  OpenOptions options;
+  options.mode = Mode::read_write;
+  options.threads = 1;
+  set_level(options, level);
+  const std::size_t before = promises_.back().after_kill;
+  if (dirty_) {
+    states_.push_back(own_);  // the older one is committed first
+    promise(states_.size() - 1);
+  }
+  Array older = *writer_;
+  std::optional<Array> opened;
+  if (!call("open", [&] { opened = Array::open(path_, options); })) return false;
+  Content found;
+  if (!call("read", [&] { found = content_of(*opened); })) return false;
+  const bool kept = found == own_;
+  if (kept && dirty_) {
+    promises_.back().after_kill = states_.size() - 1;
+    committed(level_, before, states_.size() - 1);
+    promise(states_.size() - 1);
+  }
+  const std::string first_error = std::exchange(poison_, "");
+  writer_ = std::move(opened);
+  writer_->set_commit_budget({.bytes = std::int64_t{1} << 40, .seconds = 1e9});
+  own_ = found;
+  level_ = level;
+  dirty_ = false;
+  bool told = false;
+  try {
+    older.close();
+  } catch (const Error&) {
+    told = true;
+  }
+  if (!kept && !told)
+    add("inside", "a second writer drops edits of the first, which closes well");
+  if (told && first_error.empty() && files_.failed().empty()) {
+    add("refused", "the first of two writers does not close");
+  }
+  return true;
+}
+
+bool Driver::edit_call(const std::string& what, Content next,
+                       const std::function<void()>& body) {
+  coming_ = next;
+  bool done = false;
+  if (each_edit_ && what == "edit") {
+    done = commit_call(what, next, level_, false, body);
+    if (!done && own_ != next) {
+      // Whether the edit or its commit failed: it is seen whole or not at all.
+      try {
+        const Content seen = content_of(*writer_);
+        if (seen == next) own_ = next;
+      } catch (const Error&) {
+      }
+    } else {
+      dirty_ = false;
+    }
+  } else {
+    done = call(what, body);
+    if (done) dirty_ = true;
+  }
+  if (done) own_ = std::move(next);
+  coming_.reset();
+  check_own(what);
+  return done;
+}
+
+bool Driver::edit() {
+  Box box;
+  for (const std::int64_t length : shapes_.shape) {
+    const auto end = static_cast<std::size_t>(length);
+    std::size_t a = random_.below(end), b = random_.below(end);
+    if (a > b) std::swap(a, b);
+    box.start.push_back(static_cast<std::int64_t>(a));
+    box.stop.push_back(static_cast<std::int64_t>(b) + 1);
+  }
+  return edit(box);
+}
+
+bool Driver::edit(const Box& box, bool zeros) {
+  if (!writer_) return false;
+  Content next = own_;
+  const std::int64_t rows = shapes_.shape[0], columns = shapes_.shape[1];
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int64_t column = 0; column < columns; ++column) {
+      if (row < box.start[0] || row >= box.stop[0] || column < box.start[1] ||
+          column >= box.stop[1]) {
+        continue;
+      }
+      next.voxels[static_cast<std::size_t>(row * columns + column)] =
+          zeros ? std::byte{0} : static_cast<std::byte>(random_.next());
+    }
+  }
+  const std::byte* const corner = next.voxels.data() + box.start[0] * columns + box.start[1];
+  return edit_call("edit", next, [&] {
+    writer_->write(box, {corner, box.shape(), strides_of(shapes_.shape)}, 1);
+  });
+}
+
+bool Driver::set_text() {
+  if (!writer_) return false;
+  Content next = own_;
+  next.text = random_text();
+  return edit_call("set_text", next, [&] { writer_->set_metadata(metadata_of(next.text)); });
+}
+
+bool Driver::flush(Level level) {
+  if (!writer_) return false;
+  const auto body = [&] { flush_at(*writer_, level); };
+  if (dirty_) {
+    if (commit_call("flush", own_, level, false, body)) dirty_ = false;
+  } else if (call("flush", body)) {
+    // Nothing new: what is there is made as safe as it says.
+    const Promise now = promises_.back();
+    if (level != Level::none) committed(level, file_floor_, now.after_kill);
+    promise(now.newest);
+  }
+  check_own("flush");
+  return !threw_;
+}
+
+bool Driver::close() {
+  if (!writer_) return false;
+  const int file = files_.file_at(kPath);
+  const auto body = [&] { writer_->close(); };
+  if (dirty_) {
+    commit_call("close", own_, level_, false, body);
+  } else {
+    call("close", body);
+    compacted(file);
+    promise(promises_.back().newest);
+  }
+  const bool done = !threw_;
+  if (!done) lost_by_close();
+  dirty_ = false;
+  writer_.reset();
+  poison_.clear();
+  return done;
+}
+
+// A failed close(2) that was reported takes back what had not been synced (a full server).
+void Driver::lost_by_close() {
+  for (const Call& one : files_.failed()) {
+    if (one.name != "close") continue;
+    promises_.back().after_kill = std::min(promises_.back().after_kill, file_floor_);
+    return;
+  }
+}
+
+bool Driver::refresh_reader() {
+  if (!reader_) return false;
+  if (!call("refresh", [&] { reader_->refresh(); })) return false;
+  return call("read", [&] { read_ = content_of(*reader_); });
+}
+
+void Driver::commit_each_edit() {
+  if (!writer_) return;
+  each_edit_ = true;
+  writer_->set_commit_budget({.bytes = 1, .seconds = 1e9});
+}
+
+void Driver::drop() {
+  writer_.reset();
+  reader_.reset();
+}
+
+}  // namespace mlarray::test

@@ -1,0 +1,228 @@
+#include "workloads.hpp"
+
+#include <utility>
+
+namespace mlarray::test {
+namespace {
+
+constexpr OpenOptions kBuffered{.mode = Mode::read_write, .access = Access::buffered};
+
+class List {
+ public:
+  void add(const std::string& name, std::function<void(Driver&)> body,
+           bool file_exists = true) {
+    Workload one;
+    one.name = name;
+    one.body = std::move(body);
+    one.file_exists = file_exists;
+    out_.push_back(std::move(one));
+  }
+  // One for each level.
+  void each(const std::string& name, const std::function<void(Driver&, Level)>& body,
+            bool file_exists = true) {
+    for (const Level level : kLevels) {
+      add(name + "_" + name_of(level), [=](Driver& d) { body(d, level); }, file_exists);
+    }
+  }
+  std::vector<Workload>& out() { return out_; }
+
+ private:
+  std::vector<Workload> out_;
+};
+
+void rows(Driver& d, std::int64_t first, std::int64_t last, bool zeros = false) {
+  d.edit({{first, 0}, {last, d.shapes().shape[1]}}, zeros);
+}
+
+void create_and_edit(Driver& d, Level level) {
+  if (!d.create(level)) return;
+  d.edit();
+  d.flush(level);
+  rows(d, 0, 4);
+  d.close();
+}
+
+void edit_and_flush(Driver& d, Level level) {
+  if (!d.open(level)) return;
+  d.edit();
+  d.flush(level);
+  rows(d, 1, 3);
+  d.set_text();
+  d.flush(level);
+  d.close();
+}
+
+void edit_a_lot(Driver& d, Level level) {
+  if (!d.open(level)) return;
+  for (int i = 0; i < 5; ++i) d.edit();
+  d.flush(level);
+  rows(d, 0, 2, true);
+  d.edit();
+  d.close();
+}
+
+void save_over_own(Driver& d, Level level) {
+  if (!d.open(level)) return;
+  d.edit();
+  d.save_self(level);
+  d.edit();
+  d.flush(level);
+  d.close();
+}
+
+}  // namespace
+
+std::vector<Workload> workloads() {
+  List list;
+  list.each("create", create_and_edit, false);
+  list.each("create_over", create_and_edit);
+  list.each("save", [](Driver& d, Level level) { d.save(level); }, false);
+  list.each("save_over", [](Driver& d, Level level) {
+    d.save(level);
+    d.save(level);
+  });
+  list.each("save_verified", [](Driver& d, Level level) {
+    SaveOptions options;
+    options.verify = true;
+    d.save(level, options);
+  });
+  list.each("edit", edit_and_flush);
+  list.each("edits", edit_a_lot);
+  list.each("text", [](Driver& d, Level level) {
+    if (!d.open(level)) return;
+    d.set_text();
+    d.flush(level);
+    d.set_text();
+    d.close();
+  });
+  list.each("close", [](Driver& d, Level level) {
+    if (!d.open(level)) return;
+    d.edit();
+    d.close();
+  });
+  list.each("save_over_own", save_over_own);
+  list.add("save_over_own_buffered", [](Driver& d) {
+    if (!d.open(Level::ordered, kBuffered)) return;
+    d.edit();
+    d.save_self(Level::ordered);
+    d.edit();
+    d.close();
+  });
+  list.each("repack", [](Driver& d, Level level) {
+    d.repack(level);
+    if (!d.open(level)) return;
+    d.edit();
+    d.close();
+  });
+  list.each("open_again", [](Driver& d, Level level) {
+    if (!d.open(level)) return;
+    d.edit();
+    d.close();
+    if (!d.open(level)) return;
+    d.edit();
+    d.close();
+  });
+  list.each("each_edit", [](Driver& d, Level level) {
+    if (!d.open(level)) return;
+    d.commit_each_edit();
+    d.edit();
+    rows(d, 0, 3);
+    d.edit();
+    d.close();
+  });
+  list.add("second_writer", [](Driver& d) {
+    if (!d.open(Level::ordered)) return;
+    d.edit();
+    d.open_second(Level::ordered);
+    d.edit();
+    d.close();
+  });
+  list.add("save_over_writer", [](Driver& d) {
+    if (!d.open(Level::ordered)) return;
+    d.edit();
+    d.save(Level::ordered);
+  });
+  list.add("reader", [](Driver& d) {
+    if (!d.open_reader()) return;
+    if (!d.open(Level::ordered)) return;
+    d.edit();
+    d.flush(Level::ordered);
+    d.edit();
+    d.open_reader(Access::buffered);
+    rows(d, 0, 4);
+    d.flush(Level::ordered);
+    d.refresh_reader();
+    d.close();
+  });
+  list.add("levels_rise", [](Driver& d) {
+    if (!d.open(Level::none)) return;
+    for (const Level level : kLevels) {
+      d.edit();
+      d.flush(level);
+    }
+    d.close();
+  });
+  list.add("levels_fall", [](Driver& d) {
+    if (!d.open(Level::ordered)) return;
+    d.edit();
+    d.flush(Level::durable);
+    d.edit();
+    d.flush(Level::ordered);
+    d.close();
+  });
+  list.add("flush_again", [](Driver& d) {
+    if (!d.open(Level::none)) return;
+    d.edit();
+    d.flush(Level::none);
+    d.flush(Level::ordered);
+    d.flush(Level::durable);
+    d.close();
+  });
+  list.add("durable_name", [](Driver& d) {
+    d.save(Level::ordered);
+    if (!d.open(Level::durable)) return;
+    d.edit();
+    d.flush(Level::durable);
+    d.close();
+  });
+  list.add("by_link", [](Driver& d) {
+    d.save(Level::ordered);
+    if (!d.open(Level::ordered)) return;
+    d.edit();
+    d.save_self(Level::ordered);
+    d.edit();
+    d.close();
+  });
+  list.out().back().by_link = true;
+  return std::move(list.out());
+}
+
+std::vector<Workload> large_workloads() {
+  List list;
+  // Each leaves more dead bytes than live ones, and more than the limit of a compaction.
+  const auto rewrite = [](Driver& d, Level level) {
+    rows(d, 0, 4);
+    d.flush(level);
+    rows(d, 0, 4);
+    d.flush(level);
+  };
+  list.each("compact", [=](Driver& d, Level level) {
+    if (!d.open(level)) return;
+    rewrite(d, level);
+    d.close();
+    if (!d.open(level)) return;
+    d.edit();
+    d.close();
+  });
+  list.add("compact_durable_edits", [=](Driver& d) {
+    if (!d.open(Level::ordered)) return;
+    rewrite(d, Level::durable);
+    d.close();
+  });
+  for (Workload& workload : list.out()) {
+    workload.shapes = {.shape = {4, 24'000}, .chunk = {1, 24'000}, .block = {1, 8'000}};
+  }
+  return std::move(list.out());
+}
+
+}  // namespace mlarray::test

@@ -1,0 +1,25 @@
+// What programs do with a file, each short enough to be cut at every operation.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "driver.hpp"
+
+namespace mlarray::test {
+
+struct Workload {
+  std::string name;
+  std::function<void(Driver&)> body;
+  bool file_exists = true;  // at first
+  bool by_link = false;     // it uses a symbolic link that leads to the file
+  Shapes shapes = {};
+};
+
+// Small ones, each at the levels that it is about.
+std::vector<Workload> workloads();
+// Those whose file must be large enough to be compacted: fewer faults are enough.
+std::vector<Workload> large_workloads();
+
+}  // namespace mlarray::test
