@@ -97,7 +97,7 @@ class Session : public ::testing::Test {
 TEST_F(Session, SyncsBeforeTheFlipAndAfterItAsTheLevelSays) {
   for (const auto& [level, wanted] :
        {std::pair{CommitLevel::none, "ww"}, std::pair{CommitLevel::ordered, "wsw"},
-        std::pair{CommitLevel::durable, "wsws"}}) {
+        std::pair{CommitLevel::durable, "wswss"}}) {
     Array image = open_to_write(level);
     write(image, {{0, 0, 0}, {8, 8, 8}}, all_of(5, {{0, 0, 0}, {8, 8, 8}}));
     Watched calls;
