@@ -1,0 +1,5 @@
+UNIT = "cases"
+
+
+def check(rng, place):
+    return 0
