@@ -7,6 +7,8 @@
 namespace mlarray::codec {
 namespace {
 
+constexpr int kMaxFilters = 2;
+
 // Numbers are shuffled and split, and each plane treated by itself (plane_encoder.cpp, with the
 // figures). Of whole volumes, against the reference's default (LZ4HC level 8, shuffle):
 // docs/performance.md.
@@ -103,7 +105,9 @@ void check_params(const CodecParams& params) {
                   "codec number " + std::to_string(static_cast<int>(params.codec)) +
                       ": allowed are BLOSCLZ (0), LZ4 (1), LZ4HC (2), ZLIB (4) and ZSTD (5)");
   }
+  int used = 0;
   for (const std::uint8_t code : params.filters) {
+    used += static_cast<Filter>(code) != Filter::none ? 1 : 0;
     switch (static_cast<Filter>(code)) {
       case Filter::none:
       case Filter::shuffle:
@@ -121,6 +125,13 @@ void check_params(const CodecParams& params) {
         "filter number " + std::to_string(code) +
             " cannot be written: allowed are NOFILTER (0), SHUFFLE (1), BITSHUFFLE (2), "
             "TRUNC_PREC (4), BYTEDELTA (35) and INT_TRUNC (36)");
+  }
+  // c-blosc2 stores other voxels with three or more: docs/upstream.md.
+  if (used > kMaxFilters) {
+    throw Error(ErrorKind::invalid_value,
+                std::to_string(used) + " filters cannot be written: c-blosc2 loses voxels with " +
+                    "more than " + std::to_string(kMaxFilters) + "; give at most " +
+                    std::to_string(kMaxFilters));
   }
 }
 

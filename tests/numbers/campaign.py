@@ -36,7 +36,7 @@ import check_geometry
 import check_keys
 import check_metadata
 import check_statistics
-from making import MismatchError, Place
+from making import MismatchError, Place, Story
 
 if TYPE_CHECKING:
     from types import FrameType, ModuleType
@@ -73,6 +73,7 @@ class HangError(BaseException):
 def case(subject: str, seed: int, place: Place) -> int:
     """Run one case; how many things were compared."""
     rng = np.random.default_rng([seed, zlib.crc32(subject.encode())])
+    Story.latest = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         count: int = SUBJECTS[subject].check(rng, place)
@@ -154,7 +155,7 @@ class Worker:
                 except (Exception, HangError) as error:
                     signal.setitimer(signal.ITIMER_PROF, 0)
                     entry = {"subject": name, "seed": seed, "kind": kind_of(error)}
-                    print(json.dumps({**entry, "text": _text(error)}), file=log, flush=True)
+                    print(json.dumps({**entry, "text": text_of(error)}), file=log, flush=True)
                 signal.setitimer(signal.ITIMER_PROF, 0)
                 seconds += time.monotonic() - began
                 _ROW.pack_into(self.memory, place_in, begun + 1, compared, seconds)
@@ -190,10 +191,11 @@ def _too_long(number: int, frame: FrameType | None) -> None:
     raise HangError(f"more than {CPU_SECONDS:g} s in {where}")
 
 
-def _text(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
     if isinstance(error, MismatchError):
         return str(error)
-    return "".join(traceback.format_exception(error))[-4000:]
+    story = [] if Story.latest is None else Story.latest.lines
+    return "\n".join([*story, *traceback.format_exception(error)[-3:]])
 
 
 def _memory_folder() -> str | None:
@@ -272,7 +274,7 @@ def main(arguments: list[str] | None = None) -> int:
                 try:
                     count = case(name, options.seed, place)
                 except Exception as error:
-                    print(_text(error))
+                    print(text_of(error))
                     return 1
                 print(f"{name}, seed {options.seed}: {count} {SUBJECTS[name].UNIT} agree")
     return 0

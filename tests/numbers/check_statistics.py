@@ -74,7 +74,7 @@ def _nasty(rng: Rng, dtype: np.dtype[Any]) -> Array:
     return array.astype(dtype)
 
 
-def _a_mask(rng: Rng, array: Array, place: Place) -> tuple[Any, Array, Any, str]:
+def _a_mask(rng: Rng, array: Array, place: Place, story: Story) -> tuple[Any, Array, Any, str]:
     """A mask as it is given, its voxels, `mask_values`, and how it was made."""
     mask = voxels(rng, np.dtype(one_of(rng, REALS)), array.shape, tame=chance(rng, 0.6))
     if chance(rng, 0.5):
@@ -85,9 +85,8 @@ def _a_mask(rng: Rng, array: Array, place: Place) -> tuple[Any, Array, Any, str]
     given: Any = mask
     line = f"mask = {literal(mask, 3000)}"
     if chance(rng, 0.5):
-        held = Story()
-        given = an_image(rng, mask, _Named(place), held).image
-        line += f"  # as an image: {'; '.join(held.lines)}"
+        given = an_image(rng, mask, _Named(place), story).image
+        line += "  # held by the image above"
     values: Any = None
     if chance(rng, 0.5):
         pool = [0, 1, -1, 5, 255, 256, -128, 2**31, 2**53 + 1, 2**63 - 1, -(2**63)]
@@ -133,7 +132,7 @@ def _one(rng: Rng, image: MLArray, array: Array, place: Place, story: Story) -> 
     given: Any = None
     values, chosen = None, array
     if chance(rng, 0.5):
-        given, mask, values, line = _a_mask(rng, array, place)
+        given, mask, values, line = _a_mask(rng, array, place, story)
         story.say(line)
         chosen = _chosen(array, mask, values)
     more = {} if values is None else {"mask_values": values}

@@ -41,8 +41,13 @@ class MismatchError(AssertionError):
     """
 
     def __init__(self, kind: str, text: str) -> None:
-        super().__init__(f"{kind}\n{text}")
-        self.kind = kind
+        super().__init__(printable(f"{kind}\n{text}"))
+        self.kind = printable(kind)
+
+
+def printable(text: str) -> str:
+    """Text without what a terminal would choke on."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 class Place:
@@ -73,8 +78,11 @@ class Place:
 class Story:
     """Lines of Python that make the case again."""
 
+    latest: Story | None = None  # that of the case that runs
+
     def __init__(self) -> None:
         self.lines: list[str] = []
+        Story.latest = self
 
     def say(self, line: str) -> None:
         """Add a line."""
@@ -116,6 +124,10 @@ def a_shape(rng: Rng, most: int = 4000, axes: int = 5) -> tuple[int, ...]:
 
 def voxels(rng: Rng, dtype: np.dtype[Any], shape: tuple[int, ...], tame: bool = False) -> Array:
     """Values of a type: the whole range, or few and small ones; of floats nasty ones too."""
+    return np.asarray(_voxels(rng, dtype, shape, tame))
+
+
+def _voxels(rng: Rng, dtype: np.dtype[Any], shape: tuple[int, ...], tame: bool) -> Any:
     if dtype.names is not None:
         array = np.zeros(shape, dtype)
         for name in dtype.names:
