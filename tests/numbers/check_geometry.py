@@ -391,7 +391,9 @@ def _edit(rng: Rng, path: Path, story: Story) -> str:
             story.say(f"image.meta.spatial.affine = {spatial.affine}")
         elif kind < 0.85:
             units = list(spatial.axis_units)
-            units[:3] = [one_of(rng, ["mm", "um", "micron", "m", "cm", "meter"])] * 3
+            known = ["mm", "um", "micron", "m", "cm", "meter"]
+            others = [u for u in known if MILLIMETRES[u] != MILLIMETRES.get(units[0])]
+            units[:3] = [one_of(rng, others)] * 3
             spatial.axis_units = units
             story.say(f"image.meta.spatial.axis_units = {units}")
         else:
