@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._voxels import element_of, values_of
+
 if TYPE_CHECKING:
     from ._indexed import Indexed
 
@@ -36,7 +38,9 @@ class OuterIndex:
         """Assign at all combinations, with NumPy's broadcasting and casting."""
         numpy_key, dropped = _numpy_key(key, self._image.shape)
         whole = np.broadcast_to(np.zeros((), bool), self._image.shape)[numpy_key]
-        values = np.broadcast_to(np.asarray(value), whole[dropped].shape)
+        shape, dtype = whole[dropped].shape, self._image.dtype
+        one = all(index == 0 for index in dropped)
+        values = element_of(value, dtype) if one else values_of(value, dtype, shape)
         self._image[numpy_key] = values.reshape(whole.shape)
 
 

@@ -61,6 +61,14 @@ std::string Array::path() const { return impl_->path; }
 Seal Array::seal() const { return impl_->content()->seal; }
 bool Array::closed() const { return impl_->closed; }
 
+std::string Array::commit_name() const {
+  const parallel::OperationGuard guard;
+  const auto content = impl_->open_content();
+  if (impl_->mode != Mode::read || !impl_->verifies()) return {};
+  if (content->seal != Seal::valid || !content->store->is_covered_by_seal()) return {};
+  return content->store->anchor().name();
+}
+
 std::int64_t Array::file_bytes() const {
   return impl_->path.empty() ? 0 : static_cast<std::int64_t>(impl_->committed_bytes.load());
 }

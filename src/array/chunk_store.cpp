@@ -4,6 +4,7 @@
 #include <mutex>
 #include <string>
 
+#include "codec/checksum.hpp"
 #include "mlarray/error.hpp"
 
 namespace mlarray::array {
@@ -129,6 +130,17 @@ void ChunkStore::replace(std::int64_t number, frame::IndexEntry entry,
 void ChunkStore::replace(std::int64_t number, MemoryChunk chunk) {
   const std::unique_lock lock(mutex_);
   replaced_[number] = {std::move(chunk), nullptr};
+}
+
+bool ChunkStore::is_covered_by_seal() const {
+  const std::shared_lock lock(mutex_);
+  for (std::size_t i = 0; i < index_.size(); ++i) {
+    // A chunk has sums of all blocks or of none.
+    const bool has_sums =
+        sums_.of_chunk(static_cast<std::int64_t>(i)).of_block(0) != codec::kNoChecksum;
+    if (!index_[i].is_special() && !has_sums) return false;
+  }
+  return true;
 }
 
 std::vector<frame::IndexEntry> ChunkStore::index() const {
