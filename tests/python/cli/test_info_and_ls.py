@@ -106,6 +106,12 @@ def test_an_unsealed_file_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> N
         ([[0, 0, 2, 0], [-1, 0, 0, 0], [0, 3, 0, 0], [0, 0, 0, 1]], None, "RAS", "PSR"),
         (np.eye(4), ["spatial_z", "spatial_y", "spatial_x"], "RAS", "SAR"),
         (np.eye(3), None, "RAS", "RA"),
+        (np.eye(3), ["spatial_z", "spatial_x"], "LPS", "SL"),
+        (np.diag([-1, 1, 1]), ["spatial_y", "spatial_z"], "RAS", "PS"),
+        ([[0, -2, 5], [3, 0, 5], [0, 0, 1]], ["spatial_z", "spatial_y"], "LPS", "PI"),
+        (np.diag([-2, 1]), ["spatial_z"], "RAS", "I"),
+        (np.eye(4), None, "lps", "LPS"),
+        (np.eye(4), None, "Left-Posterior-Superior", "LPS"),
     ],
 )
 def test_orientation(affine: object, labels: object, frame: str, codes: str) -> None:
@@ -126,6 +132,34 @@ def test_orientation_is_nibabels() -> None:
         found = orient(affine.tolist(), None, "RAS")
         assert found is not None
         assert tuple(found.codes) == nibabel.aff2axcodes(affine)
+
+
+def test_orientation_of_sheared_axes_is_nibabels() -> None:
+    import nibabel
+
+    # The second axis leans so far that its largest cosine is along x.
+    leaning = [[1, 0.8, 0, 0], [0, 0.6, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]]
+    rng = np.random.default_rng(6)
+    affines = [np.array(leaning)]
+    for _ in range(500):
+        affine = np.eye(4)
+        affine[:3] = rng.normal(size=(3, 4)) * 10.0 ** rng.integers(-3, 4, 4)
+        affines.append(affine)
+    for affine in affines:
+        found = orient(affine.tolist(), None, "RAS")
+        assert found is not None
+        assert tuple(found.codes) == nibabel.aff2axcodes(affine), affine
+
+
+def test_orientation_of_axes_that_share_a_direction() -> None:
+    import nibabel
+
+    for matrix in ([[1, 1], [0, 0]], [[1, 1], [2, 2]], [[1, -1], [1, -1]]):
+        affine = np.eye(4)
+        affine[:2, :2] = matrix
+        theirs = nibabel.aff2axcodes(affine)
+        ours = orient(affine.tolist(), None, "RAS")
+        assert (None if None in theirs else "".join(theirs)) == (ours and ours.codes)
 
 
 def test_orientation_unknown() -> None:
