@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["Orientation", "frame_letters", "frame_signs", "orient", "world_axes", "world_rows"]
+__all__ = ["Orientation", "frame_letters", "frame_signs", "orient", "world_axes"]
 
 _PAIRS = (("L", "R"), ("P", "A"), ("I", "S"))  # decreasing and increasing in RAS
 _WORLD_LABELS = ("spatial_x", "spatial_y", "spatial_z")
@@ -90,29 +90,6 @@ def world_axes(labels: Sequence[str] | None, count: int) -> tuple[list[int], boo
     if len(names) == count and len(set(names)) == count and set(names) <= set(_WORLD_LABELS):
         return [_WORLD_LABELS.index(name) for name in names], True
     return list(range(count)), False
-
-
-def world_rows(labels: Sequence[str] | None) -> list[int]:
-    """Which row of an affine is world axis x, y and z.
-
-    Rows follow the axes of space: with labels z, y, x the first row is z. Without labels
-    that say so, rows are x, y, z.
-
-    Parameters
-    ----------
-    labels : sequence of str, optional
-        Of the axes of space only.
-
-    Examples
-    --------
-    >>> world_rows(["spatial_z", "spatial_y", "spatial_x"])
-    [2, 1, 0]
-    """
-    names = list(labels or ())
-    wanted = _WORLD_LABELS[: len(names)]
-    if sorted(names) != list(wanted):
-        return list(range(len(names)))
-    return [names.index(name) for name in wanted]
 
 
 def orient(

@@ -17,14 +17,18 @@ from ..errors import (
     NotFoundError,
     UnsupportedError,
 )
-from ..orientation import frame_letters, frame_signs, world_rows
+from ..orientation import frame_letters, frame_signs, world_axes
 
 __all__ = [
     "Converted",
     "Exported",
     "MissingPackageError",
+    "checked_affine",
     "export_geometry",
+    "fill_space",
     "import_package",
+    "in_frame",
+    "note_what_stays",
     "plain",
     "replacing",
     "simple_voxels",
@@ -53,7 +57,9 @@ class Exported:
     voxels: Any  # numpy.ndarray
     labels: list[str]  # role of each axis, one per axis
     spatial_axes: list[bool]
-    affine: Any  # numpy.ndarray, homogeneous, rows x, y, z; None where nothing is known
+    # numpy.ndarray, homogeneous, one row for each entry of `world`; None where nothing is known
+    affine: Any
+    world: list[int]  # which world axis each row is, ascending: 0 is x, 1 is y, 2 is z
     frame: str | None  # three letters, or None
     meta: Any  # mlarray.Meta
     notes: list[str] = field(default_factory=list)
@@ -87,11 +93,11 @@ def export_geometry(image: Any) -> Exported:
     parts = (spatial.affine, spatial.origin, spatial.direction, spatial.spacing)
     affine = None
     notes = []
+    world, named = world_axes(of_space, count)
     if any(part is not None for part in parts) and count:
         affine = np.asarray(image.affine, float)
-        rows = world_rows(of_space)
-        affine = affine[[*rows, count]]
-        if sorted(of_space) != sorted(SPATIAL_LABELS[:count]):
+        affine = affine[[*np.argsort(world), count]]
+        if not named:
             notes.append(
                 "axis_labels do not say which axis is x, y and z: positions are taken in the "
                 "order of the array's axes"
@@ -101,10 +107,71 @@ def export_geometry(image: Any) -> Exported:
         labels=labels,
         spatial_axes=axes,
         affine=affine,
+        world=sorted(world),
         frame=frame_letters(spatial.coord_system),
         meta=image.meta,
         notes=notes,
     )
+
+
+def fill_space(exported: Exported, position: int, kind: str) -> None:
+    """Make it an image of three axes of space, by axes of length 1.
+
+    Parameters
+    ----------
+    exported : Exported
+        Changed: voxels, axes, affine and a note. It has at most three axes of space.
+    position : int
+        Where the new axes go. They are behind all axes of space.
+    kind : str
+        The format's name.
+    """
+    import numpy as np
+
+    count = sum(exported.spatial_axes)
+    missing = 3 - count
+    if not missing:
+        return
+    shape = exported.voxels.shape
+    exported.voxels = exported.voxels.reshape(
+        shape[:position] + (1,) * missing + shape[position:]
+    )
+    new = [axis for axis in range(3) if axis not in exported.world]
+    exported.labels[position:position] = [SPATIAL_LABELS[axis] for axis in new]
+    exported.spatial_axes[position:position] = [True] * missing
+    if exported.affine is not None:
+        affine = np.zeros((4, 4))
+        affine[np.ix_([*exported.world, 3], [*range(count), 3])] = exported.affine
+        affine[new, range(count, 3)] = 1.0
+        exported.affine = affine
+    exported.world = [0, 1, 2]
+    exported.notes.append(
+        f"{missing} axis of length 1 added: {_NAMES[kind]} has three axes of space"
+    )
+
+
+def checked_affine(affine: Any, path: str, kind: str) -> Any:
+    """The affine, if every voxel has a position by it.
+
+    Raises
+    ------
+    UnsupportedError
+        For numbers that are not finite, and a last row that is not 0, ..., 0, 1.
+    """
+    import numpy as np
+
+    last = affine[-1].tolist()
+    if last != [*[0.0] * (len(last) - 1), 1.0]:
+        raise UnsupportedError(
+            f"'{path}': spatial.affine: {_NAMES[kind]} holds no affine with the last row {last}; it has "
+            f"to be 0, ..., 0, 1"
+        )
+    if not np.isfinite(affine).all():
+        raise UnsupportedError(
+            f"'{path}': {_NAMES[kind]} holds no position that is nan or inf: "
+            f"{affine[:-1].tolist()}; set spacing, origin, direction or affine to numbers"
+        )
+    return affine
 
 
 def in_frame(affine: Any, source: str, target: str) -> Any:
@@ -112,8 +179,8 @@ def in_frame(affine: Any, source: str, target: str) -> Any:
     import numpy as np
 
     count = len(affine) - 1
-    signs = frame_signs(source, target)[:count]
-    return np.diag([*signs, 1]).astype(float) @ affine
+    signs = [*frame_signs(source, target)[:count], 1]
+    return affine * np.array(signs, float)[:, None] + 0.0  # no -0.0
 
 
 def simple_voxels(exported: Exported, stored: str, kind: str) -> None:

@@ -18,6 +18,8 @@ from ..errors import CorruptionError, FileAccessError, NotFoundError, Unsupporte
 from ._model import (
     Converted,
     Exported,
+    checked_affine,
+    fill_space,
     import_package,
     in_frame,
     note_what_stays,
@@ -188,7 +190,7 @@ def write_nifti(path: str, exported: Exported) -> None:
     if exported.voxels.dtype.names is None:  # colours are structures
         simple_voxels(exported, _STORED, "NIfTI")
     _space_first(exported, path)
-    affine = _affine(exported)
+    affine = _affine(exported, path)
     unscaled = _unscaled(exported.voxels, fields)
     voxels = exported.voxels if unscaled is None else unscaled
     if fields:
@@ -224,8 +226,6 @@ def write_nifti(path: str, exported: Exported) -> None:
 
 def _space_first(exported: Exported, path: str) -> None:
     """Put the axes of space first, as NIfTI has them, and fill up to three."""
-    import numpy as np
-
     space = [axis for axis, keep in enumerate(exported.spatial_axes) if keep]
     others = [axis for axis in range(exported.voxels.ndim) if axis not in space]
     if len(space) > 3:
@@ -245,21 +245,13 @@ def _space_first(exported: Exported, path: str) -> None:
         exported.notes.append(
             f"axes are reordered to {[*space, *others]}: NIfTI has the axes of space first"
         )
+    moved = [exported.labels[axis] for axis in others]
+    exported.labels = [*(exported.labels[axis] for axis in space), *moved]
+    exported.spatial_axes = [*[True] * len(space), *[False] * len(others)]
     if missing and (others or exported.affine is not None):
-        shape = exported.voxels.shape
-        exported.voxels = exported.voxels.reshape(
-            shape[: len(space)] + (1,) * missing + shape[len(space) :]
-        )
-        exported.notes.append(
-            f"{missing} axis of length 1 added: NIfTI has three axes of space"
-        )
-    if exported.affine is not None and missing:
-        affine = np.eye(4)
-        affine[: len(space), : len(space)] = exported.affine[:-1, :-1]
-        affine[: len(space), 3] = exported.affine[:-1, -1]
-        exported.affine = affine
+        fill_space(exported, len(space), _KIND)
     for position, axis in enumerate(others):
-        label, meant = exported.labels[axis], [*_AXIS_LABELS[3:], "non_spatial", "non_spatial"]
+        label, meant = moved[position], [*_AXIS_LABELS[3:], "non_spatial", "non_spatial"]
         if label != meant[position]:
             exported.notes.append(
                 f"axis {axis} ('{label}') is NIfTI's axis {position + 4}, which readers take "
@@ -267,7 +259,7 @@ def _space_first(exported: Exported, path: str) -> None:
             )
 
 
-def _affine(exported: Exported) -> Any:
+def _affine(exported: Exported, path: str) -> Any:
     """The affine in RAS, or None where the image says nothing of its position."""
     if exported.affine is None:
         exported.notes.append(
@@ -280,8 +272,8 @@ def _affine(exported: Exported) -> Any:
             f"coord_system is {named!r}, which names no frame: positions are written as RAS "
             f"as they are; set it to 'RAS' or 'LPS' to say what they are"
         )
-        return exported.affine
-    return in_frame(exported.affine, exported.frame, "RAS")
+        return checked_affine(exported.affine, path, _KIND)
+    return checked_affine(in_frame(exported.affine, exported.frame, "RAS"), path, _KIND)
 
 
 def _unscaled(voxels: Any, fields: dict[str, Any]) -> Any:

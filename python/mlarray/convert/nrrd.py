@@ -17,6 +17,8 @@ from ._model import (
     SPATIAL_LABELS,
     Converted,
     Exported,
+    checked_affine,
+    fill_space,
     import_package,
     in_frame,
     note_what_stays,
@@ -346,7 +348,7 @@ def write_nrrd(path: str, exported: Exported) -> None:
         exported.notes.append("comments of the source's header are not written")
     header["encoding"] = source.get("encoding") or "gzip"
     kept = _kept_geometry(source, exported)
-    header.update(_new_geometry(exported) if kept is None else kept)
+    header.update(_new_geometry(exported, path) if kept is None else kept)
     note_what_stays(exported, _KIND)
     with replacing(path) as beside, open(beside, "wb") as file:
         nrrd.write(file, np.asarray(exported.voxels), header, compression_level=6)
@@ -395,27 +397,33 @@ def _array(name: str, value: Any) -> Any:
     return value
 
 
+def _kinds(exported: Exported, of_space: str) -> list[str]:
+    return [
+        of_space if keep else _LABEL_KINDS.get(label, "list")
+        for keep, label in zip(exported.spatial_axes, exported.labels)
+    ]
+
+
 def _writable(name: str, value: Any) -> bool:
     """Whether a field survives pynrrd, which writes ASCII, one field a line."""
     text = f"{name}{value}"
     return isinstance(value, str | int | float) and text.isascii() and "\n" not in text
 
 
-def _new_geometry(exported: Exported) -> dict[str, Any]:
+def _new_geometry(exported: Exported, path: str) -> dict[str, Any]:
     import numpy as np
 
-    axes, labels, spatial = exported.spatial_axes, exported.labels, exported.meta.spatial
-    count = sum(axes)
-    fields: dict[str, Any] = {
-        "kinds": [
-            "space" if keep else _LABEL_KINDS.get(label, "list")
-            for keep, label in zip(axes, labels)
-        ]
-    }
+    spatial = exported.meta.spatial
+    count = sum(exported.spatial_axes)
     if exported.affine is None:
-        fields["kinds"] = [kind.replace("space", "domain") for kind in fields["kinds"]]
-        return fields
-    affine = exported.affine
+        return {"kinds": _kinds(exported, "domain")}
+    checked_affine(exported.affine, path, _KIND)
+    # A frame has three axes, and readers such as ITK want as many axes of the array.
+    if count < 3 and (exported.frame or exported.world != list(range(count))):
+        fill_space(exported, exported.voxels.ndim, _KIND)
+        count = 3
+    axes, affine = exported.spatial_axes, exported.affine
+    fields: dict[str, Any] = {"kinds": _kinds(exported, "space")}
     if exported.frame and count == 3:
         named = exported.frame if exported.frame in _NAMES else "LPS"
         affine = in_frame(affine, exported.frame, named)
