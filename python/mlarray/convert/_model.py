@@ -163,8 +163,8 @@ def checked_affine(affine: Any, path: str, kind: str) -> Any:
     last = affine[-1].tolist()
     if last != [*[0.0] * (len(last) - 1), 1.0]:
         raise UnsupportedError(
-            f"'{path}': spatial.affine: {_NAMES[kind]} holds no affine with the last row {last}; it has "
-            f"to be 0, ..., 0, 1"
+            f"'{path}': spatial.affine has the last row {last}, which {_NAMES[kind]} cannot "
+            f"hold; it has to be 0, ..., 0, 1"
         )
     if not np.isfinite(affine).all():
         raise UnsupportedError(

@@ -190,29 +190,33 @@ def write_nifti(path: str, exported: Exported) -> None:
     if exported.voxels.dtype.names is None:  # colours are structures
         simple_voxels(exported, _STORED, "NIfTI")
     _space_first(exported, path)
-    affine = _affine(exported, path)
+    affine = _affine(exported)
     unscaled = _unscaled(exported.voxels, fields)
     voxels = exported.voxels if unscaled is None else unscaled
     if fields:
         voxels = _stored_axes(voxels, fields)
 
     large = max(voxels.shape, default=0) > _NIFTI1_LENGTH or fields.get("sizeof_hdr") == 540
-    kind = nibabel.Nifti2Image if large else nibabel.Nifti1Image
-    order = voxels.dtype.byteorder
-    header = kind.header_class(endianness=order if order in "<>" else None)
-    lost = [name for name, value in fields.items() if not _restore(header, name, value)]
-    if lost:
-        exported.notes.append(f"fields that NIfTI does not have: {', '.join(sorted(lost))}")
-    dim = fields.get("dim") or [0]
-    if list(voxels.shape) == dim[1 : 1 + dim[0]]:
-        # Where nibabel finds the shape there already, it leaves the unused entries alone.
-        _restore(header, "dim", dim, derived=True)
-    if not fields:
-        _set_units(header, exported)
-    _restore_extensions(nibabel, header, fields.get("extensions") or [])
     try:
-        header.set_data_dtype(voxels.dtype)
-        image = kind(voxels, affine, header, dtype=voxels.dtype)
+        header, lost = _new_header(nibabel, large, voxels, fields)
+        if affine is None:
+            _take_position_away(header)
+        elif not fields or not _says(header, affine):
+            checked_affine(affine, path, _KIND)
+            if not large and not _fits_single_precision(affine, voxels.shape[:3]):
+                large = True
+                exported.notes.append(
+                    "written as NIfTI-2: the single precision of NIfTI-1 would move voxels"
+                )
+                header, lost = _new_header(nibabel, large, voxels, fields)
+            _set_position(header, affine)
+        if lost:
+            exported.notes.append(f"fields that NIfTI does not have: {', '.join(sorted(lost))}")
+        if not fields:
+            _set_units(header, exported)
+        # Without an affine, nibabel leaves the header as it is.
+        kind = nibabel.Nifti2Image if large else nibabel.Nifti1Image
+        image = kind(voxels, None, header, dtype=voxels.dtype)
     except nibabel.spatialimages.HeaderDataError as error:
         raise UnsupportedError(f"'{path}': NIfTI cannot hold this image ({error})") from error
     if unscaled is not None:
@@ -259,7 +263,7 @@ def _space_first(exported: Exported, path: str) -> None:
             )
 
 
-def _affine(exported: Exported, path: str) -> Any:
+def _affine(exported: Exported) -> Any:
     """The affine in RAS, or None where the image says nothing of its position."""
     if exported.affine is None:
         exported.notes.append(
@@ -272,8 +276,73 @@ def _affine(exported: Exported, path: str) -> Any:
             f"coord_system is {named!r}, which names no frame: positions are written as RAS "
             f"as they are; set it to 'RAS' or 'LPS' to say what they are"
         )
-        return checked_affine(exported.affine, path, _KIND)
-    return checked_affine(in_frame(exported.affine, exported.frame, "RAS"), path, _KIND)
+        return exported.affine
+    return in_frame(exported.affine, exported.frame, "RAS")
+
+
+def _new_header(
+    nibabel: Any, large: bool, voxels: Any, fields: dict[str, Any]
+) -> tuple[Any, list[str]]:
+    """A header for these voxels with the fields of the source, and which it does not have."""
+    kind = nibabel.Nifti2Image if large else nibabel.Nifti1Image
+    order = voxels.dtype.byteorder
+    header = kind.header_class(endianness=order if order in "<>" else None)
+    lost = [name for name, value in fields.items() if not _restore(header, name, value)]
+    dim = fields.get("dim") or [0]
+    if list(voxels.shape) == dim[1 : 1 + dim[0]]:
+        # As they were, with the entries that are not used.
+        _restore(header, "dim", dim, derived=True)
+    if header.get_data_shape() != voxels.shape:
+        header.set_data_shape(voxels.shape)
+    header.set_data_dtype(voxels.dtype)
+    _restore_extensions(nibabel, header, fields.get("extensions") or [])
+    return header, lost
+
+
+def _says(header: Any, affine: Any) -> bool:
+    """Whether this is the header's position, as far as the digits of the format go."""
+    import numpy as np
+
+    theirs = header.get_best_affine()
+    number = header["srow_x"].dtype
+    with np.errstate(over="ignore"):
+        return bool(
+            np.array_equal(theirs.astype(number), affine.astype(number), equal_nan=True)
+        )
+
+
+def _fits_single_precision(affine: Any, shape: tuple[int, ...]) -> bool:
+    """Whether no voxel is moved by more than a twentieth of its size."""
+    import numpy as np
+
+    lengths = np.hypot.reduce(affine[:3, :3])
+    least = min((length for length in lengths if length), default=1.0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        rounded = affine.astype(np.float32).astype(float)
+        ends = [*(max(size - 1, 1) for size in shape), *[1] * (3 - len(shape)), 1]
+        moved = np.abs(rounded - affine)[:3] @ np.array(ends, float)
+    return bool((moved <= 0.05 * least).all())
+
+
+def _set_position(header: Any, affine: Any) -> None:
+    """Write it as the sform, and as near to it as it can be as the qform, without a code."""
+    import numpy as np
+
+    header.set_sform(affine, code="aligned")
+    lengths = np.hypot.reduce(affine[:3, :3])
+    if lengths.all():
+        unit = affine.copy()
+        unit[:3, :3] /= lengths
+        header.set_qform(unit, code="unknown")
+    else:  # an axis of no length has no direction
+        header.set_qform(None, code="unknown")
+    header["pixdim"][1:4] = np.where(lengths, lengths, 1.0)  # 0 is not allowed there
+
+
+def _take_position_away(header: Any) -> None:
+    """What the source had is not what the image says."""
+    header["sform_code"] = header["qform_code"] = 0
+    header["pixdim"][1:4] = 1
 
 
 def _unscaled(voxels: Any, fields: dict[str, Any]) -> Any:
