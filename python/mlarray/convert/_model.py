@@ -57,9 +57,11 @@ class Exported:
     voxels: Any  # numpy.ndarray
     labels: list[str]  # role of each axis, one per axis
     spatial_axes: list[bool]
+    units: list[str]  # of each axis, "unknown" where the image has none
     # numpy.ndarray, homogeneous, one row for each entry of `world`; None where nothing is known
     affine: Any
     world: list[int]  # which world axis each row is, ascending: 0 is x, 1 is y, 2 is z
+    axis_of_row: list[int]  # which axis of space, counted among these, has the row's label
     frame: str | None  # three letters, or None
     meta: Any  # mlarray.Meta
     notes: list[str] = field(default_factory=list)
@@ -94,9 +96,11 @@ def export_geometry(image: Any) -> Exported:
     affine = None
     notes = []
     world, named = world_axes(of_space, count)
+    axis_of_row = sorted(range(count), key=lambda axis: world[axis])
+    units = list(spatial.axis_units or [])
     if any(part is not None for part in parts) and count:
         affine = np.asarray(image.affine, float)
-        affine = affine[[*np.argsort(world), count]]
+        affine = affine[[*axis_of_row, count]]
         if not named:
             notes.append(
                 "axis_labels do not say which axis is x, y and z: positions are taken in the "
@@ -106,8 +110,10 @@ def export_geometry(image: Any) -> Exported:
         voxels=image.to_numpy(),
         labels=labels,
         spatial_axes=axes,
+        units=units if len(units) == image.ndim else ["unknown"] * image.ndim,
         affine=affine,
         world=sorted(world),
+        axis_of_row=axis_of_row,
         frame=frame_letters(spatial.coord_system),
         meta=image.meta,
         notes=notes,
@@ -138,12 +144,17 @@ def fill_space(exported: Exported, position: int, kind: str) -> None:
     )
     new = [axis for axis in range(3) if axis not in exported.world]
     exported.labels[position:position] = [SPATIAL_LABELS[axis] for axis in new]
+    of_space = {unit for unit, keep in zip(exported.units, exported.spatial_axes) if keep}
+    unit = of_space.pop() if len(of_space) == 1 else "unknown"
+    exported.units[position:position] = [unit] * missing
     exported.spatial_axes[position:position] = [True] * missing
     if exported.affine is not None:
         affine = np.zeros((4, 4))
         affine[np.ix_([*exported.world, 3], [*range(count), 3])] = exported.affine
         affine[new, range(count, 3)] = 1.0
         exported.affine = affine
+    world = [*(exported.world[row] for row in np.argsort(exported.axis_of_row)), *new]
+    exported.axis_of_row = sorted(range(3), key=lambda axis: world[axis])
     exported.world = [0, 1, 2]
     exported.notes.append(
         f"{missing} axis of length 1 added: {_NAMES[kind]} has three axes of space"

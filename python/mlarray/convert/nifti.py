@@ -26,6 +26,7 @@ from ._model import (
     replacing,
     simple_voxels,
 )
+from ._units import LENGTHS, TIMES, convert_lengths, is_named, time
 
 __all__ = ["read_nifti", "write_nifti"]
 
@@ -35,6 +36,9 @@ _COORD_SYSTEM = "RAS+"
 _AXIS_LABELS = ("spatial_x", "spatial_y", "spatial_z", "temporal", "channel")
 _UNKNOWN_UNIT = "unknown"
 _KIND = "nifti"
+_UNIT_CODES = {"meter": 1, "mm": 2, "micron": 3, "sec": 8, "msec": 16, "usec": 24}
+_UNIT_CODES |= {"hz": 32, "ppm": 40, "rads": 48}
+_SPACE_BITS, _TIME_BITS = 0x07, 0x38
 # Complex and long types are NIfTI's too; byte order is free.
 _STORED = "u1 i1 u2 i2 u4 i4 u8 i8 f4 f8 f16 c8 c16 c32"
 _MAX_AXES = 7
@@ -189,6 +193,7 @@ def write_nifti(path: str, exported: Exported) -> None:
     fields = exported.source_of(_KIND)
     if exported.voxels.dtype.names is None:  # colours are structures
         simple_voxels(exported, _STORED, "NIfTI")
+    length_unit = convert_lengths(exported, LENGTHS)
     _space_first(exported, path)
     affine = _affine(exported)
     unscaled = _unscaled(exported.voxels, fields)
@@ -212,8 +217,7 @@ def write_nifti(path: str, exported: Exported) -> None:
             _set_position(header, affine)
         if lost:
             exported.notes.append(f"fields that NIfTI does not have: {', '.join(sorted(lost))}")
-        if not fields:
-            _set_units(header, exported)
+        _set_units(header, exported, length_unit, from_source=bool(fields))
         # Without an affine, nibabel leaves the header as it is.
         kind = nibabel.Nifti2Image if large else nibabel.Nifti1Image
         image = kind(voxels, None, header, dtype=voxels.dtype)
@@ -251,6 +255,7 @@ def _space_first(exported: Exported, path: str) -> None:
         )
     moved = [exported.labels[axis] for axis in others]
     exported.labels = [*(exported.labels[axis] for axis in space), *moved]
+    exported.units = [exported.units[axis] for axis in [*space, *others]]
     exported.spatial_axes = [*[True] * len(space), *[False] * len(others)]
     if missing and (others or exported.affine is not None):
         fill_space(exported, len(space), _KIND)
@@ -401,10 +406,60 @@ def _restore_extensions(nibabel: Any, header: Any, extensions: Any) -> None:
             header.extensions.append(nibabel.nifti1.Nifti1Extension(entry["code"], content))
 
 
-def _set_units(header: Any, exported: Exported) -> None:
-    units = dict(zip(exported.labels, exported.meta.spatial.axis_units or ()))
-    space = [u for u, keep in zip(units.values(), exported.spatial_axes) if keep]
-    known = ("meter", "mm", "micron")
-    chosen = space[0] if space and space[0] in known and len(set(space)) == 1 else None
-    time = units.get("temporal")
-    header.set_xyzt_units(chosen, time if time in ("sec", "msec", "usec") else None)
+def _set_units(
+    header: Any, exported: Exported, length_unit: str | None, from_source: bool
+) -> None:
+    """Write the units, and where that of the time is another, the times of the source in it."""
+    of_space = [u for u, keep in zip(exported.units, exported.spatial_axes) if keep]
+    code = int(header["xyzt_units"])
+    said = _axis_units(header, 4)
+    if length_unit is None and any(map(is_named, of_space)):
+        exported.notes.append(
+            f"axis_units of the axes of space are {of_space}, which NIfTI does not have: no "
+            f"unit is written, and positions as they are"
+        )
+    # Codes of the source that mean the same stay, with those that mean nothing.
+    if (length_unit or _UNKNOWN_UNIT) != said[0]:
+        code = (code & ~_SPACE_BITS) | _UNIT_CODES.get(length_unit or "", 0)
+    if "temporal" in exported.labels:
+        unit = exported.units[exported.labels.index("temporal")]
+        named = _time_code(unit)
+        if is_named(unit) and named is None:
+            exported.notes.append(
+                f"the unit of time, '{unit}', is none of NIfTI's: pixdim[4] and its unit stay "
+                f"{'those of the source' if from_source else 'unknown'}"
+            )
+        elif (named or _UNKNOWN_UNIT) != said[3]:
+            code = (code & ~_TIME_BITS) | _UNIT_CODES.get(named or "", 0)
+            _convert_times(header, exported, said[3], named, from_source)
+    header["xyzt_units"] = code
+
+
+def _time_code(unit: str) -> str | None:
+    """NIfTI's name of a unit of its fourth axis."""
+    size = time(unit)
+    if size is not None:
+        return next((name for name, seconds in TIMES.items() if seconds == size), None)
+    return unit.lower() if unit.lower() in ("hz", "ppm", "rads") else None
+
+
+def _convert_times(
+    header: Any, exported: Exported, said: str, named: str | None, from_source: bool
+) -> None:
+    if not from_source:
+        exported.notes.append(
+            "the time from volume to volume is not known: pixdim[4] is NIfTI's default, 1"
+        )
+    elif said in TIMES and named in TIMES:
+        factor = TIMES[said] / TIMES[named]
+        header["pixdim"][4] = header["pixdim"][4] * float(factor)
+        for name in ("toffset", "slice_duration"):
+            header[name] = header[name] * float(factor)
+        exported.notes.append(
+            f"pixdim[4], toffset and slice_duration are converted from {said} to {named}"
+        )
+    elif said != _UNKNOWN_UNIT:
+        exported.notes.append(
+            f"the unit of time is now '{named or _UNKNOWN_UNIT}' instead of '{said}': "
+            f"pixdim[4], toffset and slice_duration stay as they are"
+        )
