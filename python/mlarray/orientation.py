@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["Orientation", "frame_letters", "frame_signs", "orient", "world_axes"]
+__all__ = ["Orientation", "frame_letters", "frame_signs", "orient", "spacing_of", "world_axes"]
 
 _PAIRS = (("L", "R"), ("P", "A"), ("I", "S"))  # decreasing and increasing in RAS
 _WORLD_LABELS = ("spatial_x", "spatial_y", "spatial_z")
@@ -144,6 +144,29 @@ def orient(
         cosine = max(-1.0, min(1.0, sign * cosines[axis][row]))
         angle = max(angle, math.degrees(math.acos(cosine)))
     return Orientation(codes, angle)
+
+
+def spacing_of(stated: Sequence[float] | None, scale: Sequence[float]) -> list[float]:
+    """The spacing that the image states, where that of its affine differs by rounding only.
+
+    Parameters
+    ----------
+    stated : sequence of float, optional
+        What the metadata says.
+    scale : sequence of float
+        Lengths of the affine's columns.
+
+    Examples
+    --------
+    >>> spacing_of([2, 0.1], [1.9999999999999998, 0.1]), spacing_of([2], [4.0])
+    ([2.0, 0.1], [4.0])
+    """
+    if stated is None or len(stated) != len(scale):
+        return list(scale)
+    return [
+        abs(float(ours)) if math.isclose(abs(ours), length, rel_tol=1e-12) else length
+        for ours, length in zip(stated, scale, strict=True)
+    ]
 
 
 def _nearest(columns: list[list[float]]) -> list[tuple[int, int]] | None:
