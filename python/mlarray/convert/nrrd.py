@@ -17,6 +17,8 @@ from ._model import (
     SPATIAL_LABELS,
     Converted,
     Exported,
+    checked_affine,
+    fill_space,
     import_package,
     in_frame,
     note_what_stays,
@@ -24,6 +26,7 @@ from ._model import (
     replacing,
     simple_voxels,
 )
+from ._units import convert_lengths, is_named, simple_text
 
 __all__ = ["read_nrrd", "write_nrrd"]
 
@@ -60,6 +63,8 @@ _GEOMETRY = (
     "space units",
     "measurement frame",
 )
+_OF_AXES = ("thicknesses", "labels", "measurement frame")
+_TEXTS = ("labels", "units", "space units")
 _STORAGE = ("type", "dimension", "sizes", "endian", "encoding", "block size", "blocksize")
 _SKIPS = ("data file", "datafile", "line skip", "lineskip", "byte skip", "byteskip")
 
@@ -221,6 +226,7 @@ def _in_space(
     size = len(next((vector for vector in directions if vector is not None), []))
     kinds = header.get("kinds") or ["???"] * ndim
     origin = plain(header.get("space origin", [0.0] * size))
+    time_axis = None
     if _has_time(space):
         # The last coordinate is time, and the axis that runs along it is no axis of space.
         space, size = _without_time(str(space)), size - 1
@@ -232,6 +238,7 @@ def _in_space(
             axes[i] = not vector[-1]
             if vector[-1]:
                 kinds = [*kinds[:i], "time", *kinds[i + 1 :]]
+                time_axis = i
         directions = [vector and vector[:-1] for vector in directions]
         origin = origin[:size]
     columns = [directions[i] for i, keep in enumerate(axes) if keep]
@@ -247,7 +254,7 @@ def _in_space(
     spatial: dict[str, Any] = {
         "affine": affine.tolist(),
         "axis_labels": _labels([*axes, *[True] * added], [*kinds, *["space"] * added]),
-        "axis_units": _units(header, [*axes, *[True] * added], ndim + added),
+        "axis_units": _units(header, [*axes, *[True] * added], ndim + added, time_axis),
     }
     frame = _SPACES.get(space or "")
     if frame is None and frame_letters(space):
@@ -292,7 +299,7 @@ def _label(kind: str) -> str:
     return _KIND_LABELS.get(kind, "non_spatial" if kind in ("???", "none") else "components")
 
 
-def _units(header: Any, axes: list[bool], ndim: int) -> list[str]:
+def _units(header: Any, axes: list[bool], ndim: int, time_axis: int | None = None) -> list[str]:
     of_axis = list(header.get("units") or [])
     of_space = list(header.get("space units") or [])
     units = []
@@ -302,6 +309,8 @@ def _units(header: Any, axes: list[bool], ndim: int) -> list[str]:
         if axes[i]:
             unit = unit or (of_space[taken] if taken < len(of_space) else "")
             taken += 1
+        elif i == time_axis and of_space:
+            unit = unit or of_space[-1]
         units.append(unit if unit and unit != "???" else "unknown")
     return units
 
@@ -346,7 +355,14 @@ def write_nrrd(path: str, exported: Exported) -> None:
         exported.notes.append("comments of the source's header are not written")
     header["encoding"] = source.get("encoding") or "gzip"
     kept = _kept_geometry(source, exported)
-    header.update(_new_geometry(exported) if kept is None else kept)
+    if kept is None:
+        kept = _new_geometry(exported, path)
+        lost = [name for name in _OF_AXES if name in source]
+        if lost:
+            exported.notes.append(
+                f"not written, as the geometry is not the source's: {', '.join(lost)}"
+            )
+    header.update(kept)
     note_what_stays(exported, _KIND)
     with replacing(path) as beside, open(beside, "wb") as file:
         nrrd.write(file, np.asarray(exported.voxels), header, compression_level=6)
@@ -378,11 +394,15 @@ def _kept_geometry(source: dict[str, Any], exported: Exported) -> dict[str, Any]
         return None
     if "axis maxs" in source and list(source["sizes"]) != list(exported.voxels.shape[:ndim]):
         return None
+    kept = {name: header[name] for name in _GEOMETRY if name in header}
+    texts = [str(text) for name in _TEXTS for text in kept.get(name) or ()]
+    if not all(text.isascii() and _spelled(text) for text in texts):
+        return None
     if added:
         if exported.voxels.shape[ndim:] != (1,) * added:
             return None
         exported.voxels = np.reshape(exported.voxels, exported.voxels.shape[:ndim])
-    return {name: header[name] for name in _GEOMETRY if name in header}
+    return kept
 
 
 def _array(name: str, value: Any) -> Any:
@@ -395,27 +415,34 @@ def _array(name: str, value: Any) -> Any:
     return value
 
 
+def _kinds(exported: Exported, of_space: str) -> list[str]:
+    return [
+        of_space if keep else _LABEL_KINDS.get(label, "list")
+        for keep, label in zip(exported.spatial_axes, exported.labels)
+    ]
+
+
 def _writable(name: str, value: Any) -> bool:
     """Whether a field survives pynrrd, which writes ASCII, one field a line."""
     text = f"{name}{value}"
     return isinstance(value, str | int | float) and text.isascii() and "\n" not in text
 
 
-def _new_geometry(exported: Exported) -> dict[str, Any]:
+def _new_geometry(exported: Exported, path: str) -> dict[str, Any]:
     import numpy as np
 
-    axes, labels, spatial = exported.spatial_axes, exported.labels, exported.meta.spatial
-    count = sum(axes)
-    fields: dict[str, Any] = {
-        "kinds": [
-            "space" if keep else _LABEL_KINDS.get(label, "list")
-            for keep, label in zip(axes, labels)
-        ]
-    }
+    spatial = exported.meta.spatial
+    count = sum(exported.spatial_axes)
     if exported.affine is None:
-        fields["kinds"] = [kind.replace("space", "domain") for kind in fields["kinds"]]
-        return fields
-    affine = exported.affine
+        return {"kinds": _kinds(exported, "domain")}
+    checked_affine(exported.affine, path, _KIND)
+    convert_lengths(exported, {})
+    # A frame has three axes, and readers such as ITK want as many axes of the array.
+    if count < 3 and (exported.frame or exported.world != list(range(count))):
+        fill_space(exported, exported.voxels.ndim, _KIND)
+        count = 3
+    axes, affine = exported.spatial_axes, exported.affine
+    fields: dict[str, Any] = {"kinds": _kinds(exported, "space")}
     if exported.frame and count == 3:
         named = exported.frame if exported.frame in _NAMES else "LPS"
         affine = in_frame(affine, exported.frame, named)
@@ -434,11 +461,23 @@ def _new_geometry(exported: Exported) -> dict[str, Any]:
         [next(columns) if keep else [math.nan] * count for keep in axes]
     )
     fields["space origin"] = affine[:count, count]
-    units = list(spatial.axis_units or [])
-    if len(units) == len(axes) and any(unit != "unknown" for unit in units):
-        of_space = [unit for unit, keep in zip(units, axes) if keep]
-        fields["space units"] = ["" if unit == "unknown" else unit for unit in of_space]
-        others = ["" if keep or u == "unknown" else u for u, keep in zip(units, axes)]
-        if any(others):
-            fields["units"] = others
+    fields.update(_unit_fields(exported))
     return fields
+
+
+def _unit_fields(exported: Exported) -> dict[str, Any]:
+    """``space units`` are those of the coordinates, ``units`` those of other axes."""
+    lost = sorted({unit for unit in exported.units if not _spelled(unit)})
+    if lost:
+        exported.notes.append(f"units that pynrrd cannot write: {lost}")
+    written = ["" if u in lost or not is_named(u) else simple_text(u) for u in exported.units]
+    of_axes = [unit for unit, keep in zip(written, exported.spatial_axes) if keep]
+    of_space = [of_axes[axis] for axis in exported.axis_of_row]
+    others = ["" if keep else unit for unit, keep in zip(written, exported.spatial_axes)]
+    fields = {"space units": of_space, "units": others}
+    return {name: units for name, units in fields.items() if any(units)}
+
+
+def _spelled(text: str) -> bool:
+    """Whether a text in quotes comes back as it is."""
+    return simple_text(text).isascii() and text.isprintable() and not set(text) & set('"\\')
