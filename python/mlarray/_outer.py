@@ -31,11 +31,16 @@ class OuterIndex:
 
     def __getitem__(self, key: Any) -> Any:
         """Voxels at all combinations of what the axes choose, in new memory."""
+        if not self._image.shape:
+            return self._image[key]
         numpy_key, dropped = _numpy_key(key, self._image.shape)
         return self._image[numpy_key][dropped]
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """Assign at all combinations, with NumPy's broadcasting and casting."""
+        if not self._image.shape:
+            self._image[key] = value
+            return
         numpy_key, dropped = _numpy_key(key, self._image.shape)
         whole = np.broadcast_to(np.zeros((), bool), self._image.shape)[numpy_key]
         shape, dtype = whole[dropped].shape, self._image.dtype

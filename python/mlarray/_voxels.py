@@ -189,6 +189,8 @@ def _fits(given: tuple[int, ...], shape: tuple[int, ...]) -> bool:
 def element_of(value: Any, dtype: np.dtype[Any]) -> _Array:
     """What NumPy puts into one element for `value`, which no sequence can be."""
     values: _Array = np.empty((), dtype)
+    if hasattr(value, "__array__") and not isinstance(value, (np.ndarray, np.generic)):
+        value = np.asarray(value)  # an image: NumPy would take it for a sequence
     values[()] = value
     return values
 

@@ -85,15 +85,6 @@ CodecParams codec_of_header(const frame::Header& header) {
   return codec;
 }
 
-CodecParams codec_for_edits(CodecParams codec) {
-  for (std::size_t i = 0; i < codec.filters.size(); ++i) {
-    if (static_cast<Filter>(codec.filters[i]) != Filter::delta) continue;
-    codec.filters[i] = static_cast<std::uint8_t>(Filter::none);
-    codec.filters_meta[i] = 0;
-  }
-  return codec;
-}
-
 void put_codec(frame::Header& header, const CodecParams& codec) {
   header.compressor = static_cast<int>(codec.codec);
   header.level = codec.level;

@@ -6,6 +6,7 @@
 
 #include "array/encode_chunks.hpp"
 #include "array/read_box.hpp"
+#include "codec/encoder.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
 
@@ -185,7 +186,7 @@ void Array::Impl::adopt(io::WritableFile file, std::shared_ptr<io::ByteSource> s
   layers = StoredLayers(std::move(state.vlmeta));
   layers_dirty = false;
   committed_bytes = state.header.frame_len;
-  write_codec = array::codec_for_edits(content->codec);
+  write_codec = codec::params_for_edits(content->codec, content->dtype);
   writer = std::make_unique<array::Writer>(std::move(file), std::move(state.header),
                                            std::move(state.header_bytes));
   generation = parallel::process_generation();

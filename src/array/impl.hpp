@@ -139,9 +139,6 @@ class WriterRegistry {
 
 // CodecParams <-> the fields of a frame header.
 CodecParams codec_of_header(const frame::Header& header);
-// How the chunks of an edited file are written: as its header says, but without DELTA, which
-// is read and not written. Each chunk names its own filters.
-CodecParams codec_for_edits(CodecParams codec);
 void put_codec(frame::Header& header, const CodecParams& codec);
 
 // The header of a new file; header_bytes is filled, lengths are not final.

@@ -5,6 +5,7 @@
 #include "array/impl.hpp"
 #include "array/save.hpp"
 #include "base/naming.hpp"
+#include "codec/encoder.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
 
@@ -40,7 +41,7 @@ void read_from(Array::Impl& impl, std::shared_ptr<io::ByteSource> source) {
   frame::State state = frame::read_state(*source, seal_check(impl));
   auto content = std::make_shared<Content>(array::content_of(state, std::move(source)));
   impl.committed_bytes = state.header.frame_len;
-  impl.write_codec = array::codec_for_edits(content->codec);
+  impl.write_codec = codec::params_for_edits(content->codec, content->dtype);
   impl.layers = StoredLayers(std::move(state.vlmeta));
   impl.set_content(std::move(content));
 }

@@ -29,7 +29,7 @@ NewFile::NewFile(const Shape& shape, const DType& dtype, const Metadata& metadat
   codec_ = options.codec
                ? *options.codec
                : codec::preset_params(options.preset, dtype.itemsize(), is_float(dtype));
-  codec::check_params(codec_);
+  codec_ = codec::params_for(codec_, dtype);
   if (store_metadata_) {
     metadata_layer_ =
         build_metadata_layer(metadata, geometry_, codec_,
