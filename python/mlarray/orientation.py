@@ -41,9 +41,10 @@ def frame_letters(coord_system: str | None) -> str | None:
     'LPS'
     """
     text = (coord_system or "").strip().lower().removesuffix("+")
-    words = re.split(r"[-\s]+", text)
-    letters = "".join(_WORDS.get(word, "?") for word in words) if len(words) == 3 else text
-    letters = letters.upper()
+    words = re.findall("|".join(_WORDS), text)
+    if "".join(words) == re.sub(r"[-\s]", "", text):
+        text = "".join(_WORDS[word] for word in words)
+    letters = text.upper()
     known = len(letters) == 3 and all(
         letter in pair for letter, pair in zip(letters, _PAIRS, strict=True)
     )

@@ -12,7 +12,6 @@ import zlib
 from typing import Any
 
 from ..errors import CorruptionError, FileAccessError, NotFoundError, UnsupportedError
-from ..orientation import frame_letters
 from ._model import (
     SPATIAL_LABELS,
     Converted,
@@ -26,25 +25,30 @@ from ._model import (
     replacing,
     simple_voxels,
 )
+from ._nrrd_header import (
+    FREE_SPACES,
+    check_geometry,
+    field_name,
+    per_axis,
+    read_lines,
+    space_of,
+)
 from ._units import convert_lengths, is_named, simple_text
 
 __all__ = ["read_nrrd", "write_nrrd"]
 
 _KIND = "nrrd"
 _STORED = "i1 u1 i2 u2 i4 u4 i8 u8 f4 f8"
-_SPACES = {
-    "right-anterior-superior": "RAS+",
-    "left-posterior-superior": "LPS+",
-    "left-anterior-superior": "LAS+",
+_NAMES = {
+    "RAS": "right-anterior-superior",
+    "LPS": "left-posterior-superior",
+    "LAS": "left-anterior-superior",
 }
-_FREE_SPACES = ("scanner-xyz", "3D-right-handed", "3D-left-handed")
-_NAMES = {letters.removesuffix("+"): name for name, letters in _SPACES.items()}
 _DOMAIN_KINDS = ("domain", "space")
 _KIND_LABELS = {"time": "temporal", "list": "non_spatial"}
 _LABEL_KINDS = {"temporal": "time", "components": "vector"}
 # Keys that no field can have: a line that begins so is a comment.
 _MAGIC, _COMMENTS = "#magic", "#comments"
-_MAX_HEADER = 16 * 2**20
 _GEOMETRY = (
     "space",
     "space dimension",
@@ -53,8 +57,6 @@ _GEOMETRY = (
     "spacings",
     "axis mins",
     "axis maxs",
-    "axismins",
-    "axismaxs",
     "centerings",
     "thicknesses",
     "kinds",
@@ -65,8 +67,8 @@ _GEOMETRY = (
 )
 _OF_AXES = ("thicknesses", "labels", "measurement frame")
 _TEXTS = ("labels", "units", "space units")
-_STORAGE = ("type", "dimension", "sizes", "endian", "encoding", "block size", "blocksize")
-_SKIPS = ("data file", "datafile", "line skip", "lineskip", "byte skip", "byteskip")
+_STORAGE = ("type", "dimension", "sizes", "endian", "encoding", "block size", "number")
+_SKIPS = ("data file", "line skip", "byte skip")
 
 
 def read_nrrd(path: str) -> Converted:
@@ -96,11 +98,11 @@ def read_nrrd(path: str) -> Converted:
     nrrd = import_package("nrrd", "reading NRRD")
     try:
         with open(path, "rb") as file:
-            lines = _header_lines(file, path)
-            header = nrrd.read_header([line for line in lines if not line.startswith("#")])
+            lines = read_lines(file, path)
+            header = nrrd.read_header(lines.for_pynrrd())
             _check(header, path)
             voxels = nrrd.read_data(header, file, path)
-        metadata, added = _metadata(header, voxels.ndim)
+        metadata, added = _metadata(header, path)
     except (CorruptionError, UnsupportedError):
         raise
     except FileNotFoundError as error:
@@ -115,39 +117,28 @@ def read_nrrd(path: str) -> Converted:
         kind = CorruptionError if error.errno is None else FileAccessError
         raise kind(f"'{path}': {error.strerror or error}") from error
     voxels = voxels.reshape(voxels.shape + (1,) * added)
-    source = {key: plain(value) for key, value in header.items()}
-    source[_MAGIC] = lines[0]
-    comments = [line[1:].strip() for line in lines if line.startswith("#")]
-    if comments:
-        source[_COMMENTS] = comments
-    notes = (f"{added} axis of length 1 added: the file is a plane in space",) if added else ()
+    source = {key: plain(value) for key, value in header.items()} | lines.keys
+    source[_MAGIC] = lines.magic
+    if lines.comments:
+        source[_COMMENTS] = lines.comments
+    notes = []
+    if added:
+        notes.append(f"{added} axis of length 1 added: the file is a plane in space")
+    if lines.lost:
+        notes.append(f"keys with names of fields are not kept: {', '.join(lines.lost)}")
+    if space_of(header.get("space"))[0] and "coord_system" not in metadata:
+        notes.append(
+            f"no axis has a direction in the space '{header['space']}': coord_system is not set"
+        )
     return Converted(
-        voxels, {"source": source, "spatial": metadata, "_image_meta_format": _KIND}, notes
+        voxels,
+        {"source": source, "spatial": metadata, "_image_meta_format": _KIND},
+        tuple(notes),
     )
 
 
-def _header_lines(file: Any, path: str) -> list[str]:
-    """The lines of the header; the file is then at its data. Text is UTF-8 or Latin-1."""
-    lines: list[str] = []
-    size = 0
-    while True:
-        raw = file.readline(_MAX_HEADER)
-        size += len(raw)
-        if not lines and not raw.startswith(b"NRRD"):
-            raise UnsupportedError(f"'{path}' is not a NRRD file")
-        if size >= _MAX_HEADER:
-            raise CorruptionError(f"'{path}': the header is longer than {_MAX_HEADER} bytes")
-        try:
-            text = raw.decode("utf-8").rstrip()
-        except UnicodeDecodeError:
-            text = raw.decode("latin-1").rstrip()
-        if not text:  # an empty line, or the end of a detached header
-            return lines
-        lines.append(text)
-
-
 def _check(header: Any, path: str) -> None:
-    data_file = str(header.get("data file", header.get("datafile", "")))
+    data_file = str(header.get("data file", ""))
     if data_file.startswith("LIST") or "%" in data_file:
         raise UnsupportedError(
             f"'{path}': its data lies in several files ('data file: {data_file}'), which is "
@@ -163,19 +154,20 @@ def _check(header: Any, path: str) -> None:
         raise UnsupportedError(f"'{path}': voxels of type 'block' have no meaning to readers")
 
 
-def _metadata(header: Any, ndim: int) -> tuple[dict[str, Any], int]:
+def _metadata(header: Any, path: str) -> tuple[dict[str, Any], int]:
     """The section ``spatial``, and how many axes of length 1 it counts beyond the file's."""
-    space = header.get("space")
-    if "space directions" in header:
-        directions = plain(header["space directions"])
-        directions = [_known(vector) for vector in directions]
-        return _in_space(header, directions, str(space) if space else None, ndim)
-    kinds = header.get("kinds") or ["???"] * ndim
+    check_geometry(header, path)
+    ndim = int(header["dimension"])
+    kinds = [kind.lower() for kind in per_axis(header, "kinds", ndim, "???")]
+    directions = [_known(v) for v in per_axis(header, "space directions", ndim, None)]
+    if "space directions" not in header and "space origin" in header:
+        directions = _along_the_axes(header, kinds, path)
+    if any(vector is not None for vector in directions):
+        return _in_space(header, directions, kinds, path)
     spacings, origin = _per_axis(header, ndim)
+    axes = [True] * ndim
     if "kinds" in header:
         axes = [kind in _DOMAIN_KINDS or kind == "???" for kind in kinds]
-    else:
-        axes = [True] * ndim
     if "spacings" in header:  # NaN there: an axis that is no domain
         stated = plain(header["spacings"])
         axes = [keep and stated[i] == stated[i] for i, keep in enumerate(axes)]
@@ -193,18 +185,34 @@ def _metadata(header: Any, ndim: int) -> tuple[dict[str, Any], int]:
     return spatial, 0
 
 
+def _along_the_axes(header: Any, kinds: list[str], path: str) -> list[Any]:
+    """Directions of a file that has an origin in space and none: ITK takes unit vectors."""
+    origin = plain(header["space origin"])
+    axes = [i for i, kind in enumerate(kinds) if kind in _DOMAIN_KINDS or kind == "???"]
+    stated = [name for name in ("spacings", "axis mins", "axis maxs") if name in header]
+    if stated or len(axes) != len(origin):
+        raise CorruptionError(
+            f"'{path}': 'space origin' {origin} without 'space directions', but with "
+            f"{stated[0] if stated else f'{len(axes)} axes'!r}: how the axes lie in the space "
+            f"is not said; add 'space directions' instead"
+        )
+    directions: list[Any] = [None] * len(kinds)
+    for place, axis in enumerate(axes):
+        directions[axis] = [float(place == i) for i in range(len(origin))]
+    return directions
+
+
 def _per_axis(header: Any, ndim: int) -> tuple[list[float | None], list[float | None]]:
     """Spacing and the position of the first sample, where no space is named."""
     sizes = plain(header["sizes"])
-    missing = [math.nan] * ndim
-    stated = plain(header.get("spacings", missing))
-    low = plain(header.get("axis mins", header.get("axismins", missing)))
-    high = plain(header.get("axis maxs", header.get("axismaxs", missing)))
-    centers = header.get("centerings") or ["???"] * ndim
+    stated = per_axis(header, "spacings", ndim, math.nan)
+    low = per_axis(header, "axis mins", ndim, math.nan)
+    high = per_axis(header, "axis maxs", ndim, math.nan)
+    centers = per_axis(header, "centerings", ndim, "???")
     spacings: list[float | None] = []
     origins: list[float | None] = []
     for i in range(ndim):
-        cell = centers[i] != "node"  # "cell" is what teem and ITK assume
+        cell = centers[i].lower() != "node"  # "cell" is what teem and ITK assume
         spacing = stated[i] if stated[i] == stated[i] else None
         if spacing is None and low[i] == low[i] and high[i] == high[i]:
             steps = sizes[i] if cell else max(sizes[i] - 1, 1)
@@ -218,23 +226,26 @@ def _per_axis(header: Any, ndim: int) -> tuple[list[float | None], list[float | 
 
 
 def _in_space(
-    header: Any, directions: list[Any], space: str | None, ndim: int
+    header: Any, directions: list[Any], kinds: list[str], path: str
 ) -> tuple[dict[str, Any], int]:
     import numpy as np
 
+    ndim = len(directions)
     axes = [vector is not None for vector in directions]
-    size = len(next((vector for vector in directions if vector is not None), []))
-    kinds = header.get("kinds") or ["???"] * ndim
+    size = len(next(vector for vector in directions if vector is not None))
     origin = plain(header.get("space origin", [0.0] * size))
+    frame, timed = space_of(header.get("space"))
     time_axis = None
-    if _has_time(space):
+    if timed:
         # The last coordinate is time, and the axis that runs along it is no axis of space.
-        space, size = _without_time(str(space)), size - 1
+        size -= 1
         for i, vector in enumerate(directions):
             if vector is None:
                 continue
             if any(vector[:-1]) and vector[-1]:
-                raise UnsupportedError(f"axis {i} runs through space and time: {vector}")
+                raise UnsupportedError(
+                    f"'{path}': axis {i} runs through space and time: {vector}"
+                )
             axes[i] = not vector[-1]
             if vector[-1]:
                 kinds = [*kinds[:i], "time", *kinds[i + 1 :]]
@@ -244,7 +255,9 @@ def _in_space(
     columns = [directions[i] for i, keep in enumerate(axes) if keep]
     added = size - len(columns)
     if added < 0:
-        raise CorruptionError(f"{len(columns)} axes have a direction in {size} dimensions")
+        raise CorruptionError(
+            f"'{path}': {len(columns)} axes have a direction in {size} dimensions"
+        )
     matrix = np.array(columns, float).T.reshape(size, len(columns))
     if added:
         matrix = np.hstack([matrix, _complement(matrix, added)])
@@ -256,11 +269,8 @@ def _in_space(
         "axis_labels": _labels([*axes, *[True] * added], [*kinds, *["space"] * added]),
         "axis_units": _units(header, [*axes, *[True] * added], ndim + added, time_axis),
     }
-    frame = _SPACES.get(space or "")
-    if frame is None and frame_letters(space):
-        frame = f"{space}+"
-    if frame or space:
-        spatial["coord_system"] = frame or space
+    if frame:
+        spatial["coord_system"] = frame
     return spatial, added
 
 
@@ -279,14 +289,6 @@ def _known(vector: Any) -> Any:
     return None if vector is None or any(item != item for item in vector) else vector
 
 
-def _has_time(space: str | None) -> bool:
-    return bool(space) and (str(space).endswith("-time") or space in ("RAST", "LPST", "LAST"))
-
-
-def _without_time(space: str) -> str:
-    return space.removesuffix("-time") if space.endswith("-time") else space[:-1]
-
-
 def _labels(axes: list[bool], kinds: list[str]) -> list[str]:
     count = sum(axes)
     of_space = iter(SPATIAL_LABELS[:count] if count <= 3 else ["spatial"] * count)
@@ -294,9 +296,10 @@ def _labels(axes: list[bool], kinds: list[str]) -> list[str]:
 
 
 def _label(kind: str) -> str:
-    if kind.endswith("color"):
+    if kind.endswith("color") or kind in ("rgb", "hsv", "xyz", "rgba"):
         return "channel"
-    return _KIND_LABELS.get(kind, "non_spatial" if kind in ("???", "none") else "components")
+    other = "non_spatial" if kind in ("???", "none", *_DOMAIN_KINDS) else "components"
+    return _KIND_LABELS.get(kind, other)
 
 
 def _units(header: Any, axes: list[bool], ndim: int, time_axis: int | None = None) -> list[str]:
@@ -341,6 +344,7 @@ def write_nrrd(path: str, exported: Exported) -> None:
     if exported.voxels.ndim == 0:
         raise UnsupportedError(f"'{path}': NRRD has no image without axes")
     source = exported.source_of(_KIND)
+    source = {field_name(name) or name: value for name, value in source.items()}
     header = {
         name: value
         for name, value in source.items()
@@ -354,7 +358,7 @@ def write_nrrd(path: str, exported: Exported) -> None:
     if source.get(_COMMENTS):
         exported.notes.append("comments of the source's header are not written")
     header["encoding"] = source.get("encoding") or "gzip"
-    kept = _kept_geometry(source, exported)
+    kept = _kept_geometry(source, exported, path)
     if kept is None:
         kept = _new_geometry(exported, path)
         lost = [name for name in _OF_AXES if name in source]
@@ -368,15 +372,25 @@ def write_nrrd(path: str, exported: Exported) -> None:
         nrrd.write(file, np.asarray(exported.voxels), header, compression_level=6)
 
 
-def _kept_geometry(source: dict[str, Any], exported: Exported) -> dict[str, Any] | None:
+def _kept_geometry(
+    source: dict[str, Any], exported: Exported, path: str
+) -> dict[str, Any] | None:
     """The source's own fields, if they still say what the image says."""
     import numpy as np
 
     try:
         ndim = int(source["dimension"])
         header = {k: _array(k, v) for k, v in source.items()}
-        spatial, added = _metadata(header, ndim)
-    except (KeyError, TypeError, ValueError, UnsupportedError, CorruptionError):
+        spatial, added = _metadata(header, path)
+    except (
+        AttributeError,
+        IndexError,
+        KeyError,
+        TypeError,
+        ValueError,
+        UnsupportedError,
+        CorruptionError,
+    ):
         return None
     mine = exported.meta.spatial
     names = (
@@ -447,7 +461,7 @@ def _new_geometry(exported: Exported, path: str) -> dict[str, Any]:
         named = exported.frame if exported.frame in _NAMES else "LPS"
         affine = in_frame(affine, exported.frame, named)
         fields["space"] = _NAMES[named]
-    elif count == 3 and spatial.coord_system in _FREE_SPACES:
+    elif count == 3 and spatial.coord_system in FREE_SPACES:
         fields["space"] = spatial.coord_system
     else:
         fields["space dimension"] = count
