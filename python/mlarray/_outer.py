@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._voxels import element_of, values_of
+from ._voxels import element_of, has_ellipsis, values_of
 
 if TYPE_CHECKING:
     from ._indexed import Indexed
@@ -44,7 +44,8 @@ class OuterIndex:
         numpy_key, dropped = _numpy_key(key, self._image.shape)
         whole = np.broadcast_to(np.zeros((), bool), self._image.shape)[numpy_key]
         shape, dtype = whole[dropped].shape, self._image.dtype
-        one = all(index == 0 for index in dropped)
+        # With an ellipsis, NumPy assigns to an array without axes, not to an element.
+        one = all(index == 0 for index in dropped) and not has_ellipsis(key)
         values = element_of(value, dtype) if one else values_of(value, dtype, shape)
         self._image[numpy_key] = values.reshape(whole.shape)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from . import _core
     from .indexing import Selection
 
-__all__ = ["Voxels", "element_of", "values_of"]
+__all__ = ["Voxels", "element_of", "has_ellipsis", "values_of"]
 
 _Array = np.ndarray[Any, Any]
 _SCALARS = (int, float, complex, bool, np.generic)
@@ -81,7 +81,7 @@ class Voxels:
         target = contiguous_target(key, self.shape)
         if target is not None:
             start, stop, to_box, answer = target
-            if answer == () and not _has_ellipsis(key):
+            if answer == () and not has_ellipsis(key):
                 values = element_of(value, self.dtype)
             else:
                 values = values_of(value, self.dtype, answer)
@@ -205,6 +205,7 @@ def _is_mask(key: Any, ndim: int) -> bool:
     return mask.dtype == np.bool_ and mask.ndim == ndim
 
 
-def _has_ellipsis(key: Any) -> bool:
+def has_ellipsis(key: Any) -> bool:
+    """Whether one of its items is ``...``."""
     items = key if isinstance(key, tuple) else (key,)
     return any(item is Ellipsis for item in items)

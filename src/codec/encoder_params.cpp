@@ -10,6 +10,7 @@
 namespace mlarray::codec {
 namespace {
 
+// c-blosc2 stores other voxels with three or more: docs/upstream.md.
 constexpr int kMaxFilters = 2;
 
 // Numbers are shuffled and split, and each plane treated by itself (plane_encoder.cpp, with the
@@ -133,10 +134,12 @@ CodecParams params_for(CodecParams params, const DType& dtype) {
 }
 
 CodecParams params_for_edits(CodecParams params, const DType& dtype) {
+  int used = 0;
   for (std::size_t slot = 0; slot < params.filters.size(); ++slot) {
-    if (static_cast<Filter>(params.filters[slot]) != Filter::delta &&
-        fit(params, slot, dtype).empty()) {
-      continue;
+    const auto filter = static_cast<Filter>(params.filters[slot]);
+    if (filter != Filter::delta && fit(params, slot, dtype).empty()) {
+      used += filter != Filter::none ? 1 : 0;
+      if (used <= kMaxFilters) continue;
     }
     params.filters[slot] = static_cast<std::uint8_t>(Filter::none);
     params.filters_meta[slot] = 0;
@@ -209,11 +212,11 @@ void check_params(const CodecParams& params) {
             " cannot be written: allowed are NOFILTER (0), SHUFFLE (1), BITSHUFFLE (2), "
             "TRUNC_PREC (4), BYTEDELTA (35) and INT_TRUNC (36)");
   }
-  // c-blosc2 stores other voxels with three or more: docs/upstream.md.
   if (used > kMaxFilters) {
     throw Error(ErrorKind::invalid_value,
-                std::to_string(used) + " filters cannot be written: c-blosc2 loses voxels with " +
-                    "more than " + std::to_string(kMaxFilters) + "; give at most " +
+                std::to_string(used) +
+                    " filters cannot be written: c-blosc2 loses voxels with " + "more than " +
+                    std::to_string(kMaxFilters) + "; give at most " +
                     std::to_string(kMaxFilters));
   }
 }

@@ -3,8 +3,8 @@
     python tests/numbers/campaign.py --minutes 60 [--subject keys] [--first SEED]
     python tests/numbers/campaign.py --subject keys --seed 4711      one case, in this process
 
-Every case is made by its subject and its seed alone. Workers are forked; one that dies, or takes
-far too long for a case, is a failure like any other, and the next goes on behind it.
+Every case is made by its subject and its seed alone. Workers are forked; one that dies, or
+takes far too long for a case, is a failure like any other, and the next goes on behind it.
 """
 
 from __future__ import annotations
@@ -187,7 +187,11 @@ class Worker:
 
 
 def _too_long(number: int, frame: FrameType | None) -> None:
-    where = "" if frame is None else f"{Path(frame.f_code.co_filename).name}, {frame.f_code.co_name}"
+    where = (
+        ""
+        if frame is None
+        else f"{Path(frame.f_code.co_filename).name}, {frame.f_code.co_name}"
+    )
     raise HangError(f"more than {CPU_SECONDS:g} s in {where}")
 
 
@@ -257,7 +261,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=3.0, metavar="N")
     parser.add_argument("--subject", choices=NAMES, action="append", help="only this")
-    parser.add_argument("--first", type=int, metavar="SEED", help="default: other ones each time")
+    parser.add_argument(
+        "--first", type=int, metavar="SEED", help="default: other ones each time"
+    )
     parser.add_argument("--seed", type=int, help="only this case of the subject")
     parser.add_argument("--jobs", type=int, default=2, metavar="N")
     options = parser.parse_args(arguments)

@@ -107,12 +107,13 @@ def _assign(rng: Rng, held: Held, twin: Array, story: Story) -> None:
     if failed and same_bits(now, before):
         twin[...] = before  # where NumPy has stopped in the middle
     if not same_bits(now, twin):
+        places = np.nonzero(np.atleast_1d(_unlike(now, twin)))
         story.fail(
             f"{what} {_class(value)}: other voxels" + (" after an error" if failed else ""),
             line,
             f"found    {literal(now)}",
             f"expected {literal(twin)}",
-            f"at       {tuple(axis[:5].tolist() for axis in np.nonzero(np.atleast_1d(_unlike(now, twin))))}",
+            f"at       {[axis[:5].tolist() for axis in places]}",
             *([f"raised   {shown(found)}"] if failed else []),
         )
 
@@ -243,8 +244,9 @@ def _python_scalar(rng: Rng, dtype: np.dtype[Any]) -> Any:
 def _odd(rng: Rng, shape: tuple[int, ...]) -> Any:
     count = shape[-1] if shape else 1
     return one_of(rng, [
-        range(count), [], [[1], [2, 3]], [[1, 2], 3], (), {}, {"a": 1}, object(), [None] * count,
-        stdlib_array.array("h", range(count)), bytes(count), "x" * count, [np.int8(3)] * count,
-        [np.array(3.5)] * count, [2**70] * count, [-1] * count, [300] * count, [0.5] * count,
+        range(count), [], [[1], [2, 3]], [[1, 2], 3], (), {}, {"a": 1}, object(),
+        [None] * count, stdlib_array.array("h", range(count)), bytes(count), "x" * count,
+        [np.int8(3)] * count, [np.array(3.5)] * count, [2**70] * count, [-1] * count,
+        [300] * count, [0.5] * count,
         np.zeros((0,)), np.array([None]), slice(3),
     ])  # fmt: skip

@@ -26,7 +26,7 @@ FRAMES = ["RAS", "RAS+", "LPS", "LPS+", "LAS+", "RPI", "LAI+", None, "scanner-xy
 UNITS = ["mm", "mm", "mm", "um", "micron", "m", "meter", "cm", "unknown", None]
 # What one unit is in mm, by the names that are met.
 MILLIMETRES = {
-    "mm": 1.0, "millimeter": 1.0, "um": 1e-3, "micron": 1e-3, "m": 1e3, "meter": 1e3, "cm": 10.0,
+    "mm": 1.0, "um": 1e-3, "micron": 1e-3, "m": 1e3, "meter": 1e3, "cm": 10.0,
 }  # fmt: skip
 LABELS = ("spatial_x", "spatial_y", "spatial_z")
 POSITIVE = {"R": 1, "A": 1, "S": 1, "L": -1, "P": -1, "I": -1}
@@ -215,11 +215,15 @@ def _compare(story: Story, image: MLArray, target: Path, notes: Any, about: str 
     said = any(v is not None for v in (known.affine, known.spacing, known.origin,
                                        known.direction))  # fmt: skip
     if said and image.ndim == 3 == len(_spatial_axes(image)) and _is_orthogonal(image):
+        if target.suffix != ".nrrd" and isinstance(nibabel.load(target), nibabel.Nifti2Image):
+            return count  # ITK does not open it
         itk = SimpleITK.ReadImage(str(target))
         _same_voxels(story, "SimpleITK", image, axes, SimpleITK.GetArrayViewFromImage(itk).T)
         unit = None if target.suffix == ".nrrd" else _of_nibabel(nibabel.load(target), 3)[1]
         unit = "mm" if unit in MILLIMETRES else unit  # ITK has made mm of the others
-        count += _positions(story, image, axes, _of_itk(itk, unit), f"SimpleITK{about}", notes, 2e-5)
+        count += _positions(
+            story, image, axes, _of_itk(itk, unit), f"SimpleITK{about}", notes, 2e-5
+        )
     return count
 
 
@@ -227,8 +231,7 @@ def _is_orthogonal(image: MLArray) -> bool:
     matrix = _affine_of(image, 3)[:3, :3]
     if len(set(image.meta.spatial.axis_units or ())) > 1:
         return False  # in mm it may not be
-    cosines = matrix / np.linalg.norm(matrix, axis=0)
-    return bool(np.allclose(cosines.T @ cosines, np.eye(3), atol=1e-6))
+    return bool(np.allclose(*_gram(matrix), atol=1e-6))
 
 
 def _same_voxels(
@@ -243,7 +246,7 @@ Reader = tuple[Any, str | None]  # from an index to a position in RAS; unit
 
 
 def _of_nibabel(nifti: Any, space: int) -> Reader:
-    """Positions as nibabel says, in RAS, and their unit. `space`: how many axes of it we have."""
+    """Positions as nibabel says, in RAS, and their unit. `space`: of how many axes."""
     affine = np.array(nifti.affine, float)
     try:
         unit = nifti.header.get_xyzt_units()[0]
@@ -299,7 +302,10 @@ def _positions(
     factor = MILLIMETRES.get(unit or "", 1.0) if known else 1.0
     worst = 0.0
     noted = any("unit" in note for note in notes)
-    frames = _signs(spatial.coord_system) != [1, 1, 1] or spatial.coord_system in ("RAS", "RAS+")
+    frames = _signs(spatial.coord_system) != [1, 1, 1] or spatial.coord_system in (
+        "RAS",
+        "RAS+",
+    )
     for index in _corners(image.shape):
         position, size = _world(image, index)
         if not frames and who.startswith("SimpleITK"):
@@ -341,8 +347,7 @@ def _nifti_and_back(rng: Rng, place: Place) -> int:
         sform = qform = 0
     unit = one_of(rng, ["mm", "mm", "micron", "meter", "unknown"])
     voxels = np.arange(np.prod(shape), dtype="i2").reshape(shape)
-    orthogonal = np.allclose(*(lambda c: (c.T @ c, np.eye(3)))(matrix / np.linalg.norm(matrix, axis=0)),
-                             atol=1e-6)  # fmt: skip
+    orthogonal = np.allclose(*_gram(matrix), atol=1e-6)
     nifti = nibabel.Nifti1Image(voxels, affine)
     nifti.set_sform(affine, sform)
     if orthogonal:
@@ -350,11 +355,12 @@ def _nifti_and_back(rng: Rng, place: Place) -> int:
     nifti.header.set_xyzt_units(unit, one_of(rng, ["sec", "msec", "unknown"]))
     source, image_path = place.file("in.nii"), place.file("image.mla")
     nibabel.save(nifti, source)
-    story.say(f"nifti = nibabel.Nifti1Image(np.arange({voxels.size}, dtype='i2').reshape({shape}), "
-              f"{affine.tolist()})")  # fmt: skip
-    story.say(f"nifti.set_sform(affine, {sform}); "
-              + (f"nifti.set_qform(affine, {qform}); " if orthogonal else "")
-              + f"nifti.header.set_xyzt_units({unit!r}); nibabel.save(nifti, 'in.nii')")  # fmt: skip
+    made = f"np.arange({voxels.size}, dtype='i2').reshape({shape})"
+    story.say(f"nifti = nibabel.Nifti1Image({made}, {affine.tolist()})")
+    story.say(f"nifti.set_sform(affine, {sform})")
+    if orthogonal:
+        story.say(f"nifti.set_qform(affine, {qform})")
+    story.say(f"nifti.header.set_xyzt_units({unit!r}); nibabel.save(nifti, 'in.nii')")
     story.say("convert('in.nii', 'image.mla')")
     convert(source, image_path)
     stored = nibabel.load(source)
@@ -385,8 +391,14 @@ def _edit(rng: Rng, path: Path, story: Story) -> str:
         spatial = image.meta.spatial
         affine = np.array(image.affine)
         if kind < 0.55:
-            at = tuple(rng.integers(0, 3, 2)) if chance(rng, 0.4) else (int(rng.integers(0, 3)), 3)
-            affine[at] = affine[at] * (1 + 10.0 ** rng.uniform(-6.5, -3)) + one_of(rng, [0, 0, 1])
+            at = (
+                tuple(rng.integers(0, 3, 2))
+                if chance(rng, 0.4)
+                else (int(rng.integers(0, 3)), 3)
+            )
+            affine[at] = affine[at] * (1 + 10.0 ** rng.uniform(-6.5, -3)) + one_of(
+                rng, [0, 0, 1]
+            )
             spatial.affine = affine.tolist()
             story.say(f"image.meta.spatial.affine = {affine.tolist()}")
         elif kind < 0.65:
@@ -449,7 +461,7 @@ def _nrrd(rng: Rng, place: Place) -> int:
             name = one_of(rng, ["axis mins", "axismins"])
             lines.append(f"{name}: {' '.join(map(repr, low.tolist()))}")
             if chance(rng, 0.3):
-                cells = [n - ("node" in centering) for n in shape]
+                cells = [n - ("node" in centering.lower()) for n in shape]
                 high = (low + spacing * cells).tolist()
                 name = one_of(rng, ["axis maxs", "axismaxs"])
                 lines.append(f"{name}: {' '.join(map(repr, high))}")
@@ -529,8 +541,8 @@ def _letters(rng: Rng) -> int:
         world[axis, :count] = matrix[row] * _signs(frame)[axis]
     codes = nibabel.orientations.io_orientation(world)
     # Where two letters are as near, either is right.
-    shaken = [nibabel.orientations.io_orientation(world * (1 + rng.uniform(-1e-6, 1e-6, world.shape)))
-              for _ in range(3)]  # fmt: skip
+    near = [world * (1 + rng.uniform(-1e-6, 1e-6, world.shape)) for _ in range(3)]
+    shaken = [nibabel.orientations.io_orientation(other) for other in near]
     if any(not np.array_equal(codes, other, equal_nan=True) for other in shaken):
         return 0
     expected = "".join(letter or "?" for letter in nibabel.orientations.ornt2axcodes(codes))

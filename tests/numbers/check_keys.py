@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from making import (
@@ -22,7 +22,9 @@ from making import (
 from making_keys import a_key, an_outer_key, read_outer
 
 if TYPE_CHECKING:
-    from typing import Any
+    from making import Array
+
+    from mlarray import MLArray
 
 UNIT = "reads"
 KEYS = 40  # for one image
@@ -39,35 +41,39 @@ def check(rng: Rng, place: Place) -> int:
         if (image.shape, image.dtype) != (array.shape, array.dtype):
             story.fail("shape or dtype", f"found {image.shape}, {image.dtype}")
         for _ in range(KEYS):
-            outer = chance(rng, 0.2)
-            key: Any = an_outer_key(rng, array.shape) if outer else a_key(
-                rng, array.shape, array.dtype
-            )  # fmt: skip
-            if outer:
-                expected = outcome(lambda: read_outer(array, key))
-                found = outcome(lambda: image.oindex[key])
-                if np.shape(found) == () and not isinstance(found, Exception):
-                    found = found[()] if isinstance(found, np.ndarray) else found
-            else:
-                expected = outcome(lambda: array[key])
-                found = outcome(lambda: image[key])
-            what = difference(found, expected)
-            if outer and what == "no IndexError" and np.size(found) == 0:
-                what = None  # nor does NumPy look at an index where another axis has none
-            if what is None and isinstance(found, np.ndarray):
-                what = _not_its_own(found, image, key, outer)
-            if what is not None:
-                words = "image.oindex" if outer else "image"
-                story.say(f"{words}[{literal(key)}]")
-                story.fail(
-                    f"{words}[]: {what}", f"found    {shown(found)}", f"expected {shown(expected)}"
-                )
+            _read(rng, array, image, story)
     finally:
         held.close()
     return KEYS
 
 
-def _not_its_own(found: Any, image: Any, key: Any, outer: bool) -> str | None:
+def _read(rng: Rng, array: Array, image: MLArray, story: Story) -> None:
+    outer = chance(rng, 0.2)
+    key: Any = an_outer_key(rng, array.shape) if outer else a_key(rng, array.shape, array.dtype)
+    if outer:
+        expected = outcome(lambda: read_outer(array, key))
+        found = outcome(lambda: image.oindex[key])
+        if np.shape(found) == () and isinstance(found, np.ndarray):
+            found = found[()]
+    else:
+        expected = outcome(lambda: array[key])
+        found = outcome(lambda: image[key])
+    what = difference(found, expected)
+    if outer and what == "no IndexError" and np.size(found) == 0:
+        what = None  # nor does NumPy look at an index where another axis has none
+    if what is None and isinstance(found, np.ndarray):
+        what = _not_its_own(found, image)
+    if what is not None:
+        words = "image.oindex" if outer else "image"
+        story.fail(
+            f"{words}[]: {what}",
+            f"{words}[{literal(key)}]",
+            f"found    {shown(found)}",
+            f"expected {shown(expected)}",
+        )
+
+
+def _not_its_own(found: Array, image: MLArray) -> str | None:
     """An answer is memory of its own: writing into it changes no image."""
     if not found.flags.writeable:
         return "read-only"

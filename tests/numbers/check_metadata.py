@@ -62,7 +62,9 @@ def _number(rng: Rng, shared: bool) -> Any:
         return one_of(rng, edges)
     if kind < 0.9:
         return float(rng.normal() * 10.0 ** rng.integers(-300, 300))
-    return one_of(rng, [0.0, -0.0, math.nan, math.inf, -math.inf, 5e-324, 1.7976931348623157e308])
+    return one_of(
+        rng, [0.0, -0.0, math.nan, math.inf, -math.inf, 5e-324, 1.7976931348623157e308]
+    )
 
 
 def _text(rng: Rng, shared: bool) -> str:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
-from peers import NEWEST, Peer
 
 from mlarray import MLArray
+from peers import NEWEST, Peer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -142,3 +142,15 @@ def test_edits_of_files_that_shorten(tmp_path: Path, name: str, dtype: str) -> N
     with MLArray.open(tmp_path / "b.b2nd") as image, MLArray.open(path) as before:
         np.testing.assert_array_equal(image[0], before[0])
         assert max(image._array.codec.filters_meta) < 128  # type: ignore[union-attr]
+
+
+def test_three_filters_are_refused(tmp_path: Path) -> None:
+    """c-blosc2 stores other voxels for them: docs/upstream.md."""
+    voxels = np.tile(np.arange(40, dtype="u2"), (16, 1))
+    three = ["bytedelta", "shuffle", "shuffle"]
+    with pytest.raises(ValueError, match="3 filters"):
+        MLArray(voxels).save(tmp_path / "a.mla", cparams={"filters": three})
+    assert not (tmp_path / "a.mla").exists()
+    pair = ["bytedelta", "nofilter", "shuffle"]
+    MLArray(voxels).save(tmp_path / "a.mla", cparams={"codec": "blosclz", "filters": pair})
+    np.testing.assert_array_equal(MLArray(tmp_path / "a.mla"), voxels)

@@ -325,3 +325,17 @@ def test_iteration_and_length(saved: Path, volume: np.ndarray[Any, Any]) -> None
             len(scalar)
         with pytest.raises(TypeError, match="0-d"):
             iter(scalar)
+
+
+@pytest.mark.parametrize("holds", [False, True])
+@pytest.mark.parametrize("given", [False, True])
+def test_an_image_of_one_voxel_is_a_value(holds: bool, given: bool) -> None:
+    image = MLArray(np.zeros((2, 3), ">i2"), compressed=holds)
+    image[1, 2] = MLArray(np.array(7.0), compressed=given)
+    image.oindex[0, 1] = MLArray(np.array(8), compressed=given)
+    image[0, :1] = MLArray(np.array([[9]]), compressed=given)
+    assert image[...].tolist() == [[9, 8, 0], [0, 0, 7]]
+    flag = MLArray(np.array(True), compressed=holds)
+    with pytest.raises(ValueError, match="sequence"):
+        flag[()] = MLArray(np.arange(7), compressed=given)  # it is true, but no bool
+    assert flag[()]

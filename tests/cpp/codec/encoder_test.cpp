@@ -198,6 +198,35 @@ TEST(CheckParams, NamesWhatIsAllowed) {
   }
 }
 
+// c-blosc2 stores other voxels than it is given with three filters.
+TEST(CheckParams, RefusesMoreThanTwoFilters) {
+  CodecParams params;
+  params.filters = {35, 0, 1, 0, 0, 0};
+  EXPECT_NO_THROW(check_params(params));
+  params.filters = {35, 0, 1, 0, 0, 2};
+  expect_error([&] { check_params(params); }, ErrorKind::invalid_value, "3 filters");
+  EXPECT_EQ(params_for_edits(params, DType::parse("<f4")).filters,
+            (std::array<std::uint8_t, 6>{35, 0, 1, 0, 0, 0}));
+}
+
+// Two are stored as they are given, in any order.
+TEST(Encoder, RoundTripsPairsOfFilters) {
+  constexpr std::array<std::uint8_t, 3> kFilters{1, 2, 35};
+  for (const Codec codec : {Codec::blosclz, Codec::lz4, Codec::zlib, Codec::zstd}) {
+    for (const std::uint8_t first : kFilters) {
+      for (const std::uint8_t second : kFilters) {
+        CodecParams params;
+        params.codec = codec;
+        params.filters = {first, 0, 0, second, 0, 0};
+        const Bytes data = smooth(6000, 4);
+        const Bytes chunk = Encoder(params, 4, 2000).encode(data);
+        EXPECT_EQ(decode(chunk), data);
+        EXPECT_EQ(decode_by_blosc(chunk), data);
+      }
+    }
+  }
+}
+
 TEST(Params, FitTheElementsOrAreRefused) {
   const auto fitted = [](Filter filter, int meta, const char* dtype) {
     CodecParams params;
