@@ -86,7 +86,7 @@ class Exchangeable(Shown):
             for part in _slabs(self):
                 voxels[part] = self[part].astype(target, casting=casting, copy=False)
         image = MLArray(voxels, meta=self.meta)
-        if not np.can_cast(self.dtype, target, "safe"):
+        if not _keeps_values(self.dtype, target):
             image.meta.stats.reset()
         return image
 
@@ -141,6 +141,16 @@ class Exchangeable(Shown):
         changed = self._changed_metadata()
         meta = None if changed is None else normalize_token(changed.to_tree())
         return ("mlarray.MLArray", self._absolute, commit, meta)
+
+
+def _keeps_values(before: np.dtype[Any], after: np.dtype[Any]) -> bool:
+    """Whether every number of one type is a number of the other."""
+    if not np.can_cast(before, after, "safe") or after.kind not in "biufc":
+        return False
+    if before.kind in "iu" and after.kind in "fc":  # NumPy calls int64 to float64 safe
+        info = np.iinfo(before)
+        return bool(int(info.max).bit_length() <= np.finfo(after).nmant + 1)
+    return True
 
 
 def _digest(voxels: np.ndarray[Any, Any]) -> tuple[str, tuple[int, ...], str]:

@@ -1,4 +1,4 @@
-"""Filters that shorten elements: only where they can, and as python-blosc2 counts their bits."""
+"""Filters that shorten elements: only where they can, and as python-blosc2 counts bits."""
 
 from __future__ import annotations
 
