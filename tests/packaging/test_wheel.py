@@ -38,10 +38,11 @@ def load_checks() -> Any:
 checks = load_checks()
 
 
-def run(*command: str | Path, cwd: Path) -> str:
+def run(*command: str | Path, cwd: Path, **variables: str) -> str:
     """Run a command without what this process' Python sees; return what it prints."""
     hidden = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    environment.update(variables)
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -62,10 +63,13 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     if given := os.environ.get("MLARRAY_WHEEL"):
         return Path(given)
     folder = tmp_path_factory.mktemp("wheel")
-    fast = ["-C", "cmake.build-type=MinSizeRel", "-C"]
-    fast += ["cmake.define.CMAKE_CXX_FLAGS_MINSIZEREL=-O0 -DNDEBUG"]
-    pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", *fast]
-    run(*pip, "-w", folder, sdist, cwd=folder)
+    # By the environment: how pip is told depends on its version.
+    fast = {
+        "SKBUILD_CMAKE_BUILD_TYPE": "MinSizeRel",
+        "SKBUILD_CMAKE_DEFINE": "CMAKE_CXX_FLAGS_MINSIZEREL=-O0 -DNDEBUG",
+    }
+    pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
+    run(*pip, "-w", folder, sdist, cwd=folder, **fast)
     return next(folder.glob("*.whl"))
 
 
