@@ -1,7 +1,8 @@
 """Check that the files which settings, scripts and pages name are there.
 
 A path counts when it begins with a folder of the clone, as in ``tests/python/test_modes.py``;
-``*`` and ``.*`` stand for anything, and so does a word in capitals. What builds make is not looked for.
+``*`` and ``.*`` stand for anything, and so does a word in capitals. What builds make is not
+looked for.
 
     python tools/check_paths.py
 """
