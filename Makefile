@@ -1,11 +1,12 @@
 # The README's two commands do all their own set-up: make demo, make test. The other targets do
 # too. HACKING.md says how long each takes.
-.PHONY: help demo test damage numbers build lint tidy lint-all format sanitize tsan fuzz coverage bench
-.PHONY: micro compare docs wheel bare-root clean
+.PHONY: help demo test check damage numbers build lint tidy lint-all format sanitize tsan fuzz coverage
+.PHONY: bench micro compare docs wheel bare-root clean
 
 help:
 	@echo "make demo      convert, read, edit and show a real scan"
 	@echo "make test      lint, build everything, run every test, sanitizers among them"
+	@echo "make check     for every edit: lint, C++ and Python tests, building only what changed"
 	@echo "make build     set up build/venv and install the package into it"
 	@echo "make format    put sources into the project's format"
 	@echo "make lint      the checks that make test starts with"
@@ -29,7 +30,10 @@ demo:
 	@tools/demo.sh
 
 test:
-	@tools/test.sh
+	@tools/test.sh all
+
+check:
+	@tools/test.sh check
 
 build:
 	@tools/setup.sh build
