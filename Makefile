@@ -1,11 +1,12 @@
 # The README's two commands do all their own set-up: make demo, make test. The other targets do
 # too. HACKING.md says how long each takes.
-.PHONY: help demo test damage build lint tidy lint-all format sanitize tsan fuzz coverage bench micro
-.PHONY: compare docs wheel bare-root clean
+.PHONY: help demo test check damage numbers build lint tidy lint-all format sanitize tsan fuzz coverage
+.PHONY: bench micro compare docs wheel bare-root clean
 
 help:
 	@echo "make demo      convert, read, edit and show a real scan"
 	@echo "make test      lint, build everything, run every test, sanitizers among them"
+	@echo "make check     for every edit: lint, C++ and Python tests, building only what changed"
 	@echo "make build     set up build/venv and install the package into it"
 	@echo "make format    put sources into the project's format"
 	@echo "make lint      the checks that make test starts with"
@@ -16,6 +17,7 @@ help:
 	@echo "make fuzz      look for files that crash the library, for MINUTES=10 (needs clang)"
 	@echo "make coverage  what the tests reach: a table, and pages in build/coverage-report"
 	@echo "make damage    20,000 damaged files: no crash, no hang, nothing silently wrong"
+	@echo "make numbers   random keys, values, geometries, statistics, files against NumPy and others (MINUTES=)"
 	@echo "make bench     times beside other libraries: a report in build/bench (ONLY=, ROUNDS=, MAX_MB=)"
 	@echo "make micro     the inner steps one by one, with Google Benchmark (FILTER=)"
 	@echo "make compare   BASE=COMMIT: times of two commits in turns, before a merge (HEAD=, ONLY=)"
@@ -28,7 +30,10 @@ demo:
 	@tools/demo.sh
 
 test:
-	@tools/test.sh
+	@tools/test.sh all
+
+check:
+	@tools/test.sh check
 
 build:
 	@tools/setup.sh build
@@ -66,6 +71,10 @@ coverage:
 damage:
 	@tools/setup.sh build
 	@build/venv/bin/python tests/damage/campaign.py
+
+numbers:
+	@tools/setup.sh test
+	@build/venv/bin/python tests/numbers/campaign.py --minutes $(or $(MINUTES),10)
 
 bench:
 	@tools/bench.sh

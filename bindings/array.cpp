@@ -159,6 +159,8 @@ void register_properties(nb::class_<Array>& type) {
       .def_prop_ro("path", [](const Array& self) { return Path(self.path()); })
       .def_prop_ro("sealed", [](const Array& self) { return self.seal() == Seal::valid; })
       .def_prop_ro("file_bytes", &Array::file_bytes)
+      .def("commit_name", &Array::commit_name, nb::call_guard<WithoutGil>(),
+           "The same for the same voxels and metadata; '' if nothing says it.")
       .def_prop_ro("writable", &Array::writable)
       .def_prop_ro("closed", &Array::closed)
       .def("compressed_bytes", &Array::compressed_bytes, nb::call_guard<WithoutGil>());

@@ -102,6 +102,12 @@ void register_options(nb::module_& module) {
            "filters_meta"_a, "split"_a, "adaptive"_a = false)
       .def_static("preset_for", &codec_for, "dtype"_a, "preset"_a = Preset::fast,
                   "What a preset means for elements of this dtype.")
+      .def(
+          "for_dtype",
+          [](const CodecParams& self, const std::string& dtype) {
+            return codec::params_for(self, DType::parse(dtype));
+          },
+          "dtype"_a, "The same as elements of this dtype can be written with.")
       .def_prop_ro("codec",
                    [](const CodecParams& self) { return static_cast<int>(self.codec); })
       .def_ro("level", &CodecParams::level)

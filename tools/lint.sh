@@ -15,6 +15,7 @@ check mypy "$bin/mypy" --package mlarray
 check mypy-tools xargs -0 "$bin/mypy" --no-error-summary < <(files 'tools/*.py')
 check mypy-benchmarks env MYPYPATH=benchmarks xargs -0 "$bin/mypy" --no-error-summary \
   --ignore-missing-imports < <(files 'benchmarks/*.py')
+check paths "$bin/python" tools/check_paths.py
 check codespell xargs -0 "$bin/codespell" < <(files ':!tests/*/data' ':!tests/data' ':!fuzz/corpus' ':!licenses')
 check shellcheck xargs -0 "$bin/shellcheck" < <(files 'tools/*.sh' .ci/run)
 check issue-forms "$bin/check-jsonschema" --quiet --builtin-schema vendor.github-issue-forms \

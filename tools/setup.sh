@@ -95,6 +95,7 @@ make_venv() {
     [ "$(cat "$venv/.made" 2>/dev/null || echo "$made")" != "$made" ]; then
     say "making build/venv with $("$python" --version)"
     rm -rf "$venv"
+    rm -f build/*/CMakeCache.txt  # what CMake found out about the other one
     "$python" -m venv "$venv"
   fi
   printf '%s\n' "$made" >"$venv/.made"
@@ -125,6 +126,11 @@ esac
 
 if [ -n "$needs_package" ]; then
   say "building the package"
+  # In the tree of the C++ tests where they can be built too: the library is compiled once.
+  if has_header gtest/gtest.h; then
+    export SKBUILD_BUILD_DIR=build/default SKBUILD_BUILD_TARGETS='_core;_core_stub'
+    export SKBUILD_CMAKE_DEFINE='MLARRAY_BUILD_TESTS=ON;MLARRAY_BUILD_BENCHMARKS=ON'
+  fi
   quietly build/log/package.log "$bin/python" -m pip install --no-build-isolation --no-deps \
     --force-reinstall .
 fi

@@ -1,35 +1,56 @@
 #!/usr/bin/env bash
 # make test: set up, lint, the C++ tests plain and with sanitizers, packaging, the Python
-# tests, summary. Every step runs, whatever the others say; only the set-up must succeed.
+# tests, summary. make check: what suits every edit, so no sanitizers and no packaging.
+#   tools/test.sh all|check
+# Every step runs, whatever the others say; only the set-up must succeed.
 set -uo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-rm -rf build/summary
-failed=() seconds=()
+what=${1:?usage: tools/test.sh all|check}
+steps=build/log/steps failed=build/log/failed
+rm -rf build/summary "$failed" "$steps"
+mkdir -p build/log
+touch "$failed" "$steps"
 
 # step NAME COMMAND...
 step() {
   local begin=$SECONDS
   printf '\n'
   say "[${SECONDS}s] $1"
-  "${@:2}" || failed+=("$1")
-  seconds+=("$1 $((SECONDS - begin)) s")
+  "${@:2}" || printf '%s\n' "$1" >>"$failed"
+  printf '%s\n' "$1 $((SECONDS - begin)) s" >>"$steps"
 }
 
 step set-up tools/setup.sh test
-[ "${#failed[@]}" -eq 0 ] || exit 1
-step lint tools/lint.sh
-step C++ tools/cpp.sh default C++
-step sanitizers tools/cpp.sh asan C++-sanitized
-step reference-environments "$bin/python" tools/reference_env.py
+[ ! -s "$failed" ] || exit 1
+if [ "$what" = all ]; then
+  # Downloads and packaging keep less than one core busy, so they run beside the C++ tests.
+  set -m
+  {
+    export CMAKE_BUILD_PARALLEL_LEVEL=1
+    step reference-environments "$bin/python" tools/reference_env.py
+    step packaging tools/python.sh packaging tests/packaging
+  } >build/log/beside.log 2>&1 &
+  beside=$!
+  set +m
+  trap 'kill -- "-$beside" 2>/dev/null' EXIT
+  step lint tools/lint.sh
+  step C++ tools/cpp.sh default C++
+  step sanitizers tools/cpp.sh asan C++-sanitized
+  wait "$beside"
+  trap - EXIT
+  cat build/log/beside.log
+else
+  step lint tools/lint.sh
+  TESTS=check step C++ tools/cpp.sh default C++
+  step reference-environments "$bin/python" tools/reference_env.py
+fi
 step Python tools/python.sh Python tests/python
-step packaging tools/python.sh packaging tests/packaging
 
 printf '\n'
 say "summary"
-printf '%s\n' "${seconds[@]}"
-cat build/summary/*
-if [ "${#failed[@]}" -gt 0 ]; then
-  echo "FAILED after $SECONDS s: ${failed[*]}"
+cat "$steps" build/summary/*
+if [ -s "$failed" ]; then
+  echo "FAILED after $SECONDS s: $(paste -s -d ' ' "$failed")"
   exit 1
 fi
 echo "everything passed in $SECONDS s"

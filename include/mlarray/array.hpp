@@ -73,9 +73,14 @@ class MLARRAY_EXPORT Array {
   DType dtype() const;
   Shape chunk_shape() const;
   Shape block_shape() const;
-  CodecParams codec() const;        // as the file's header states it
-  std::string path() const;         // empty in memory
-  Seal seal() const;                // as found when opened
+  CodecParams codec() const;  // as the file's header states it
+  std::string path() const;   // empty in memory
+  Seal seal() const;          // as found when opened
+  // Names the commit that this array shows: two arrays with the same name have the same voxels
+  // and metadata, as sure as checksums are. Empty where nothing says so: if it is not open for
+  // reading, if nothing is verified, and with chunks that another Blosc2 writer made.
+  // Errors: closed.
+  std::string commit_name() const;
   std::int64_t file_bytes() const;  // of the last committed state; 0 in memory
   bool writable() const;
   bool closed() const;

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from ._aliases import UNSET
-from ._checks import as_dtype, as_shape
+from ._checks import as_dtype, as_shape, new_meta
 from ._creation import Creatable
 from ._opening import Openable
 from .errors import InvalidTypeError
@@ -52,7 +52,7 @@ class CreatableLike(Creatable):
         dtype : dtype, optional
             Default: that of `x`.
         meta : dict or Meta, optional
-            Default: a copy of that of `x`.
+            Default: a copy of that of `x`, without its statistics.
         patch_size, chunk_size, block_size, cparams, dparams, compressed : optional
             As for `MLArray`.
 
@@ -96,7 +96,7 @@ class CreatableLike(Creatable):
         dtype : dtype, optional
             Default: that of `x`.
         meta : dict or Meta, optional
-            Default: a copy of that of `x`.
+            Default: a copy of that of `x`, without its statistics.
         patch_size, chunk_size, block_size, cparams, dparams, compressed : optional
             As for `MLArray`.
 
@@ -140,7 +140,7 @@ class CreatableLike(Creatable):
         dtype : dtype, optional
             Default: that of `x`.
         meta : dict or Meta, optional
-            Default: a copy of that of `x`.
+            Default: a copy of that of `x`, without its statistics.
         patch_size, chunk_size, block_size, cparams, dparams, compressed : optional
             As for `MLArray`.
 
@@ -187,7 +187,7 @@ class CreatableLike(Creatable):
         dtype : dtype, optional
             Default: that of `x`.
         meta : dict or Meta, optional
-            Default: a copy of that of `x`.
+            Default: a copy of that of `x`, without its statistics.
         patch_size, chunk_size, block_size, cparams, dparams, compressed : optional
             As for `MLArray`.
 
@@ -217,5 +217,6 @@ def _like(x: Any, dtype: DTypeLike | None, meta: Any) -> tuple[list[int], np.dty
             f"array"
         )
     if meta is None and isinstance(x, Openable):
-        meta = x.meta
+        meta = new_meta(x.meta)
+        meta.stats.reset()  # they are of other voxels
     return as_shape(shape), as_dtype(kind if dtype is None else dtype), meta

@@ -86,7 +86,7 @@ class Exchangeable(Shown):
             for part in _slabs(self):
                 voxels[part] = self[part].astype(target, casting=casting, copy=False)
         image = MLArray(voxels, meta=self.meta)
-        if not np.can_cast(self.dtype, target, "safe"):
+        if not _keeps_values(self.dtype, target):
             image.meta.stats.reset()
         return image
 
@@ -124,15 +124,42 @@ class Exchangeable(Shown):
         return (1, 0)
 
     def __dask_tokenize__(self) -> Any:
-        """What dask names an array by: for a file, its path and which state of it this is."""
+        """What dask names an image by: its voxels and metadata, or the commit that it shows.
+
+        Never the path alone: another file may lie there by now.
+        """
         from dask.base import normalize_token
 
-        if self._access == "r":
-            core = self._open_core()
-            file = os.stat(self._absolute)
-            state = (core.file_bytes, file.st_mtime_ns, file.st_ino)
-            return ("mlarray.MLArray", self._absolute, state)
-        return ("mlarray.MLArray", normalize_token(self.to_numpy()))
+        if self._access != "r":
+            voxels = None if self._is_metadata_only() else _digest(self.to_numpy())
+            return ("mlarray.MLArray", voxels, normalize_token(self.meta.to_mapping()))
+        shown = self._open_voxels()
+        # Where no checksum says what the voxels are, no other image has this one's name.
+        commit = shown.core.commit_name() or shown.loaded.setdefault(
+            "name", os.urandom(16).hex()
+        )
+        changed = self._changed_metadata()
+        meta = None if changed is None else normalize_token(changed.to_tree())
+        return ("mlarray.MLArray", self._absolute, commit, meta)
+
+
+def _keeps_values(before: np.dtype[Any], after: np.dtype[Any]) -> bool:
+    """Whether every number of one type is a number of the other."""
+    if not np.can_cast(before, after, "safe") or after.kind not in "biufc":
+        return False
+    if before.kind in "iu" and after.kind in "fc":  # NumPy calls int64 to float64 safe
+        info = np.iinfo(before)
+        return bool(int(info.max).bit_length() <= np.finfo(after).nmant + 1)
+    return True
+
+
+def _digest(voxels: np.ndarray[Any, Any]) -> tuple[str, tuple[int, ...], str]:
+    """What tells voxels apart. dask's own digest is the same for an array and its transpose."""
+    import hashlib  # here, because few need it
+
+    raw = np.ascontiguousarray(voxels).reshape(-1).view(np.uint8)
+    digest = hashlib.blake2b(raw.data, digest_size=16).hexdigest()
+    return dtype_to_text(voxels.dtype), voxels.shape, digest
 
 
 def _slabs(image: Exchangeable) -> list[slice]:

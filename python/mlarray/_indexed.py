@@ -49,6 +49,8 @@ class Indexed(Handle):
             As NumPy.
         """
         self._require_voxels()
+        if isinstance(value, Indexed):
+            value = value.to_numpy()  # NumPy would take a single voxel for a sequence
         if self._plain is not None:
             self._plain[key] = value
             return

@@ -135,12 +135,23 @@ def codec_params(
     if asked["splitmode"] is not UNSET:
         mode = _number("splitmode", asked["splitmode"], _SPLIT_MODES, 3)
         split = _splits(mode, codec, level, filters)
-    return _core.CodecParams(
-        codec=codec, level=level, filters=filters, filters_meta=filters_meta, split=split
+    for code, meta in zip(filters, filters_meta):
+        if meta < 0 and code not in (_FILTERS["trunc_prec"], _FILTERS["int_trunc"]):
+            raise InvalidValueError(
+                f"cparams['filters_meta']={meta} for filter {code}: only trunc_prec and "
+                f"int_trunc, whose number counts bits, take one below 0"
+            )
+    params = _core.CodecParams(
+        codec=codec,
+        level=level,
+        filters=filters,
+        filters_meta=[meta & 255 for meta in filters_meta],  # as Blosc2 stores it
+        split=split,
     )
+    return params.for_dtype(dtype_text)
 
 
-def kept_codec(codec: _core.CodecParams) -> _core.CodecParams | None:
+def kept_codec(codec: _core.CodecParams, dtype_text: str) -> _core.CodecParams | None:
     """How a file is compressed, if it may be written that way again."""
     try:
         return _core.CodecParams(
@@ -150,7 +161,7 @@ def kept_codec(codec: _core.CodecParams) -> _core.CodecParams | None:
             filters_meta=codec.filters_meta,
             split=codec.split,
             adaptive=codec.adaptive,
-        )
+        ).for_dtype(dtype_text)
     except InvalidValueError:
         return None
 
@@ -300,8 +311,11 @@ def _number(name: str, value: Any, names: Mapping[str, int], default: int) -> in
         raise InvalidTypeError(
             f"cparams[{name!r}]={value!r} is not a name or a number; give one of these"
         ) from None
-    if not 0 <= number <= 255:
-        raise InvalidValueError(f"cparams[{name!r}]={number} is not in the range 0 to 255")
+    least = -128 if name == "filters_meta" else 0
+    if not least <= number <= 255:
+        raise InvalidValueError(
+            f"cparams[{name!r}]={number} is not in the range {least} to 255"
+        )
     return number
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._voxels import element_of, has_ellipsis, values_of
+
 if TYPE_CHECKING:
     from ._indexed import Indexed
 
@@ -29,14 +31,22 @@ class OuterIndex:
 
     def __getitem__(self, key: Any) -> Any:
         """Voxels at all combinations of what the axes choose, in new memory."""
+        if not self._image.shape:
+            return self._image[key]
         numpy_key, dropped = _numpy_key(key, self._image.shape)
         return self._image[numpy_key][dropped]
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """Assign at all combinations, with NumPy's broadcasting and casting."""
+        if not self._image.shape:
+            self._image[key] = value
+            return
         numpy_key, dropped = _numpy_key(key, self._image.shape)
         whole = np.broadcast_to(np.zeros((), bool), self._image.shape)[numpy_key]
-        values = np.broadcast_to(np.asarray(value), whole[dropped].shape)
+        shape, dtype = whole[dropped].shape, self._image.dtype
+        # With an ellipsis, NumPy assigns to an array without axes, not to an element.
+        one = all(index == 0 for index in dropped) and not has_ellipsis(key)
+        values = element_of(value, dtype) if one else values_of(value, dtype, shape)
         self._image[numpy_key] = values.reshape(whole.shape)
 
 

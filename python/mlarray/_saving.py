@@ -177,7 +177,7 @@ class Savable(Indexed):
         """What `save` was asked for, or else what the file has that the image comes from."""
         codec = codec_params(packing.cparams, dtype_to_text(self._dtype), packing.preset)
         if codec is None and self._array is not None:
-            return kept_codec(self._array.codec)
+            return kept_codec(self._array.codec, dtype_to_text(self._dtype))
         return codec
 
     def _spatial_axes_to_save(self) -> list[bool]:

@@ -8,7 +8,7 @@ from . import _core
 from ._statistics import Measured
 from ._text import size_text
 from .errors import MLArrayError
-from .orientation import orient
+from .orientation import orient, spacing_of
 
 __all__ = ["Shown", "geometry_of"]
 
@@ -56,7 +56,9 @@ def geometry_of(image: Shown) -> dict[str, Any]:
         if image.spatial_ndim is None or all(part is None for part in given):
             return found
         if spatial.affine is not None or spatial.spacing is not None:
-            found["spacing"] = [float(length) for length in _core.affine_scale(image.affine)]
+            scale = _core.affine_scale(image.affine)
+            stated = spatial.spacing if spatial.affine is None else None
+            found["spacing"] = spacing_of(stated, scale)
         labels = spatial.axis_labels
         if labels is not None:
             labels = [text for text, keep in zip(labels, image._spatial_axes()) if keep]

@@ -113,10 +113,17 @@ def _mask(mask: Any, values: int | Sequence[int] | None) -> tuple[Any, str, list
                 f"mask_values={values!r} without a mask; give the mask that has these values"
             )
         return None, "", []
-    chosen = [] if values is None else np.atleast_1d(np.asarray(values)).ravel().tolist()
+    # As objects: NumPy makes floats of ints on both sides of 2^63.
+    chosen = [] if values is None else np.array(values, object).ravel().tolist()
+    chosen = [int(value) if isinstance(value, np.integer) else value for value in chosen]
     if not all(type(value) is int for value in chosen) or (values is not None and not chosen):
         raise InvalidTypeError(
             f"mask_values={values!r} is not an int or a sequence of ints; give one or more"
+        )
+    if any(not -(2**63) <= value < 2**63 for value in chosen):
+        raise InvalidValueError(
+            f"mask_values={values!r} is beyond -2^63 to 2^63 - 1: give a mask of bools, "
+            f"such as mask == value"
         )
     if isinstance(mask, Measured):
         if mask._plain is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["lengths", "numbers", "size_text"]
+__all__ = ["lengths", "number", "numbers", "size_text"]
 
 
 def lengths(items: Any) -> str:
@@ -12,9 +12,26 @@ def lengths(items: Any) -> str:
     return " x ".join(map(str, items)) or "(no axes)"
 
 
+def number(item: float) -> str:
+    """The shortest text that reads back to the same number.
+
+    Examples
+    --------
+    >>> number(2.0), number(0.1 + 0.2), number(1e22)
+    ('2', '0.30000000000000004', '1e+22')
+    """
+    return repr(item).removesuffix(".0")
+
+
 def numbers(items: Any) -> str:
-    """Numbers as a reader wants them: six digits at most."""
-    return ", ".join(f"{item:.6g}" for item in items)
+    """Numbers with commas, each as `number` gives it.
+
+    Examples
+    --------
+    >>> numbers([1.0, 0.5])
+    '1, 0.5'
+    """
+    return ", ".join(map(number, items))
 
 
 def size_text(count: float) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from . import _core
     from .indexing import Selection
 
-__all__ = ["Voxels"]
+__all__ = ["Voxels", "element_of", "has_ellipsis", "values_of"]
 
 _Array = np.ndarray[Any, Any]
 _SCALARS = (int, float, complex, bool, np.generic)
@@ -81,27 +81,37 @@ class Voxels:
         target = contiguous_target(key, self.shape)
         if target is not None:
             start, stop, to_box, answer = target
-            if answer == () and not _has_ellipsis(key):
-                values: _Array = np.empty((), self.dtype)
-                values[()] = value  # one element: NumPy takes no sequence for it
+            if answer == () and not has_ellipsis(key):
+                values = element_of(value, self.dtype)
             else:
-                values = self._values(value, answer)
+                values = values_of(value, self.dtype, answer)
             box = values[to_box]
             self.core.write_from(start, stop, as_bytes_view(box), self.threads)
             return
         # Chunks are written as a whole, and only those that have to be.
         selection = select(key, self.shape, self.blocks, Grid(self.chunks, self.chunks, 1.0))
         if selection.nothing is not None:
-            self._values(value, selection.nothing)
+            # NumPy itself checks the value, by an array of this shape in one element's memory.
+            memory = bytearray(self.dtype.itemsize)
+            probe: _Array = np.ndarray(
+                self.shape, self.dtype, memory, strides=[0] * len(self.shape)
+            )
+            probe[key] = value
             return
         voxels = self._read(selection)
-        voxels[selection.local] = value
         if isinstance(selection, PointSelection):
+            if _is_mask(key, len(self.shape)):
+                # For a mask NumPy has rules of its own, which the points do not show.
+                chosen: _Array = np.empty(len(selection.order), self.dtype)
+                chosen[np.ones(len(chosen), np.bool_)] = value
+                value = chosen
+            voxels[selection.local] = value
             for start, stop, inside, place in selection.parts():
                 box = self._read_box(start, stop)
                 box[inside] = selection.moved_back(voxels[place])
                 self.core.write_from(start, stop, as_bytes_view(box), self.threads)
             return
+        voxels[... if selection.local is None else selection.local] = value
         for start, stop, part in selection.boxes():
             self.core.write_from(start, stop, as_bytes_view(voxels[part]), self.threads)
 
@@ -121,31 +131,81 @@ class Voxels:
         self.core.read_into(start, stop, as_bytes_view(box), self.threads)
         return box
 
-    def _values(self, value: Any, shape: tuple[int, ...]) -> _Array:
-        """`value` in our dtype and in this shape, copied only if it must be."""
-        values: _Array
-        if isinstance(value, np.ndarray) and value.dtype == self.dtype:
-            values = value
-        elif isinstance(value, _SCALARS):
-            values = np.empty((), self.dtype)
-            values[()] = value
-        elif isinstance(value, np.ndarray) or hasattr(value, "__array__"):
+
+def values_of(value: Any, dtype: np.dtype[Any], shape: tuple[int, ...]) -> _Array:
+    """What NumPy puts into ``array[...]`` of this type and shape for `value`.
+
+    Parameters
+    ----------
+    value : Any
+        What NumPy takes for an assignment.
+    dtype : numpy.dtype
+        Type of the array.
+    shape : tuple of int
+        Its shape.
+
+    Returns
+    -------
+    numpy.ndarray
+        Not to be written to: broadcast, and `value` itself where nothing is to convert.
+
+    Raises
+    ------
+    ValueError, TypeError, OverflowError
+        As NumPy.
+    """
+    values: _Array
+    if 0 not in shape:
+        if isinstance(value, _SCALARS):
+            return np.broadcast_to(element_of(value, dtype), shape)
+        if isinstance(value, np.ndarray) or hasattr(value, "__array__"):
+            # Not a subclass, which has rules of its own: a row of a matrix has two axes.
             given = np.asarray(value)
-            values = np.empty(given.shape, self.dtype)
-            values[...] = given
-        else:
-            values = np.empty(shape, self.dtype)
-            values[...] = value
-        while values.ndim > len(shape) and values.shape[0] == 1:
-            values = values[0]
-        try:
+            extra = given.ndim - len(shape)
+            if extra > 0 and given.shape[:extra] == (1,) * extra:
+                # Not given[0], which may be a scalar, and that has no byte order.
+                given = given.reshape(given.shape[extra:])
+            if not _fits(given.shape, shape):
+                raise ValueError(
+                    f"could not broadcast input array from shape {given.shape} into shape "
+                    f"{shape}"
+                )
+            if given.dtype == dtype:
+                values = given
+            else:
+                values = np.empty(given.shape, dtype)
+                values[...] = given
             return np.broadcast_to(values, shape)
-        except ValueError:
-            raise ValueError(
-                f"could not broadcast input array from shape {values.shape} into shape {shape}"
-            ) from None
+    values = np.empty(shape, dtype)
+    values[...] = value
+    return values
 
 
-def _has_ellipsis(key: Any) -> bool:
+def _fits(given: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    pairs = zip(reversed(given), reversed(shape))
+    return len(given) <= len(shape) and all(a in (1, b) for a, b in pairs)
+
+
+def element_of(value: Any, dtype: np.dtype[Any]) -> _Array:
+    """What NumPy puts into one element for `value`, which no sequence can be."""
+    values: _Array = np.empty((), dtype)
+    if hasattr(value, "__array__") and not isinstance(value, (np.ndarray, np.generic)):
+        value = np.asarray(value)  # an image: NumPy would take it for a sequence
+    values[()] = value
+    return values
+
+
+def _is_mask(key: Any, ndim: int) -> bool:
+    """Whether `key` is one array of bools for all axes."""
+    if isinstance(key, tuple):
+        if len(key) != 1:
+            return False
+        key = key[0]
+    mask = np.asarray(key)
+    return mask.dtype == np.bool_ and mask.ndim == ndim
+
+
+def has_ellipsis(key: Any) -> bool:
+    """Whether one of its items is ``...``."""
     items = key if isinstance(key, tuple) else (key,)
     return any(item is Ellipsis for item in items)

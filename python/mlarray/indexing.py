@@ -10,6 +10,7 @@ everything, axis 2 one index; the local key is ``(slice(None), slice(None, None,
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import operator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -335,14 +336,16 @@ def _as_index(item: Any) -> Any:
     """`item`, as an array if it is a sequence, a scalar or anything like an array."""
     if item is None or item is Ellipsis or isinstance(item, (slice, np.ndarray)):
         return item
-    if isinstance(item, (list, tuple)) and len(item) == 0:
-        return np.zeros(0, np.intp)
-    if isinstance(item, (list, tuple, bool)) or hasattr(item, "__array__"):
+    if isinstance(item, bool) or hasattr(item, "__array__"):
         return np.asarray(item)
-    try:
-        return np.asarray(operator.index(item))
-    except TypeError:
+    if not isinstance(item, (list, tuple)):
+        with contextlib.suppress(TypeError):
+            return np.asarray(operator.index(item))
+    array = np.asarray(item)  # of any sequence
+    if array.ndim == 0 or isinstance(item, (str, bytes)):
         return item  # NumPy says what is wrong with it
+    # A sequence without elements has no type of its own.
+    return array.astype(np.intp) if array.size == 0 else array
 
 
 def _axes_of(item: Any) -> int:

@@ -224,7 +224,31 @@ def fill_from(meta: Meta, base: Meta) -> None:
     elif theirs.affine is not None and any(getattr(mine, name) is not None for name in parts):
         affine = theirs.affine
         theirs.affine = None
-        theirs.spacing = _core.affine_scale(affine)
-        theirs.origin = _core.affine_translation(affine)
-        theirs.direction = _core.affine_rotation(affine)
+        theirs.spacing, theirs.origin, theirs.direction = _parts(
+            affine,
+            needs_direction=mine.direction is None and mine.spacing is not None,
+        )
     meta.copy_from(base)
+
+
+def _parts(
+    affine: list[list[float]], needs_direction: bool
+) -> tuple[list[float], list[float], list[list[float]]]:
+    """Spacing, origin and direction that give the same affine."""
+    spacing, direction = _core.affine_scale(affine), _core.affine_rotation(affine)
+    if [float(item) for item in affine[-1]] != [*[0.0] * len(spacing), 1.0]:
+        raise InvalidValueError(
+            f"copy=: its affine has the last row {affine[-1]}, which spacing, origin and "
+            f"direction cannot say; give affine="
+        )
+    for axis, length in enumerate(spacing):
+        if length != 0.0:
+            continue
+        if needs_direction:
+            raise InvalidValueError(
+                f"copy=: axis {axis} of its affine has length 0 and no direction, so that "
+                f"spacing= is not enough; give direction=, too, or affine="
+            )
+        for row in range(len(spacing)):  # whichever it is, times 0
+            direction[row][axis] = float(row == axis)
+    return spacing, _core.affine_translation(affine), direction

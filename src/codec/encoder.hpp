@@ -9,6 +9,7 @@
 
 #include "codec/chunk.hpp"
 #include "mlarray/options.hpp"
+#include "mlarray/types.hpp"
 
 namespace mlarray::codec {
 
@@ -22,9 +23,19 @@ CodecParams default_params(std::int64_t itemsize, bool floating_point);
 // file go on as it was written.
 CodecParams as_preset(CodecParams params, std::int64_t itemsize, bool floating_point);
 
-// Errors: invalid_value for a level outside 0..9, an unknown codec or a filter that may not be
-// written, naming the allowed ones.
+// Errors: invalid_value for a level outside 0..9, an unknown codec, a filter that may not be
+// written, naming the allowed ones, and more than two filters.
 void check_params(const CodecParams& params);
+
+// The same parameters as elements of this type can be written with: a precision below 0, which
+// counts bits to be dropped, is put as bits to be kept, since python-blosc2 opens no file in
+// which a filter's number is above 127.
+// Errors: as check_params(); invalid_value for filters that would destroy such elements and for
+// numbers that no reader takes.
+CodecParams params_for(CodecParams params, const DType& dtype);
+// What params_for() gives, without the filters that it refuses: how a file is edited that
+// somebody else wrote. DELTA is left out, too, and what follows two filters. Errors: none.
+CodecParams params_for_edits(CodecParams params, const DType& dtype);
 
 // Not synchronised.
 class Encoder {

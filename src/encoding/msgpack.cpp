@@ -138,7 +138,7 @@ class Decoder {
       case kArray16:
         return array(reader_.big_endian(2), depth);
       case kArray32:
-        return array(reader_.big_endian(4), depth);
+        return marked_or_not(array(reader_.big_endian(4), depth));
       case kMap16:
         return map(reader_.big_endian(2), depth);
       case kMap32:
@@ -185,6 +185,12 @@ class Decoder {
     List list;
     for (std::uint64_t i = 0; i < count; ++i) list.items.push_back(read(depth + 1));
     return list;
+  }
+
+  static Value marked_or_not(Value value) {
+    List& list = *value.get_if<List>();
+    if (list.items.size() == 1 && list.items[0] == Value(kTupleMark)) list.items.clear();
+    return value;
   }
 
   Value map(std::uint64_t count, std::size_t depth) {
@@ -287,6 +293,11 @@ class Encoder {
   }
 
   void write_held(const List& list, const ValuePath& path) {
+    if (list.items.empty()) {
+      path.check_depth(DecodeLimits{}.max_depth);
+      header(kArray32, 1, 4);
+      return write_held(std::string(kTupleMark), path);
+    }
     container(list.items.size(), kFixArray, kArray16, kArray32, path);
     for (std::size_t i = 0; i < list.items.size(); ++i) {
       write(list.items[i], ValuePath(path, i));

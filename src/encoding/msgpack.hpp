@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "mlarray/value.hpp"
 
@@ -16,6 +17,11 @@ struct DecodeLimits {
   std::size_t max_bytes = 256u << 20;  // text and bytes in all, also after inflation
 };
 
+// python-blosc2 writes a tuple as a list that starts with this, and older versions of it fail
+// on an empty list. So one is written as an empty tuple is, with a count of 4 bytes: its
+// readers see an empty tuple, ours a list. On disk: do not change.
+inline constexpr std::string_view kTupleMark = "__tuple__";
+
 // One msgpack object that fills `data` exactly. Integers above 2^63 - 1 become BigInt.
 // Errors: corruption (truncated, trailing bytes, reserved codes); unsupported (extension types
 // other than timestamps, which become Opaque "msgpack.ext"; limits).
@@ -23,7 +29,8 @@ Value decode_msgpack(std::span<const std::byte> data, const DecodeLimits& limits
 
 // Errors: unsupported for what msgpack cannot hold (integers outside [-2^63, 2^64 - 1], Opaque,
 // text with lone surrogates, nesting past DecodeLimits), naming the path of the value
-// ("source.patient[3]"). Tuples become arrays; keys of any type are written as they are.
+// ("source.patient[3]"). Tuples become arrays, so mark them before; keys of any type are
+// written as they are.
 std::string encode_msgpack(const Value& value);
 
 // The payload of a `bin` object that fills `data` exactly, without a copy; data() is nullptr if

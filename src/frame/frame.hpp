@@ -86,6 +86,7 @@ struct Anchor {
   std::array<std::byte, 23> bytes{};
 
   bool is_sealed() const;  // if so, another state has another one
+  std::string name() const;
   friend bool operator==(const Anchor&, const Anchor&) = default;
 };
 

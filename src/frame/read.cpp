@@ -249,6 +249,16 @@ bool Anchor::is_sealed() const {
   return std::to_integer<unsigned>(bytes[kSealTypeAt]) == kSealType;
 }
 
+std::string Anchor::name() const {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out = std::to_string(offset) + ":";
+  for (const std::byte byte : bytes) {
+    out += kDigits[std::to_integer<std::size_t>(byte >> 4)];
+    out += kDigits[std::to_integer<std::size_t>(byte & std::byte{15})];
+  }
+  return out;
+}
+
 void check_anchor(io::ByteSource& source, const Anchor& anchor) {
   bool same = false;
   try {

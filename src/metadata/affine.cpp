@@ -28,6 +28,25 @@ std::size_t axes_of(const Matrix& affine) {
   return affine.size() - 1;
 }
 
+// Where squares overflow or vanish, they are taken of what is left without the common exponent.
+double column_length(const Matrix& affine, std::size_t column, std::size_t n) {
+  double sum = 0.0;
+  double largest = 0.0;
+  for (std::size_t i = 0; i < n; ++i) {
+    sum += affine[i][column] * affine[i][column];
+    largest = std::fmax(largest, std::fabs(affine[i][column]));
+  }
+  const bool safe = sum > 1e-280 && sum < 1e300;
+  if (safe || largest == 0.0 || std::isnan(sum) || std::isinf(largest)) return std::sqrt(sum);
+  const int exponent = std::ilogb(largest);
+  sum = 0.0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double item = std::scalbn(affine[i][column], -exponent);
+    sum += item * item;
+  }
+  return std::scalbn(std::sqrt(sum), exponent);
+}
+
 }  // namespace
 
 Matrix make_affine(int axes, const std::vector<double>& spacing,
@@ -62,11 +81,7 @@ std::vector<double> affine_translation(const Matrix& affine) {
 std::vector<double> affine_scale(const Matrix& affine) {
   const std::size_t n = axes_of(affine);
   std::vector<double> scale(n);
-  for (std::size_t j = 0; j < n; ++j) {
-    double sum = 0.0;
-    for (std::size_t i = 0; i < n; ++i) sum += affine[i][j] * affine[i][j];
-    scale[j] = std::sqrt(sum);
-  }
+  for (std::size_t j = 0; j < n; ++j) scale[j] = column_length(affine, j, n);
   return scale;
 }
 

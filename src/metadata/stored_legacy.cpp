@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "encoding/msgpack.hpp"
 #include "metadata/rules.hpp"
 #include "metadata/schema.hpp"
 #include "metadata/tree.hpp"
@@ -15,7 +16,7 @@
 namespace mlarray::metadata {
 namespace {
 
-constexpr std::string_view kTupleMark = "__tuple__";
+using encoding::kTupleMark;
 constexpr std::string_view kWayOut =
     "; change the value, or write the current encoding (readers of 0.0.49 and later)";
 
@@ -48,6 +49,9 @@ void require_storable(const Value& value, const std::string& path) {
   } else if (value.get_if<Opaque>()) {
     refuse(path, "an object of class " + value.type_name());
   } else if (const auto* list = value.get_if<List>()) {
+    if (!list->is_tuple && !list->items.empty() && list->items[0] == Value(kTupleMark)) {
+      refuse(path, "a list that starts with the text '__tuple__', which marks a tuple in it");
+    }
     for (std::size_t i = 0; i < list->items.size(); ++i) {
       require_storable(list->items[i], item_path(path, i));
     }
@@ -182,8 +186,7 @@ Value to_tree_like(const Map& previous, const Metadata& metadata) {
 Value with_tuples_marked(Value value) {
   if (auto* list = value.get_if<List>()) {
     for (Value& item : list->items) item = with_tuples_marked(std::move(item));
-    // Without the mark, an empty list is an IndexError in its reader; with it, an empty tuple.
-    if (list->is_tuple || list->items.empty()) {
+    if (list->is_tuple) {
       list->items.insert(list->items.begin(), Value(kTupleMark));
       list->is_tuple = false;
     }

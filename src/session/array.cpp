@@ -76,6 +76,14 @@ Seal Array::seal() const {
 
 bool Array::closed() const { return impl_->closed; }
 
+std::string Array::commit_name() const {
+  const parallel::OperationGuard guard;
+  const auto state = impl_->open_snapshot();
+  if (impl_->mode != Mode::read || !impl_->verifies()) return {};
+  if (state->seal != Seal::valid || !state->chunks->is_covered_by_seal()) return {};
+  return state->chunks->anchor().name();
+}
+
 std::int64_t Array::file_bytes() const {
   const parallel::OperationGuard guard;
   return static_cast<std::int64_t>(impl_->snapshot()->file_bytes);

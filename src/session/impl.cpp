@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "codec/encoder.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
 #include "pipeline/encode_chunks.hpp"
@@ -219,7 +220,7 @@ void Array::Impl::after_fork() noexcept {
 
 void Array::Impl::adopt(io::WritableFile file, frame::Header header,
                         std::vector<std::byte> header_bytes, session::Snapshot state) {
-  write_codec = store::codec_for_edits(state.array->codec);
+  write_codec = codec::params_for_edits(state.array->codec, state.array->dtype);
   writer_ = std::make_unique<session::WriteSession>(
       std::move(file), file_path, std::move(header), std::move(header_bytes), level);
   generation_ = parallel::process_generation();

@@ -27,7 +27,7 @@ NewFile::NewFile(const Shape& shape, const DType& dtype, const Metadata& metadat
   array_.codec = options.codec
                ? *options.codec
                : codec::preset_params(options.preset, dtype.itemsize(), is_float(dtype));
-  codec::check_params(array_.codec);
+  array_.codec = codec::params_for(array_.codec, dtype);
   if (store_metadata_) {
     metadata_layer_ =
         store::build_metadata_layer(metadata, array_,

@@ -20,7 +20,7 @@ namespace mlarray::session {
 // add_chunks(), finish(). Not synchronised.
 class NewFile {
  public:
-  // Errors: what choose_layout, check_params and the metadata's check give.
+  // Errors: what choose_layout, params_for and the metadata's check give.
   NewFile(const Shape& shape, const DType& dtype, const Metadata& metadata,
           const SaveOptions& options);
 

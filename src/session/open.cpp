@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "base/naming.hpp"
+#include "codec/encoder.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
 #include "session/impl.hpp"
@@ -56,7 +57,7 @@ void read_from(Array::Impl& impl, std::shared_ptr<io::ByteSource> source,
   frame::State state = frame::read_state(*source, seal_check(impl));
   Snapshot shown = session::snapshot_of(std::move(state), std::move(source));
   check_name(path, shown);
-  impl.write_codec = store::codec_for_edits(shown.array->codec);
+  impl.write_codec = codec::params_for_edits(shown.array->codec, shown.array->dtype);
   impl.shown.set(std::make_shared<const Snapshot>(std::move(shown)));
 }
 

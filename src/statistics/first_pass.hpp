@@ -35,7 +35,7 @@ void for_pieces(const Elements& elements, Body body) {
 
 template <class T>
 Moments moments_of(std::span<const T> values, std::int64_t repeat) {
-  return repeat == 1 ? Moments::of(values) : Moments(to_double(values[0]), repeat);
+  return repeat == 1 ? Moments::of(values) : Moments::repeated(values[0], repeat);
 }
 
 inline Moments put_together(const std::vector<Moments>& parts) {
@@ -87,10 +87,10 @@ class FirstPass {
     for (std::size_t key = 0; key < kKeys; ++key) {
       if (counts[key] == 0) continue;
       const auto count = static_cast<std::int64_t>(counts[key]);
-      const double value = to_double(Order::value(static_cast<typename Order::Key>(key)));
-      out.nan = out.nan || std::isnan(value);
+      const T value = Order::value(static_cast<typename Order::Key>(key));
+      out.nan = out.nan || std::isnan(to_double(value));
       out.count += count;
-      out.moments.add(Moments(value, count));
+      out.moments.add(Moments::repeated(value, count));
       out.rungs.push_back({key, key, count});
     }
     return out;

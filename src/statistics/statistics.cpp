@@ -60,8 +60,11 @@ class Computation {
       }
       return out;
     }
-    out.mean = first.moments.mean();
-    out.std = first.moments.deviation();
+    const Segment all{first.rungs.front().first, first.rungs.back().last, first.count};
+    const double scale = scale_for<T>(real(all.first), real(all.last));
+    if (scale != 1) first.moments = moments_of_keys(all, scale);
+    out.mean = first.moments.mean(scale);
+    out.std = first.moments.deviation(scale);
     out.min = number(first.rungs.front().first);
     out.max = number(first.rungs.back().last);
     Ladder ladder(std::move(first.rungs));
@@ -103,6 +106,7 @@ class Computation {
   static double between(double a, double b, double part) {
     if (a == b || part == 0) return a;
     if (std::isinf(a) != std::isinf(b)) return std::isinf(a) ? a : b;
+    if (!std::isfinite(b - a)) return a * (1 - part) + b * part;  // where NumPy overflows
     return part < 0.5 ? a + (b - a) * part : b - (b - a) * (1 - part);
   }
   static double at(const Ladder& ladder, std::int64_t rank) {
@@ -110,7 +114,8 @@ class Computation {
   }
   static double half_way(const Ladder& ladder, const std::array<std::int64_t, 2>& ranks) {
     const double a = at(ladder, ranks[0]), b = at(ladder, ranks[1]);
-    return a == b ? a : (a + b) / 2;
+    if (a == b) return a;
+    return std::isinf(a + b) ? a / 2 + b / 2 : (a + b) / 2;
   }
 
   void quantiles(Ladder& ladder, Statistics& out) {
@@ -131,9 +136,11 @@ class Computation {
     for (std::int64_t& rank : middle_inside) rank += below;
     resolve(ladder, {middle_inside[0], middle_inside[1]}, {middle_inside[0], middle_inside[1]});
     out.percentile_median = half_way(ladder, middle_inside);
-    const Moments moments = moments_inside(ladder, out.percentile_min, out.percentile_max);
-    out.percentile_mean = moments.mean();
-    out.percentile_std = moments.deviation();
+    const double scale = scale_for<T>(out.percentile_min, out.percentile_max);
+    const Moments moments =
+        moments_inside(ladder, out.percentile_min, out.percentile_max, scale);
+    out.percentile_mean = moments.mean(scale);
+    out.percentile_std = moments.deviation(scale);
   }
 
   // The ranks between which the median of what lies between the quantiles will be: how many
@@ -199,6 +206,7 @@ class Computation {
       std::vector<std::uint64_t> keys;
     };
     const std::vector<std::uint8_t> table = division_of_bin(plan);
+    const double scale = core ? scale_for<T>(real(core->first), real(core->last)) : 1;
     std::vector<Found> workers(static_cast<std::size_t>(scan_.threads()));
     std::vector<Moments> groups(scan_.groups());
     scan_.run([&](int worker, std::size_t group, const Elements& elements) {
@@ -218,7 +226,7 @@ class Computation {
           sort_in(plan, table[numbers[i]] - std::size_t{1}, Order::key(values[i]), repeat,
                   found.ranges, found.keys);
         }
-        if (core) groups[group].add(part_of(values, repeat, core->first, core->last));
+        if (core) groups[group].add(part_of(values, repeat, *core, scale));
       });
     });
     std::vector<Counts> ranges;
@@ -232,6 +240,7 @@ class Computation {
     if (core) {
       core_ = core;
       core_moments_ = put_together(groups);
+      core_scale_ = scale;
     }
   }
 
@@ -263,20 +272,34 @@ class Computation {
     }
   }
 
-  // Of the values with keys from `first` to `last`.
-  static Moments part_of(std::span<const T> values, std::int64_t repeat, std::uint64_t first,
-                         std::uint64_t last) {
-    const T low = Order::value(static_cast<Key>(first));
-    const T high = Order::value(static_cast<Key>(last));
-    if (repeat == 1) return Moments::of(values, low, high);
-    return low <= values[0] && values[0] <= high ? Moments(to_double(values[0]), repeat)
+  // Of the values with keys of a segment.
+  static Moments part_of(std::span<const T> values, std::int64_t repeat, const Segment& segment,
+                         double scale) {
+    const T low = Order::value(static_cast<Key>(segment.first));
+    const T high = Order::value(static_cast<Key>(segment.last));
+    if (repeat == 1) return Moments::of(values, low, high, scale);
+    return low <= values[0] && values[0] <= high ? Moments::repeated(values[0], repeat, scale)
                                                  : Moments();
+  }
+  // The same of all voxels, by one more pass.
+  Moments moments_of_keys(const Segment& segment, double scale) const {
+    if constexpr (kSmall) {
+      return {};  // never needed: each key is known
+    } else {
+      std::vector<Moments> groups(scan_.groups());
+      scan_.run([&](int, std::size_t group, const Elements& elements) {
+        for_pieces<T>(elements, [&](std::span<const T> values, std::int64_t repeat) {
+          groups[group].add(part_of(values, repeat, segment, scale));
+        });
+      });
+      return put_together(groups);
+    }
   }
 
   // Of the values from `low` to `high`, from what is known, or by one more pass.
-  Moments moments_inside(const Ladder& ladder, double low, double high) {
+  Moments moments_inside(const Ladder& ladder, double low, double high, double scale) {
     std::optional<Segment> whole;
-    bool known = true;
+    bool known = !core_ || core_scale_ == scale;
     Moments all = core_moments_;
     for (const Segment& segment : ladder.segments()) {
       if (real(segment.first) < low || high < real(segment.last)) continue;
@@ -284,20 +307,10 @@ class Computation {
       whole->last = segment.last;
       if (core_ && core_->first <= segment.first && segment.last <= core_->last) continue;
       known = known && segment.single();
-      all.add(Moments(real(segment.first), segment.count));
+      all.add(Moments::repeated(Order::value(static_cast<Key>(segment.first)), segment.count,
+                                scale));
     }
-    if (known) return all;
-    if constexpr (kSmall) {
-      return all;  // every segment is one key
-    } else {
-      std::vector<Moments> groups(scan_.groups());
-      scan_.run([&](int, std::size_t group, const Elements& elements) {
-        for_pieces<T>(elements, [&](std::span<const T> values, std::int64_t repeat) {
-          groups[group].add(part_of(values, repeat, whole->first, whole->last));
-        });
-      });
-      return put_together(groups);
-    }
+    return known ? all : moments_of_keys(*whole, scale);
   }
 
   const VoxelScan& scan_;
@@ -306,6 +319,7 @@ class Computation {
   Bins<T> bins_;
   std::optional<Segment> core_;  // keys of which the moments are known already
   Moments core_moments_;
+  double core_scale_ = 1;
 };
 
 Statistics compute(const VoxelSource& voxels, const std::optional<VoxelSource>& mask,

@@ -87,7 +87,10 @@ bool is_one_of(T value, const std::vector<std::int64_t>& values) {
     if constexpr (std::is_integral_v<T>) {
       return std::cmp_equal(value, v);
     } else {
-      return to_double(value) == static_cast<double>(v);
+      const double real = to_double(value);
+      // Of great integers the double next to them is not the same.
+      return -0x1p63 <= real && real < 0x1p63 && real == static_cast<double>(v) &&
+             static_cast<std::int64_t>(real) == v;
     }
   });
 }

@@ -79,13 +79,4 @@ frame::Header new_header(const ArrayHeader& array, std::vector<std::byte>& heade
   return header;
 }
 
-CodecParams codec_for_edits(CodecParams codec) {
-  for (std::size_t i = 0; i < codec.filters.size(); ++i) {
-    if (static_cast<Filter>(codec.filters[i]) != Filter::delta) continue;
-    codec.filters[i] = static_cast<std::uint8_t>(Filter::none);
-    codec.filters_meta[i] = 0;
-  }
-  return codec;
-}
-
 }  // namespace mlarray::store

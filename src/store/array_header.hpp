@@ -23,8 +23,4 @@ ArrayHeader read_array_header(const frame::Header& header);
 // The header of a new file; header_bytes is filled, lengths are not final.
 frame::Header new_header(const ArrayHeader& array, std::vector<std::byte>& header_bytes);
 
-// How the chunks of an edited file are written: as its header says, but without DELTA, which
-// is read and not written. Each chunk names its own filters.
-CodecParams codec_for_edits(CodecParams codec);
-
 }  // namespace mlarray::store

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "codec/checksum.hpp"
 #include "mlarray/error.hpp"
 
 namespace mlarray::store {
@@ -124,6 +125,15 @@ void ChunkStore::replace(std::int64_t number, frame::IndexEntry entry,
 
 void ChunkStore::replace(std::int64_t number, MemoryChunk chunk) {
   index_.replace(number, {std::move(chunk), {}, {}});
+}
+
+bool ChunkStore::is_covered_by_seal() const {
+  for (std::int64_t i = 0; i < index_.size(); ++i) {
+    // A chunk has sums of all blocks or of none.
+    const bool has_sums = index_.sums(i).of_block(0) != codec::kNoChecksum;
+    if (!index_.entry(i).is_special() && !has_sums) return false;
+  }
+  return true;
 }
 
 std::int64_t ChunkStore::stored_bytes() const {

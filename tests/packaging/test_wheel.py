@@ -1,7 +1,8 @@
 """A source archive builds a wheel, and the wheel is whole and enough: nothing else is needed.
 
 ``make wheel`` sets MLARRAY_WHEEL and MLARRAY_SDIST to what will be released. Without them both
-are built here, the wheel without optimization, which takes half the time.
+are built here, the wheel without optimization and with precompiled headers, which takes a
+third of the time.
 """
 
 from __future__ import annotations
@@ -38,10 +39,11 @@ def load_checks() -> Any:
 checks = load_checks()
 
 
-def run(*command: str | Path, cwd: Path) -> str:
+def run(*command: str | Path, cwd: Path, **variables: str) -> str:
     """Run a command without what this process' Python sees; return what it prints."""
     hidden = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    environment.update(variables)
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -62,10 +64,13 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     if given := os.environ.get("MLARRAY_WHEEL"):
         return Path(given)
     folder = tmp_path_factory.mktemp("wheel")
-    fast = ["-C", "cmake.build-type=MinSizeRel", "-C"]
-    fast += ["cmake.define.CMAKE_CXX_FLAGS_MINSIZEREL=-O0 -DNDEBUG"]
-    pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", *fast]
-    run(*pip, "-w", folder, sdist, cwd=folder)
+    # Settings go by the environment: how pip takes them depends on its version.
+    fast = {
+        "SKBUILD_CMAKE_BUILD_TYPE": "MinSizeRel",
+        "SKBUILD_CMAKE_DEFINE": "CMAKE_CXX_FLAGS_MINSIZEREL=-O0 -DNDEBUG;MLARRAY_PCH=ON",
+    }
+    pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
+    run(*pip, "-w", folder, sdist, cwd=folder, **fast)
     return next(folder.glob("*.whl"))
 
 

@@ -127,6 +127,10 @@ def test_like_takes_a_copy_of_the_metadata() -> None:
     assert (twin.spacing, twin.meta.spatial.axis_labels) == ([2, 3], LABELS)
     twin.meta.source["patient_id"] = "other"
     assert image.meta.source == {"patient_id": "123"}
+    image.compute_statistics()
+    for alike in (MLArray.zeros_like(image), MLArray.full_like(image, 3)):
+        assert alike.meta.stats.is_default()
+    assert not image.meta.stats.is_default()
     other = MLArray.zeros_like(image, meta={"q": 1})
     assert (other.meta.source, other.spacing) == ({"q": 1}, None)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import array
+import collections
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -274,6 +276,60 @@ def test_distant_indices_do_not_read_between() -> None:
     assert select(([0, 5],), (1_000_000,), (10,)).shape == (6,)
 
 
+class OldSequence:
+    """A sequence by `__getitem__` alone."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> int:
+        return [1, 3][index]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        [[]],
+        [[], []],
+        ([[]], 0),
+        ([[]], [[]]),
+        [[[]]],
+        [np.zeros(0)],
+        (slice(None), [[]]),
+        range(3),
+        (range(3), range(2, 5)),
+        array.array("i", [1, 2]),
+        collections.deque([1, 2]),
+        memoryview(bytes([1, 2])),
+        OldSequence(),
+        (OldSequence(), 1),
+        ((1, 2), (3, 4)),
+        MLArray(np.array([1, 2])),
+    ],
+    ids=lambda key: type(key).__name__,
+)
+def test_sequences_of_any_kind(key: Any) -> None:
+    voxels = np.arange(6 * 7 * 3).reshape(6, 7, 3)
+    image = MLArray(voxels, compressed=True, chunk_size=(3, 4, 3), block_size=(2, 2, 2))
+    np.testing.assert_array_equal(image[key], voxels[key])
+    assert image[key].shape == voxels[key].shape
+    twin = voxels.copy()
+    twin[key] = -1
+    image[key] = -1
+    np.testing.assert_array_equal(image, twin)
+
+
+@pytest.mark.parametrize(
+    "key", ["a", [""], 1.0, [1.0], {}, {1: 2}, np.zeros(0), iter([1]), [1, None], [2**70], 1j]
+)
+def test_what_is_no_key(key: Any) -> None:
+    image = MLArray(np.zeros((6, 7)), compressed=True)
+    with pytest.raises(IndexError):
+        image[key]
+    with pytest.raises(IndexError):
+        image[key, 0]
+
+
 @pytest.mark.parametrize("mode", ["r+", "c"])
 def test_edit_in_place(saved: Path, volume: np.ndarray[Any, Any], mode: Any) -> None:
     twin = volume.copy()
@@ -325,3 +381,17 @@ def test_iteration_and_length(saved: Path, volume: np.ndarray[Any, Any]) -> None
             len(scalar)
         with pytest.raises(TypeError, match="0-d"):
             iter(scalar)
+
+
+@pytest.mark.parametrize("holds", [False, True])
+@pytest.mark.parametrize("given", [False, True])
+def test_an_image_of_one_voxel_is_a_value(holds: bool, given: bool) -> None:
+    image = MLArray(np.zeros((2, 3), ">i2"), compressed=holds)
+    image[1, 2] = MLArray(np.array(7.0), compressed=given)
+    image.oindex[0, 1] = MLArray(np.array(8), compressed=given)
+    image[0, :1] = MLArray(np.array([[9]]), compressed=given)
+    assert image[...].tolist() == [[9, 8, 0], [0, 0, 7]]
+    flag = MLArray(np.array(True), compressed=holds)
+    with pytest.raises(ValueError, match="sequence"):
+        flag[()] = MLArray(np.arange(7), compressed=given)  # it is true, but no bool
+    assert flag[()]

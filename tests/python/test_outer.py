@@ -85,6 +85,26 @@ def test_values_are_broadcast(tmp_path: Path) -> None:
         image.oindex[0] = 1
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("value", [7, b"abc", "ä"])
+def test_images_without_axes(value: Any, compressed: bool) -> None:
+    image = MLArray(np.array(value), compressed=compressed)
+    assert image.oindex[()] == value
+    assert isinstance(image.oindex[...], np.ndarray)
+    image.oindex[...] = np.array([[value]])
+    assert image[()] == value
+    with pytest.raises(IndexError):
+        image.oindex[0]
+
+
+def test_an_ellipsis_makes_an_array_of_one_voxel() -> None:
+    image = MLArray(np.arange(6).reshape(2, 3), compressed=True)
+    image.oindex[1, -1, ...] = np.array([[9]])
+    assert image[1, 2] == 9
+    with pytest.raises(ValueError, match="sequence"):
+        image.oindex[1, -1] = np.array([[9]])
+
+
 @pytest.mark.parametrize(
     ("key", "text"),
     [

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import decimal
 import subprocess
 import sys
 import warnings
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +129,98 @@ def test_large_integers_are_exact() -> None:
     assert (stats.min, stats.max) == (-(2**63), 2**63 - 1)
 
 
+def truth(voxels: np.ndarray[Any, Any]) -> tuple[Fraction, Fraction]:
+    """Mean and variance without rounding."""
+    numbers = [Fraction(number) for number in voxels.ravel().tolist()]
+    mean = sum(numbers, Fraction(0)) / len(numbers)
+    return mean, sum(((n - mean) ** 2 for n in numbers), Fraction(0)) / len(numbers)
+
+
+def root(square: Fraction) -> float:
+    """Rounded root of a number that a float need not hold."""
+    digits = decimal.Context(prec=40)
+    number = digits.divide(decimal.Decimal(square.numerator), square.denominator)
+    return float(digits.sqrt(number))
+
+
+@pytest.mark.parametrize("dtype", ["i8", "u8", ">i8"])
+def test_great_integers_that_cancel(dtype: str, tmp_path: Path) -> None:
+    """The sum is exact, so the mean is rounded once."""
+    random = np.random.default_rng(5)
+    info = np.iinfo(dtype)
+    half = random.integers(info.min, info.max, 5_000, np.dtype(dtype).newbyteorder("="))
+    pairs = [half, -half + 1] if info.min else [half, (info.max - half) + half % 3]
+    voxels = random.permutation(np.concatenate(pairs)).astype(dtype).reshape(10, 1000)
+    voxels[0, :2] = info.min, info.max
+    MLArray(voxels).save(tmp_path / "a.mla", chunk_size=(4, 1000), block_size=(2, 100))
+    mean, variance = truth(voxels)
+    mask = np.ones(voxels.shape, "?")
+    for image in (MLArray(voxels), MLArray.open(tmp_path / "a.mla")):
+        for given in (None, mask):
+            stats = image.compute_statistics(given, (0.0, 1.0), store=False)
+            assert stats.mean == stats.percentile_mean
+            assert abs(Fraction(stats.mean) - mean) <= abs(mean) / 2**52
+            assert stats.std == pytest.approx(root(variance), rel=1e-12)
+    few = np.full((40, 1000), info.min, dtype)
+    few[20:] = info.max
+    few[0, 0] += 5
+    image = MLArray(few, compressed=True, chunk_size=(10, 1000), block_size=(10, 1000))
+    expected_mean = (20_000 * (info.min + info.max) + 5) / 40_000
+    assert image.compute_statistics().mean == expected_mean
+    stats = image.compute_statistics(percentiles=(0.4, 0.6))
+    assert stats.percentile_mean == expected_mean
+
+
+@pytest.mark.parametrize("size", [1e-323, 1e-310, 1e-200, 1e-150, 1e150, 1e200, 1e300, 1.7e308])
+@pytest.mark.parametrize("shape", [(3,), (6_000,)])
+def test_numbers_whose_sums_or_squares_leave_the_range(
+    size: float, shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    voxels = np.random.default_rng(6).uniform(-1, 1, shape) * size
+    voxels[:2] = size, -size / 3
+    MLArray(voxels).save(tmp_path / "a.mla", chunk_size=1000, block_size=100)
+    for given in (voxels, np.abs(voxels)):
+        mean, variance = truth(given)
+        low, high = np.sort(given)[[len(given) // 5, -1 - len(given) // 5]]
+        tenths = (len(given) // 5 / (len(given) - 1), 1 - len(given) // 5 / (len(given) - 1))
+        stats = MLArray(given).compute_statistics(percentiles=tenths)
+        least = max(1e-12 * size, 5e-324)
+        assert stats.mean == pytest.approx(float(mean), rel=1e-12, abs=least)
+        assert stats.std == pytest.approx(root(variance), rel=1e-12, abs=least)
+        assert (stats.percentile_min, stats.percentile_max) == (
+            pytest.approx(low, rel=1e-12, abs=least),
+            pytest.approx(high, rel=1e-12, abs=least),
+        )
+        inside = given[(given >= stats.percentile_min) & (given <= stats.percentile_max)]
+        if inside.size:
+            mean, variance = truth(inside)
+            assert stats.percentile_mean == pytest.approx(float(mean), rel=1e-12, abs=least)
+            found = pytest.approx(root(variance), rel=1e-12, abs=least)
+            assert stats.percentile_std == found
+    with MLArray.open(tmp_path / "a.mla") as image:
+        a = image.compute_statistics(store=False)
+    b = MLArray(voxels).compute_statistics()
+    assert a.std == pytest.approx(b.std, rel=1e-12, abs=0)
+    middle = MLArray(np.array([size, size * 0.9])).compute_statistics(percentiles=(0.25, 0.75))
+    assert middle.median == pytest.approx(size * 0.95, rel=1e-12, abs=5e-324)
+    if size > 1e300:
+        ends = MLArray(np.array([-size, size])).compute_statistics(percentiles=(0.25, 0.75))
+        assert ends.percentile_min == pytest.approx(-size / 2, rel=1e-12)
+        assert ends.percentile_max == pytest.approx(size / 2, rel=1e-12)
+
+
+def test_small_numbers_between_the_percentiles_of_great_ones() -> None:
+    """What lies between the percentiles has a scale of its own."""
+    random = np.random.default_rng(7)
+    inside = random.uniform(1, 2, 9_000) * 1e-200
+    voxels = random.permutation(np.concatenate([inside, [1.0] * 100, [-1e300] * 100]))
+    stats = MLArray(voxels).compute_statistics(percentiles=(0.1, 0.9))
+    between = voxels[(voxels >= stats.percentile_min) & (voxels <= stats.percentile_max)]
+    mean, variance = truth(between)
+    assert stats.percentile_mean == pytest.approx(float(mean), rel=1e-12, abs=0)
+    assert stats.percentile_std == pytest.approx(root(variance), rel=1e-12, abs=0)
+
+
 def test_nan_goes_everywhere_as_in_numpy(tmp_path: Path) -> None:
     for dtype in ("f2", "f4", "f8"):
         voxels = sample(dtype)
@@ -176,6 +270,19 @@ def test_masks(tmp_path: Path) -> None:
                     check(stats, voxels[np.isin(mask, [2, 4])], (0.005, 0.995))
                     stats = image.compute_statistics(given, mask_values=3, store=False)
                     check(stats, voxels[mask == 3], (0.005, 0.995))
+
+
+def test_values_of_a_mask_are_not_rounded() -> None:
+    """2^53 is no value 2^53 + 1, though the float next to that is the same."""
+    voxels = np.arange(4.0)
+    for dtype in ("f8", "i8", "u8", "f4"):
+        mask = np.array([2**53, 0, 2**62, 1], dtype)
+        image = MLArray(voxels)
+        assert image.compute_statistics(mask, mask_values=2**53).mean == 0
+        assert image.compute_statistics(mask, mask_values=[1, 2**62]).mean == 2.5
+        for value in (2**53 + 1, 2**62 + 1, 2**63 - 1, -(2**63)):
+            with pytest.raises(ValueError, match="selects nothing"):
+                image.compute_statistics(mask, mask_values=value)
 
 
 def test_strides_do_not_matter() -> None:
@@ -243,6 +350,9 @@ def test_bad_input() -> None:
     for values in ([], 1.5, "a"):
         with pytest.raises(TypeError, match="mask_values"):
             image.compute_statistics(zeros, mask_values=values)  # type: ignore[arg-type]
+    for beyond in (2**63, -(2**63) - 1, [-1, 2**64 - 1], np.uint64(2**63)):
+        with pytest.raises(ValueError, match="beyond -2"):
+            image.compute_statistics(zeros, mask_values=beyond)  # type: ignore[arg-type]
     for pair in ((0.5, 99.5), (0.9, 0.1), (-0.1, 1.0), (float("nan"), 1.0)):
         with pytest.raises(ValueError, match=r"give 0\.005 and 0\.995"):
             image.compute_statistics(percentiles=pair)

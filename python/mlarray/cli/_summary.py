@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from .. import _core
 from ..errors import MLArrayError
-from ..orientation import orient
+from ..orientation import orient, spacing_of
 from .header import array_facts, metadata_tree
 
 __all__ = ["Summary", "summarise"]
@@ -59,9 +59,10 @@ class Summary(NamedTuple):
         labels = spatial.get("axis_labels")
         if labels is not None:
             labels = [x for x, keep in zip(labels, self.array["spatial_axes"]) if keep]
+        stated = spatial.get("spacing") if spatial.get("affine") is None else None
         found = orient(affine, labels, spatial.get("coord_system"))
         return {
-            "spacing": _core.affine_scale(affine),
+            "spacing": spacing_of(stated, _core.affine_scale(affine)),
             "origin": _core.affine_translation(affine),
             "orientation": found.codes if found else None,
             "oblique_degrees": found.degrees if found else None,

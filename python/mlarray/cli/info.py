@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from .._text import lengths, numbers, size_text
+from .._text import lengths, number, numbers, size_text
 from ._run import FAILURE, add_json, printable
 from ._summary import Summary, summarise
 
@@ -126,7 +126,7 @@ def _metadata_rows(summary: Summary) -> list[tuple[str, str]]:
     stats = {k: v for k, v in (tree.get("stats") or {}).items() if v is not None}
     if stats:
         rows.append(
-            ("stats", ", ".join(f"{name} {value:.6g}" for name, value in stats.items()))
+            ("stats", ", ".join(f"{name} {number(value)}" for name, value in stats.items()))
         )
     boxes = (tree.get("bbox") or {}).get("bboxes")
     if boxes:

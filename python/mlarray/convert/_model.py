@@ -19,14 +19,18 @@ from ..errors import (
     NotFoundError,
     UnsupportedError,
 )
-from ..orientation import frame_letters, frame_signs, world_rows
+from ..orientation import frame_letters, frame_signs, world_axes
 
 __all__ = [
     "Converted",
     "Exported",
     "MissingPackageError",
+    "checked_affine",
     "export_geometry",
+    "fill_space",
     "import_package",
+    "in_frame",
+    "note_what_stays",
     "plain",
     "read_error",
     "replacing",
@@ -56,7 +60,11 @@ class Exported:
     voxels: Any  # numpy.ndarray
     labels: list[str]  # role of each axis, one per axis
     spatial_axes: list[bool]
-    affine: Any  # numpy.ndarray, homogeneous, rows x, y, z; None where nothing is known
+    units: list[str]  # of each axis, "unknown" where the image has none
+    # numpy.ndarray, homogeneous, one row for each entry of `world`; None where nothing is known
+    affine: Any
+    world: list[int]  # which world axis each row is, ascending: 0 is x, 1 is y, 2 is z
+    axis_of_row: list[int]  # which axis of space, counted among these, has the row's label
     frame: str | None  # three letters, or None
     meta: Any  # mlarray.Meta
     notes: list[str] = field(default_factory=list)
@@ -90,11 +98,13 @@ def export_geometry(image: Any) -> Exported:
     parts = (spatial.affine, spatial.origin, spatial.direction, spatial.spacing)
     affine = None
     notes = []
+    world, named = world_axes(of_space, count)
+    axis_of_row = sorted(range(count), key=lambda axis: world[axis])
+    units = list(spatial.axis_units or [])
     if any(part is not None for part in parts) and count:
         affine = np.asarray(image.affine, float)
-        rows = world_rows(of_space)
-        affine = affine[[*rows, count]]
-        if sorted(of_space) != sorted(SPATIAL_LABELS[:count]):
+        affine = affine[[*axis_of_row, count]]
+        if not named:
             notes.append(
                 "axis_labels do not say which axis is x, y and z: positions are taken in the "
                 "order of the array's axes"
@@ -103,11 +113,79 @@ def export_geometry(image: Any) -> Exported:
         voxels=image.to_numpy(),
         labels=labels,
         spatial_axes=axes,
+        units=units if len(units) == image.ndim else ["unknown"] * image.ndim,
         affine=affine,
+        world=sorted(world),
+        axis_of_row=axis_of_row,
         frame=frame_letters(spatial.coord_system),
         meta=image.meta,
         notes=notes,
     )
+
+
+def fill_space(exported: Exported, position: int, kind: str) -> None:
+    """Make it an image of three axes of space, by axes of length 1.
+
+    Parameters
+    ----------
+    exported : Exported
+        Changed: voxels, axes, affine and a note. It has at most three axes of space.
+    position : int
+        Where the new axes go. They are behind all axes of space.
+    kind : str
+        The format's name.
+    """
+    import numpy as np
+
+    count = sum(exported.spatial_axes)
+    missing = 3 - count
+    if not missing:
+        return
+    shape = exported.voxels.shape
+    exported.voxels = exported.voxels.reshape(
+        shape[:position] + (1,) * missing + shape[position:]
+    )
+    new = [axis for axis in range(3) if axis not in exported.world]
+    exported.labels[position:position] = [SPATIAL_LABELS[axis] for axis in new]
+    of_space = {unit for unit, keep in zip(exported.units, exported.spatial_axes) if keep}
+    unit = of_space.pop() if len(of_space) == 1 else "unknown"
+    exported.units[position:position] = [unit] * missing
+    exported.spatial_axes[position:position] = [True] * missing
+    if exported.affine is not None:
+        affine = np.zeros((4, 4))
+        affine[np.ix_([*exported.world, 3], [*range(count), 3])] = exported.affine
+        affine[new, range(count, 3)] = 1.0
+        exported.affine = affine
+    world = [*(exported.world[row] for row in np.argsort(exported.axis_of_row)), *new]
+    exported.axis_of_row = sorted(range(3), key=lambda axis: world[axis])
+    exported.world = [0, 1, 2]
+    exported.notes.append(
+        f"{missing} axis of length 1 added: {_NAMES[kind]} has three axes of space"
+    )
+
+
+def checked_affine(affine: Any, path: str, kind: str) -> Any:
+    """The affine, if every voxel has a position by it.
+
+    Raises
+    ------
+    UnsupportedError
+        For numbers that are not finite, and a last row that is not 0, ..., 0, 1.
+    """
+    import numpy as np
+
+    last = affine[-1].tolist()
+    if last != [*[0.0] * (len(last) - 1), 1.0]:
+        raise UnsupportedError(
+            f"'{path}': spatial.affine has the last row {last}, which {_NAMES[kind]} cannot "
+            f"hold; it has to be 0, ..., 0, 1"
+        )
+    if not np.isfinite(affine).all():
+        raise UnsupportedError(
+            f"'{path}': {_NAMES[kind]} holds no position that is nan or inf: "
+            f"{affine[:-1].tolist()}; set spacing, origin, direction or affine to numbers"
+        )
+    return affine
 
 
 def in_frame(affine: Any, source: str, target: str) -> Any:
@@ -115,8 +193,8 @@ def in_frame(affine: Any, source: str, target: str) -> Any:
     import numpy as np
 
     count = len(affine) - 1
-    signs = frame_signs(source, target)[:count]
-    return np.diag([*signs, 1]).astype(float) @ affine
+    signs = [*frame_signs(source, target)[:count], 1]
+    return affine * np.array(signs, float)[:, None] + 0.0  # no -0.0
 
 
 def simple_voxels(exported: Exported, stored: str, kind: str) -> None:

@@ -18,6 +18,8 @@ from ..errors import CorruptionError, NotFoundError, UnsupportedError
 from ._model import (
     Converted,
     Exported,
+    checked_affine,
+    fill_space,
     import_package,
     in_frame,
     note_what_stays,
@@ -25,6 +27,7 @@ from ._model import (
     replacing,
     simple_voxels,
 )
+from ._units import LENGTHS, TIMES, convert_lengths, is_named, time
 
 __all__ = ["read_nifti", "write_nifti"]
 
@@ -34,6 +37,9 @@ _COORD_SYSTEM = "RAS+"
 _AXIS_LABELS = ("spatial_x", "spatial_y", "spatial_z", "temporal", "channel")
 _UNKNOWN_UNIT = "unknown"
 _KIND = "nifti"
+_UNIT_CODES = {"meter": 1, "mm": 2, "micron": 3, "sec": 8, "msec": 16, "usec": 24}
+_UNIT_CODES |= {"hz": 32, "ppm": 40, "rads": 48}
+_SPACE_BITS, _TIME_BITS = 0x07, 0x38
 # Complex and long types are NIfTI's too; byte order is free.
 _STORED = "u1 i1 u2 i2 u4 i4 u8 i8 f4 f8 f16 c8 c16 c32"
 _MAX_AXES = 7
@@ -186,6 +192,7 @@ def write_nifti(path: str, exported: Exported) -> None:
     fields = exported.source_of(_KIND)
     if exported.voxels.dtype.names is None:  # colours are structures
         simple_voxels(exported, _STORED, "NIfTI")
+    length_unit = convert_lengths(exported, LENGTHS)
     _space_first(exported, path)
     affine = _affine(exported)
     unscaled = _unscaled(exported.voxels, fields)
@@ -194,22 +201,25 @@ def write_nifti(path: str, exported: Exported) -> None:
         voxels = _stored_axes(voxels, fields)
 
     large = max(voxels.shape, default=0) > _NIFTI1_LENGTH or fields.get("sizeof_hdr") == 540
-    kind = nibabel.Nifti2Image if large else nibabel.Nifti1Image
-    order = voxels.dtype.byteorder
-    header = kind.header_class(endianness=order if order in "<>" else None)
-    lost = [name for name, value in fields.items() if not _restore(header, name, value)]
-    if lost:
-        exported.notes.append(f"fields that NIfTI does not have: {', '.join(sorted(lost))}")
-    dim = fields.get("dim") or [0]
-    if list(voxels.shape) == dim[1 : 1 + dim[0]]:
-        # Where nibabel finds the shape there already, it leaves the unused entries alone.
-        _restore(header, "dim", dim, derived=True)
-    if not fields:
-        _set_units(header, exported)
-    _restore_extensions(nibabel, header, fields.get("extensions") or [])
     try:
-        header.set_data_dtype(voxels.dtype)
-        image = kind(voxels, affine, header, dtype=voxels.dtype)
+        header, lost = _new_header(nibabel, large, voxels, fields)
+        if affine is None:
+            _take_position_away(header)
+        elif not fields or not _says(header, affine):
+            checked_affine(affine, path, _KIND)
+            if not large and not _fits_single_precision(affine, voxels.shape[:3]):
+                large = True
+                exported.notes.append(
+                    "written as NIfTI-2: the single precision of NIfTI-1 would move voxels"
+                )
+                header, lost = _new_header(nibabel, large, voxels, fields)
+            _set_position(header, affine)
+        if lost:
+            exported.notes.append(f"fields that NIfTI does not have: {', '.join(sorted(lost))}")
+        _set_units(header, exported, length_unit, from_source=bool(fields))
+        # Without an affine, nibabel leaves the header as it is.
+        kind = nibabel.Nifti2Image if large else nibabel.Nifti1Image
+        image = kind(voxels, None, header, dtype=voxels.dtype)
     except nibabel.spatialimages.HeaderDataError as error:
         raise UnsupportedError(f"'{path}': NIfTI cannot hold this image ({error})") from error
     if unscaled is not None:
@@ -223,8 +233,6 @@ def write_nifti(path: str, exported: Exported) -> None:
 
 def _space_first(exported: Exported, path: str) -> None:
     """Put the axes of space first, as NIfTI has them, and fill up to three."""
-    import numpy as np
-
     space = [axis for axis, keep in enumerate(exported.spatial_axes) if keep]
     others = [axis for axis in range(exported.voxels.ndim) if axis not in space]
     if len(space) > 3:
@@ -244,21 +252,14 @@ def _space_first(exported: Exported, path: str) -> None:
         exported.notes.append(
             f"axes are reordered to {[*space, *others]}: NIfTI has the axes of space first"
         )
+    moved = [exported.labels[axis] for axis in others]
+    exported.labels = [*(exported.labels[axis] for axis in space), *moved]
+    exported.units = [exported.units[axis] for axis in [*space, *others]]
+    exported.spatial_axes = [*[True] * len(space), *[False] * len(others)]
     if missing and (others or exported.affine is not None):
-        shape = exported.voxels.shape
-        exported.voxels = exported.voxels.reshape(
-            shape[: len(space)] + (1,) * missing + shape[len(space) :]
-        )
-        exported.notes.append(
-            f"{missing} axis of length 1 added: NIfTI has three axes of space"
-        )
-    if exported.affine is not None and missing:
-        affine = np.eye(4)
-        affine[: len(space), : len(space)] = exported.affine[:-1, :-1]
-        affine[: len(space), 3] = exported.affine[:-1, -1]
-        exported.affine = affine
+        fill_space(exported, len(space), _KIND)
     for position, axis in enumerate(others):
-        label, meant = exported.labels[axis], [*_AXIS_LABELS[3:], "non_spatial", "non_spatial"]
+        label, meant = moved[position], [*_AXIS_LABELS[3:], "non_spatial", "non_spatial"]
         if label != meant[position]:
             exported.notes.append(
                 f"axis {axis} ('{label}') is NIfTI's axis {position + 4}, which readers take "
@@ -281,6 +282,71 @@ def _affine(exported: Exported) -> Any:
         )
         return exported.affine
     return in_frame(exported.affine, exported.frame, "RAS")
+
+
+def _new_header(
+    nibabel: Any, large: bool, voxels: Any, fields: dict[str, Any]
+) -> tuple[Any, list[str]]:
+    """A header for these voxels with the fields of the source, and which it does not have."""
+    kind = nibabel.Nifti2Image if large else nibabel.Nifti1Image
+    order = voxels.dtype.byteorder
+    header = kind.header_class(endianness=order if order in "<>" else None)
+    lost = [name for name, value in fields.items() if not _restore(header, name, value)]
+    dim = fields.get("dim") or [0]
+    if list(voxels.shape) == dim[1 : 1 + dim[0]]:
+        # As they were, with the entries that are not used.
+        _restore(header, "dim", dim, derived=True)
+    if header.get_data_shape() != voxels.shape:
+        header.set_data_shape(voxels.shape)
+    header.set_data_dtype(voxels.dtype)
+    _restore_extensions(nibabel, header, fields.get("extensions") or [])
+    return header, lost
+
+
+def _says(header: Any, affine: Any) -> bool:
+    """Whether this is the header's position, as far as the digits of the format go."""
+    import numpy as np
+
+    theirs = header.get_best_affine()
+    number = header["srow_x"].dtype
+    with np.errstate(over="ignore"):
+        return bool(
+            np.array_equal(theirs.astype(number), affine.astype(number), equal_nan=True)
+        )
+
+
+def _fits_single_precision(affine: Any, shape: tuple[int, ...]) -> bool:
+    """Whether no voxel is moved by more than a twentieth of its size."""
+    import numpy as np
+
+    lengths = np.hypot.reduce(affine[:3, :3])
+    least = min((length for length in lengths if length), default=1.0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        rounded = affine.astype(np.float32).astype(float)
+        ends = [*(max(size - 1, 1) for size in shape), *[1] * (3 - len(shape)), 1]
+        moved = np.abs(rounded - affine)[:3] @ np.array(ends, float)
+    return bool((moved <= 0.05 * least).all())
+
+
+def _set_position(header: Any, affine: Any) -> None:
+    """Write it as the sform, and as near to it as it can be as the qform, without a code."""
+    import numpy as np
+
+    header.set_sform(affine, code="aligned")
+    lengths = np.hypot.reduce(affine[:3, :3])
+    if lengths.all():
+        unit = affine.copy()
+        unit[:3, :3] /= lengths
+        header.set_qform(unit, code="unknown")
+    else:  # an axis of no length has no direction
+        header.set_qform(None, code="unknown")
+    header["pixdim"][1:4] = np.where(lengths, lengths, 1.0)  # 0 is not allowed there
+
+
+def _take_position_away(header: Any) -> None:
+    """What the source had is not what the image says."""
+    header["sform_code"] = header["qform_code"] = 0
+    header["pixdim"][1:4] = 1
 
 
 def _unscaled(voxels: Any, fields: dict[str, Any]) -> Any:
@@ -339,10 +405,60 @@ def _restore_extensions(nibabel: Any, header: Any, extensions: Any) -> None:
             header.extensions.append(nibabel.nifti1.Nifti1Extension(entry["code"], content))
 
 
-def _set_units(header: Any, exported: Exported) -> None:
-    units = dict(zip(exported.labels, exported.meta.spatial.axis_units or ()))
-    space = [u for u, keep in zip(units.values(), exported.spatial_axes) if keep]
-    known = ("meter", "mm", "micron")
-    chosen = space[0] if space and space[0] in known and len(set(space)) == 1 else None
-    time = units.get("temporal")
-    header.set_xyzt_units(chosen, time if time in ("sec", "msec", "usec") else None)
+def _set_units(
+    header: Any, exported: Exported, length_unit: str | None, from_source: bool
+) -> None:
+    """Write the units, and where that of the time is another, the times of the source in it."""
+    of_space = [u for u, keep in zip(exported.units, exported.spatial_axes) if keep]
+    code = int(header["xyzt_units"])
+    said = _axis_units(header, 4)
+    if length_unit is None and any(map(is_named, of_space)):
+        exported.notes.append(
+            f"axis_units of the axes of space are {of_space}, which NIfTI does not have: no "
+            f"unit is written, and positions as they are"
+        )
+    # Codes of the source that mean the same stay, with those that mean nothing.
+    if (length_unit or _UNKNOWN_UNIT) != said[0]:
+        code = (code & ~_SPACE_BITS) | _UNIT_CODES.get(length_unit or "", 0)
+    if "temporal" in exported.labels:
+        unit = exported.units[exported.labels.index("temporal")]
+        named = _time_code(unit)
+        if is_named(unit) and named is None:
+            exported.notes.append(
+                f"the unit of time, '{unit}', is none of NIfTI's: pixdim[4] and its unit stay "
+                f"{'those of the source' if from_source else 'unknown'}"
+            )
+        elif (named or _UNKNOWN_UNIT) != said[3]:
+            code = (code & ~_TIME_BITS) | _UNIT_CODES.get(named or "", 0)
+            _convert_times(header, exported, said[3], named, from_source)
+    header["xyzt_units"] = code
+
+
+def _time_code(unit: str) -> str | None:
+    """NIfTI's name of a unit of its fourth axis."""
+    size = time(unit)
+    if size is not None:
+        return next((name for name, seconds in TIMES.items() if seconds == size), None)
+    return unit.lower() if unit.lower() in ("hz", "ppm", "rads") else None
+
+
+def _convert_times(
+    header: Any, exported: Exported, said: str, named: str | None, from_source: bool
+) -> None:
+    if not from_source:
+        exported.notes.append(
+            "the time from volume to volume is not known: pixdim[4] is NIfTI's default, 1"
+        )
+    elif said in TIMES and named in TIMES:
+        factor = TIMES[said] / TIMES[named]
+        header["pixdim"][4] = header["pixdim"][4] * float(factor)
+        for name in ("toffset", "slice_duration"):
+            header[name] = header[name] * float(factor)
+        exported.notes.append(
+            f"pixdim[4], toffset and slice_duration are converted from {said} to {named}"
+        )
+    elif said != _UNKNOWN_UNIT:
+        exported.notes.append(
+            f"the unit of time is now '{named or _UNKNOWN_UNIT}' instead of '{said}': "
+            f"pixdim[4], toffset and slice_duration stay as they are"
+        )

@@ -12,11 +12,12 @@ import zlib
 from typing import Any
 
 from ..errors import CorruptionError, NotFoundError, UnsupportedError
-from ..orientation import frame_letters
 from ._model import (
     SPATIAL_LABELS,
     Converted,
     Exported,
+    checked_affine,
+    fill_space,
     import_package,
     in_frame,
     note_what_stays,
@@ -25,24 +26,30 @@ from ._model import (
     replacing,
     simple_voxels,
 )
+from ._nrrd_header import (
+    FREE_SPACES,
+    check_geometry,
+    field_name,
+    per_axis,
+    read_lines,
+    space_of,
+)
+from ._units import convert_lengths, is_named, simple_text
 
 __all__ = ["read_nrrd", "write_nrrd"]
 
 _KIND = "nrrd"
 _STORED = "i1 u1 i2 u2 i4 u4 i8 u8 f4 f8"
-_SPACES = {
-    "right-anterior-superior": "RAS+",
-    "left-posterior-superior": "LPS+",
-    "left-anterior-superior": "LAS+",
+_NAMES = {
+    "RAS": "right-anterior-superior",
+    "LPS": "left-posterior-superior",
+    "LAS": "left-anterior-superior",
 }
-_FREE_SPACES = ("scanner-xyz", "3D-right-handed", "3D-left-handed")
-_NAMES = {letters.removesuffix("+"): name for name, letters in _SPACES.items()}
 _DOMAIN_KINDS = ("domain", "space")
 _KIND_LABELS = {"time": "temporal", "list": "non_spatial"}
 _LABEL_KINDS = {"temporal": "time", "components": "vector"}
 # Keys that no field can have: a line that begins so is a comment.
 _MAGIC, _COMMENTS = "#magic", "#comments"
-_MAX_HEADER = 16 * 2**20
 _GEOMETRY = (
     "space",
     "space dimension",
@@ -51,8 +58,6 @@ _GEOMETRY = (
     "spacings",
     "axis mins",
     "axis maxs",
-    "axismins",
-    "axismaxs",
     "centerings",
     "thicknesses",
     "kinds",
@@ -61,8 +66,10 @@ _GEOMETRY = (
     "space units",
     "measurement frame",
 )
-_STORAGE = ("type", "dimension", "sizes", "endian", "encoding", "block size", "blocksize")
-_SKIPS = ("data file", "datafile", "line skip", "lineskip", "byte skip", "byteskip")
+_OF_AXES = ("thicknesses", "labels", "measurement frame")
+_TEXTS = ("labels", "units", "space units")
+_STORAGE = ("type", "dimension", "sizes", "endian", "encoding", "block size", "number")
+_SKIPS = ("data file", "line skip", "byte skip")
 
 
 def read_nrrd(path: str) -> Converted:
@@ -92,11 +99,11 @@ def read_nrrd(path: str) -> Converted:
     nrrd = import_package("nrrd", "reading NRRD")
     try:
         with open(path, "rb") as file:
-            lines = _header_lines(file, path)
-            header = nrrd.read_header([line for line in lines if not line.startswith("#")])
+            lines = read_lines(file, path)
+            header = nrrd.read_header(lines.for_pynrrd())
             _check(header, path)
             voxels = nrrd.read_data(header, file, path)
-        metadata, added = _metadata(header, voxels.ndim)
+        metadata, added = _metadata(header, path)
     except (CorruptionError, UnsupportedError):
         raise
     except FileNotFoundError as error:
@@ -110,39 +117,28 @@ def read_nrrd(path: str) -> Converted:
     except OSError as error:
         raise read_error(path, error) from error
     voxels = voxels.reshape(voxels.shape + (1,) * added)
-    source = {key: plain(value) for key, value in header.items()}
-    source[_MAGIC] = lines[0]
-    comments = [line[1:].strip() for line in lines if line.startswith("#")]
-    if comments:
-        source[_COMMENTS] = comments
-    notes = (f"{added} axis of length 1 added: the file is a plane in space",) if added else ()
+    source = {key: plain(value) for key, value in header.items()} | lines.keys
+    source[_MAGIC] = lines.magic
+    if lines.comments:
+        source[_COMMENTS] = lines.comments
+    notes = []
+    if added:
+        notes.append(f"{added} axis of length 1 added: the file is a plane in space")
+    if lines.lost:
+        notes.append(f"keys with names of fields are not kept: {', '.join(lines.lost)}")
+    if space_of(header.get("space"))[0] and "coord_system" not in metadata:
+        notes.append(
+            f"no axis has a direction in the space '{header['space']}': coord_system is not set"
+        )
     return Converted(
-        voxels, {"source": source, "spatial": metadata, "_image_meta_format": _KIND}, notes
+        voxels,
+        {"source": source, "spatial": metadata, "_image_meta_format": _KIND},
+        tuple(notes),
     )
 
 
-def _header_lines(file: Any, path: str) -> list[str]:
-    """The lines of the header; the file is then at its data. Text is UTF-8 or Latin-1."""
-    lines: list[str] = []
-    size = 0
-    while True:
-        raw = file.readline(_MAX_HEADER)
-        size += len(raw)
-        if not lines and not raw.startswith(b"NRRD"):
-            raise UnsupportedError(f"'{path}' is not a NRRD file")
-        if size >= _MAX_HEADER:
-            raise CorruptionError(f"'{path}': the header is longer than {_MAX_HEADER} bytes")
-        try:
-            text = raw.decode("utf-8").rstrip()
-        except UnicodeDecodeError:
-            text = raw.decode("latin-1").rstrip()
-        if not text:  # an empty line, or the end of a detached header
-            return lines
-        lines.append(text)
-
-
 def _check(header: Any, path: str) -> None:
-    data_file = str(header.get("data file", header.get("datafile", "")))
+    data_file = str(header.get("data file", ""))
     if data_file.startswith("LIST") or "%" in data_file:
         raise UnsupportedError(
             f"'{path}': its data lies in several files ('data file: {data_file}'), which is "
@@ -158,19 +154,20 @@ def _check(header: Any, path: str) -> None:
         raise UnsupportedError(f"'{path}': voxels of type 'block' have no meaning to readers")
 
 
-def _metadata(header: Any, ndim: int) -> tuple[dict[str, Any], int]:
+def _metadata(header: Any, path: str) -> tuple[dict[str, Any], int]:
     """The section ``spatial``, and how many axes of length 1 it counts beyond the file's."""
-    space = header.get("space")
-    if "space directions" in header:
-        directions = plain(header["space directions"])
-        directions = [_known(vector) for vector in directions]
-        return _in_space(header, directions, str(space) if space else None, ndim)
-    kinds = header.get("kinds") or ["???"] * ndim
+    check_geometry(header, path)
+    ndim = int(header["dimension"])
+    kinds = [kind.lower() for kind in per_axis(header, "kinds", ndim, "???")]
+    directions = [_known(v) for v in per_axis(header, "space directions", ndim, None)]
+    if "space directions" not in header and "space origin" in header:
+        directions = _along_the_axes(header, kinds, path)
+    if any(vector is not None for vector in directions):
+        return _in_space(header, directions, kinds, path)
     spacings, origin = _per_axis(header, ndim)
+    axes = [True] * ndim
     if "kinds" in header:
         axes = [kind in _DOMAIN_KINDS or kind == "???" for kind in kinds]
-    else:
-        axes = [True] * ndim
     if "spacings" in header:  # NaN there: an axis that is no domain
         stated = plain(header["spacings"])
         axes = [keep and stated[i] == stated[i] for i, keep in enumerate(axes)]
@@ -188,18 +185,34 @@ def _metadata(header: Any, ndim: int) -> tuple[dict[str, Any], int]:
     return spatial, 0
 
 
+def _along_the_axes(header: Any, kinds: list[str], path: str) -> list[Any]:
+    """Directions of a file that has an origin in space and none: ITK takes unit vectors."""
+    origin = plain(header["space origin"])
+    axes = [i for i, kind in enumerate(kinds) if kind in _DOMAIN_KINDS or kind == "???"]
+    stated = [name for name in ("spacings", "axis mins", "axis maxs") if name in header]
+    if stated or len(axes) != len(origin):
+        raise CorruptionError(
+            f"'{path}': 'space origin' {origin} without 'space directions', but with "
+            f"{stated[0] if stated else f'{len(axes)} axes'!r}: how the axes lie in the space "
+            f"is not said; add 'space directions' instead"
+        )
+    directions: list[Any] = [None] * len(kinds)
+    for place, axis in enumerate(axes):
+        directions[axis] = [float(place == i) for i in range(len(origin))]
+    return directions
+
+
 def _per_axis(header: Any, ndim: int) -> tuple[list[float | None], list[float | None]]:
     """Spacing and the position of the first sample, where no space is named."""
     sizes = plain(header["sizes"])
-    missing = [math.nan] * ndim
-    stated = plain(header.get("spacings", missing))
-    low = plain(header.get("axis mins", header.get("axismins", missing)))
-    high = plain(header.get("axis maxs", header.get("axismaxs", missing)))
-    centers = header.get("centerings") or ["???"] * ndim
+    stated = per_axis(header, "spacings", ndim, math.nan)
+    low = per_axis(header, "axis mins", ndim, math.nan)
+    high = per_axis(header, "axis maxs", ndim, math.nan)
+    centers = per_axis(header, "centerings", ndim, "???")
     spacings: list[float | None] = []
     origins: list[float | None] = []
     for i in range(ndim):
-        cell = centers[i] != "node"  # "cell" is what teem and ITK assume
+        cell = centers[i].lower() != "node"  # "cell" is what teem and ITK assume
         spacing = stated[i] if stated[i] == stated[i] else None
         if spacing is None and low[i] == low[i] and high[i] == high[i]:
             steps = sizes[i] if cell else max(sizes[i] - 1, 1)
@@ -213,31 +226,38 @@ def _per_axis(header: Any, ndim: int) -> tuple[list[float | None], list[float | 
 
 
 def _in_space(
-    header: Any, directions: list[Any], space: str | None, ndim: int
+    header: Any, directions: list[Any], kinds: list[str], path: str
 ) -> tuple[dict[str, Any], int]:
     import numpy as np
 
+    ndim = len(directions)
     axes = [vector is not None for vector in directions]
-    size = len(next((vector for vector in directions if vector is not None), []))
-    kinds = header.get("kinds") or ["???"] * ndim
+    size = len(next(vector for vector in directions if vector is not None))
     origin = plain(header.get("space origin", [0.0] * size))
-    if _has_time(space):
+    frame, timed = space_of(header.get("space"))
+    time_axis = None
+    if timed:
         # The last coordinate is time, and the axis that runs along it is no axis of space.
-        space, size = _without_time(str(space)), size - 1
+        size -= 1
         for i, vector in enumerate(directions):
             if vector is None:
                 continue
             if any(vector[:-1]) and vector[-1]:
-                raise UnsupportedError(f"axis {i} runs through space and time: {vector}")
+                raise UnsupportedError(
+                    f"'{path}': axis {i} runs through space and time: {vector}"
+                )
             axes[i] = not vector[-1]
             if vector[-1]:
                 kinds = [*kinds[:i], "time", *kinds[i + 1 :]]
+                time_axis = i
         directions = [vector and vector[:-1] for vector in directions]
         origin = origin[:size]
     columns = [directions[i] for i, keep in enumerate(axes) if keep]
     added = size - len(columns)
     if added < 0:
-        raise CorruptionError(f"{len(columns)} axes have a direction in {size} dimensions")
+        raise CorruptionError(
+            f"'{path}': {len(columns)} axes have a direction in {size} dimensions"
+        )
     matrix = np.array(columns, float).T.reshape(size, len(columns))
     if added:
         matrix = np.hstack([matrix, _complement(matrix, added)])
@@ -247,13 +267,10 @@ def _in_space(
     spatial: dict[str, Any] = {
         "affine": affine.tolist(),
         "axis_labels": _labels([*axes, *[True] * added], [*kinds, *["space"] * added]),
-        "axis_units": _units(header, [*axes, *[True] * added], ndim + added),
+        "axis_units": _units(header, [*axes, *[True] * added], ndim + added, time_axis),
     }
-    frame = _SPACES.get(space or "")
-    if frame is None and frame_letters(space):
-        frame = f"{space}+"
-    if frame or space:
-        spatial["coord_system"] = frame or space
+    if frame:
+        spatial["coord_system"] = frame
     return spatial, added
 
 
@@ -272,14 +289,6 @@ def _known(vector: Any) -> Any:
     return None if vector is None or any(item != item for item in vector) else vector
 
 
-def _has_time(space: str | None) -> bool:
-    return bool(space) and (str(space).endswith("-time") or space in ("RAST", "LPST", "LAST"))
-
-
-def _without_time(space: str) -> str:
-    return space.removesuffix("-time") if space.endswith("-time") else space[:-1]
-
-
 def _labels(axes: list[bool], kinds: list[str]) -> list[str]:
     count = sum(axes)
     of_space = iter(SPATIAL_LABELS[:count] if count <= 3 else ["spatial"] * count)
@@ -287,12 +296,13 @@ def _labels(axes: list[bool], kinds: list[str]) -> list[str]:
 
 
 def _label(kind: str) -> str:
-    if kind.endswith("color"):
+    if kind.endswith("color") or kind in ("rgb", "hsv", "xyz", "rgba"):
         return "channel"
-    return _KIND_LABELS.get(kind, "non_spatial" if kind in ("???", "none") else "components")
+    other = "non_spatial" if kind in ("???", "none", *_DOMAIN_KINDS) else "components"
+    return _KIND_LABELS.get(kind, other)
 
 
-def _units(header: Any, axes: list[bool], ndim: int) -> list[str]:
+def _units(header: Any, axes: list[bool], ndim: int, time_axis: int | None = None) -> list[str]:
     of_axis = list(header.get("units") or [])
     of_space = list(header.get("space units") or [])
     units = []
@@ -302,6 +312,8 @@ def _units(header: Any, axes: list[bool], ndim: int) -> list[str]:
         if axes[i]:
             unit = unit or (of_space[taken] if taken < len(of_space) else "")
             taken += 1
+        elif i == time_axis and of_space:
+            unit = unit or of_space[-1]
         units.append(unit if unit and unit != "???" else "unknown")
     return units
 
@@ -332,6 +344,7 @@ def write_nrrd(path: str, exported: Exported) -> None:
     if exported.voxels.ndim == 0:
         raise UnsupportedError(f"'{path}': NRRD has no image without axes")
     source = exported.source_of(_KIND)
+    source = {field_name(name) or name: value for name, value in source.items()}
     header = {
         name: value
         for name, value in source.items()
@@ -345,22 +358,39 @@ def write_nrrd(path: str, exported: Exported) -> None:
     if source.get(_COMMENTS):
         exported.notes.append("comments of the source's header are not written")
     header["encoding"] = source.get("encoding") or "gzip"
-    kept = _kept_geometry(source, exported)
-    header.update(_new_geometry(exported) if kept is None else kept)
+    kept = _kept_geometry(source, exported, path)
+    if kept is None:
+        kept = _new_geometry(exported, path)
+        lost = [name for name in _OF_AXES if name in source]
+        if lost:
+            exported.notes.append(
+                f"not written, as the geometry is not the source's: {', '.join(lost)}"
+            )
+    header.update(kept)
     note_what_stays(exported, _KIND)
     with replacing(path) as beside, open(beside, "wb") as file:
         nrrd.write(file, np.asarray(exported.voxels), header, compression_level=6)
 
 
-def _kept_geometry(source: dict[str, Any], exported: Exported) -> dict[str, Any] | None:
+def _kept_geometry(
+    source: dict[str, Any], exported: Exported, path: str
+) -> dict[str, Any] | None:
     """The source's own fields, if they still say what the image says."""
     import numpy as np
 
     try:
         ndim = int(source["dimension"])
         header = {k: _array(k, v) for k, v in source.items()}
-        spatial, added = _metadata(header, ndim)
-    except (KeyError, TypeError, ValueError, UnsupportedError, CorruptionError):
+        spatial, added = _metadata(header, path)
+    except (
+        AttributeError,
+        IndexError,
+        KeyError,
+        TypeError,
+        ValueError,
+        UnsupportedError,
+        CorruptionError,
+    ):
         return None
     mine = exported.meta.spatial
     names = (
@@ -378,11 +408,15 @@ def _kept_geometry(source: dict[str, Any], exported: Exported) -> dict[str, Any]
         return None
     if "axis maxs" in source and list(source["sizes"]) != list(exported.voxels.shape[:ndim]):
         return None
+    kept = {name: header[name] for name in _GEOMETRY if name in header}
+    texts = [str(text) for name in _TEXTS for text in kept.get(name) or ()]
+    if not all(text.isascii() and _spelled(text) for text in texts):
+        return None
     if added:
         if exported.voxels.shape[ndim:] != (1,) * added:
             return None
         exported.voxels = np.reshape(exported.voxels, exported.voxels.shape[:ndim])
-    return {name: header[name] for name in _GEOMETRY if name in header}
+    return kept
 
 
 def _array(name: str, value: Any) -> Any:
@@ -395,32 +429,39 @@ def _array(name: str, value: Any) -> Any:
     return value
 
 
+def _kinds(exported: Exported, of_space: str) -> list[str]:
+    return [
+        of_space if keep else _LABEL_KINDS.get(label, "list")
+        for keep, label in zip(exported.spatial_axes, exported.labels)
+    ]
+
+
 def _writable(name: str, value: Any) -> bool:
     """Whether a field survives pynrrd, which writes ASCII, one field a line."""
     text = f"{name}{value}"
     return isinstance(value, str | int | float) and text.isascii() and "\n" not in text
 
 
-def _new_geometry(exported: Exported) -> dict[str, Any]:
+def _new_geometry(exported: Exported, path: str) -> dict[str, Any]:
     import numpy as np
 
-    axes, labels, spatial = exported.spatial_axes, exported.labels, exported.meta.spatial
-    count = sum(axes)
-    fields: dict[str, Any] = {
-        "kinds": [
-            "space" if keep else _LABEL_KINDS.get(label, "list")
-            for keep, label in zip(axes, labels)
-        ]
-    }
+    spatial = exported.meta.spatial
+    count = sum(exported.spatial_axes)
     if exported.affine is None:
-        fields["kinds"] = [kind.replace("space", "domain") for kind in fields["kinds"]]
-        return fields
-    affine = exported.affine
+        return {"kinds": _kinds(exported, "domain")}
+    checked_affine(exported.affine, path, _KIND)
+    convert_lengths(exported, {})
+    # A frame has three axes, and readers such as ITK want as many axes of the array.
+    if count < 3 and (exported.frame or exported.world != list(range(count))):
+        fill_space(exported, exported.voxels.ndim, _KIND)
+        count = 3
+    axes, affine = exported.spatial_axes, exported.affine
+    fields: dict[str, Any] = {"kinds": _kinds(exported, "space")}
     if exported.frame and count == 3:
         named = exported.frame if exported.frame in _NAMES else "LPS"
         affine = in_frame(affine, exported.frame, named)
         fields["space"] = _NAMES[named]
-    elif count == 3 and spatial.coord_system in _FREE_SPACES:
+    elif count == 3 and spatial.coord_system in FREE_SPACES:
         fields["space"] = spatial.coord_system
     else:
         fields["space dimension"] = count
@@ -434,11 +475,23 @@ def _new_geometry(exported: Exported) -> dict[str, Any]:
         [next(columns) if keep else [math.nan] * count for keep in axes]
     )
     fields["space origin"] = affine[:count, count]
-    units = list(spatial.axis_units or [])
-    if len(units) == len(axes) and any(unit != "unknown" for unit in units):
-        of_space = [unit for unit, keep in zip(units, axes) if keep]
-        fields["space units"] = ["" if unit == "unknown" else unit for unit in of_space]
-        others = ["" if keep or u == "unknown" else u for u, keep in zip(units, axes)]
-        if any(others):
-            fields["units"] = others
+    fields.update(_unit_fields(exported))
     return fields
+
+
+def _unit_fields(exported: Exported) -> dict[str, Any]:
+    """``space units`` are those of the coordinates, ``units`` those of other axes."""
+    lost = sorted({unit for unit in exported.units if not _spelled(unit)})
+    if lost:
+        exported.notes.append(f"units that pynrrd cannot write: {lost}")
+    written = ["" if u in lost or not is_named(u) else simple_text(u) for u in exported.units]
+    of_axes = [unit for unit, keep in zip(written, exported.spatial_axes) if keep]
+    of_space = [of_axes[axis] for axis in exported.axis_of_row]
+    others = ["" if keep else unit for unit, keep in zip(written, exported.spatial_axes)]
+    fields = {"space units": of_space, "units": others}
+    return {name: units for name, units in fields.items() if any(units)}
+
+
+def _spelled(text: str) -> bool:
+    """Whether a text in quotes comes back as it is."""
+    return simple_text(text).isascii() and text.isprintable() and not set(text) & set('"\\')

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <random>
+#include <tuple>
 
 #include "codec/decoder.hpp"
 #include "expect_error.hpp"
@@ -195,6 +196,69 @@ TEST(CheckParams, NamesWhatIsAllowed) {
                  "filter number " + std::to_string(filter));
     expect_error([&] { Encoder(params, 4, 400); }, ErrorKind::invalid_value, "BYTEDELTA (35)");
   }
+}
+
+// c-blosc2 stores other voxels than it is given with three filters.
+TEST(CheckParams, RefusesMoreThanTwoFilters) {
+  CodecParams params;
+  params.filters = {35, 0, 1, 0, 0, 0};
+  EXPECT_NO_THROW(check_params(params));
+  params.filters = {35, 0, 1, 0, 0, 2};
+  expect_error([&] { check_params(params); }, ErrorKind::invalid_value, "3 filters");
+  EXPECT_EQ(params_for_edits(params, DType::parse("<f4")).filters,
+            (std::array<std::uint8_t, 6>{35, 0, 1, 0, 0, 0}));
+}
+
+// Two are stored as they are given, in any order.
+TEST(Encoder, RoundTripsPairsOfFilters) {
+  constexpr std::array<std::uint8_t, 3> kFilters{1, 2, 35};
+  for (const Codec codec : {Codec::blosclz, Codec::lz4, Codec::zlib, Codec::zstd}) {
+    for (const std::uint8_t first : kFilters) {
+      for (const std::uint8_t second : kFilters) {
+        CodecParams params;
+        params.codec = codec;
+        params.filters = {first, 0, 0, second, 0, 0};
+        const Bytes data = smooth(6000, 4);
+        const Bytes chunk = Encoder(params, 4, 2000).encode(data);
+        EXPECT_EQ(decode(chunk), data);
+        EXPECT_EQ(decode_by_blosc(chunk), data);
+      }
+    }
+  }
+}
+
+TEST(Params, FitTheElementsOrAreRefused) {
+  const auto fitted = [](Filter filter, int meta, const char* dtype) {
+    CodecParams params;
+    params.filters[5] = static_cast<std::uint8_t>(filter);
+    params.filters_meta[5] = static_cast<std::uint8_t>(meta);
+    return params_for(params, DType::parse(dtype)).filters_meta[5];
+  };
+  EXPECT_EQ(fitted(Filter::trunc_prec, 10, "<f4"), 10);
+  EXPECT_EQ(fitted(Filter::trunc_prec, -10, "<f4"), 13);
+  EXPECT_EQ(fitted(Filter::trunc_prec, -51, "<f8"), 1);
+  EXPECT_EQ(fitted(Filter::int_trunc, -2, "<i4"), 30);
+  EXPECT_EQ(fitted(Filter::int_trunc, 8, "|u1"), 8);
+  EXPECT_EQ(fitted(Filter::bytedelta, 0, "|V127"), 0);
+  for (const auto& [filter, meta, dtype] :
+       std::initializer_list<std::tuple<Filter, int, const char*>>{
+           {Filter::trunc_prec, 10, ">f4"},
+           {Filter::trunc_prec, 10, "<c8"},
+           {Filter::trunc_prec, 24, "<f4"},
+           {Filter::int_trunc, 10, ">i2"},
+           {Filter::int_trunc, 0, "<i2"},
+           {Filter::bytedelta, 0, "|V128"},
+           {Filter::bytedelta, 255, "|V255"}}) {
+    expect_error([&] { fitted(filter, meta, dtype); }, ErrorKind::invalid_value, "filter");
+  }
+  CodecParams foreign;
+  foreign.filters = {3, 4, 1, 0, 0, 0};
+  foreign.filters_meta = {0, 246, 0, 0, 0, 0};
+  const CodecParams edits = params_for_edits(foreign, DType::parse("<f4"));
+  EXPECT_EQ(edits.filters, (std::array<std::uint8_t, 6>{0, 4, 1, 0, 0, 0}));
+  EXPECT_EQ(edits.filters_meta, (std::array<std::uint8_t, 6>{0, 13, 0, 0, 0, 0}));
+  EXPECT_EQ(params_for_edits(foreign, DType::parse(">f4")).filters,
+            (std::array<std::uint8_t, 6>{0, 0, 1, 0, 0, 0}));
 }
 
 TEST(DefaultParams, FitTheElement) {

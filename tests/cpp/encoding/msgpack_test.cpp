@@ -39,6 +39,7 @@ TEST(Msgpack, AgreesWithPython) {
       {Bytes{std::string(300, 'c')}, hex_of_repeated("c5012c", "63", 300)},
       {"\xc3\xa9", "a2c3a9"},
       {keys, "8201a161c002"},
+      {List{}, "dd00000001a95f5f7475706c655f5f"},
       {twenty, "dc0014000102030405060708090a0b0c0d0e0f10111213"},
   };
   for (const auto& [value, hex] : cases) {

@@ -41,7 +41,7 @@ inline std::string to_hex(std::string_view data) {
 
 // The rows of a table of data/, cut at tabs.
 inline std::vector<std::vector<std::string>> read_table(const std::string& name) {
-  std::ifstream file(std::string(MLARRAY_ENCODING_TEST_DATA) + "/" + name);
+  std::ifstream file(MLARRAY_ENCODING_TEST_DATA "/" + name);
   EXPECT_TRUE(file.is_open()) << name;
   std::vector<std::vector<std::string>> rows;
   for (std::string line; std::getline(file, line);) {

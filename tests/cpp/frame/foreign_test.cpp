@@ -13,14 +13,14 @@ std::string_view name_of(const std::string& start) {
 
 TEST(Foreign, IsNamedByItsMagicAtItsPlace) {
   EXPECT_EQ(name_of("\x1f\x8b..."), "a gzip file (such as .nii.gz)");
-  EXPECT_EQ(name_of(std::string(128, '\0') + "DICM"), "a DICOM file");
-  EXPECT_EQ(name_of(std::string(344, '\0') + std::string("n+1\0", 4)), "a NIfTI file");
-  EXPECT_EQ(name_of(std::string(257, 'x') + "ustar"), "a tar archive");
+  EXPECT_EQ(name_of(std::string(128, '\0').append("DICM")), "a DICOM file");
+  EXPECT_EQ(name_of(std::string(344, '\0').append("n+1\0", 4)), "a NIfTI file");
+  EXPECT_EQ(name_of(std::string(257, 'x').append("ustar")), "a tar archive");
 }
 
 TEST(Foreign, IsUnknownWithoutTheWholeMagic) {
   for (const char* start : {"", "\x1f", "NRR", "DICM"}) EXPECT_EQ(name_of(start), "");
-  EXPECT_EQ(name_of(std::string(128, '\0') + "DIC"), "");
+  EXPECT_EQ(name_of(std::string(128, '\0').append("DIC")), "");
 }
 
 TEST(Foreign, ComesWithAWayOut) {

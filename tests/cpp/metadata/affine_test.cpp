@@ -57,6 +57,19 @@ TEST(Affine, OfAnAxisWithoutLengthHasNoDirection) {
   EXPECT_TRUE(std::isnan(affine_rotation({{0, 5}, {0, 1}})[0][0]));
 }
 
+TEST(Affine, LengthsOfAnySizeAreTold) {
+  for (const double size : {5e-324, 1e-310, 1e-200, 1.0, 1e200, 1.7e308}) {
+    const Matrix affine = {{0, size, 0}, {-size, 0, 0}, {0, 0, 1}};
+    EXPECT_EQ(affine_scale(affine), (std::vector<double>{size, size}));
+    EXPECT_EQ(affine_rotation(affine), (Matrix{{0, 1}, {-1, 0}}));
+    EXPECT_EQ(affine_shear(affine), (Matrix{{1, 0}, {0, 1}}));
+  }
+  EXPECT_EQ(affine_scale({{3e-200, 0}, {4e-200, 1}}).size(), 1U);
+  EXPECT_DOUBLE_EQ(affine_scale({{3e-200, 0, 0}, {4e-200, 0, 0}, {0, 0, 1}})[0], 5e-200);
+  EXPECT_TRUE(std::isinf(affine_scale({{-INFINITY, 0}, {0, 1}})[0]));
+  EXPECT_TRUE(std::isnan(affine_scale({{NAN, 0}, {0, 1}})[0]));
+}
+
 TEST(Affine, RefusesWhatIsNotSquare) {
   EXPECT_THROW(affine_scale({}), Error);
   EXPECT_THROW(affine_translation({{1, 0, 0}, {0, 1, 0}}), Error);

@@ -221,6 +221,16 @@ TEST(Legacy, UsesTheOlderNames) {
   EXPECT_EQ(again.get("spatial", "axis_labels"), metadata.get("spatial", "axis_labels"));
 }
 
+TEST(Legacy, TellsListsFromTuples) {
+  for (const Value& value :
+       {list({}), tuple({}), list({list({}), tuple({list({}), tuple({})}), 1}),
+        tuple({"__tuple__", 1}), tuple({"__tuple__"}), list({1, "__tuple__"})}) {
+    const Metadata metadata = with_source(value);
+    const Metadata again = decode_stored(bytes(encode(metadata, kLegacy)));
+    EXPECT_EQ(at(again.get("source", "data"), {"k"}), value);
+  }
+}
+
 TEST(Legacy, WithoutRenamedKeysOpensInEveryOlderVersion) {
   Metadata metadata = with("spatial", "spacing", list({1, 1, 1.5}));
   metadata.set("spatial", "axis_labels", list({"spatial", "spatial", "spatial"}));
@@ -257,6 +267,8 @@ TEST(Legacy, RefusesWhatItCannotHoldNamingTheField) {
   refuses(with_source(list({0, BigInt{"18446744073709551616"}})), "source.k[1]");
   refuses(with_source(BigInt{"-9223372036854775809"}), "source.k");
   refuses(with_source("\xED\xB0\x80"), "source.k");
+  refuses(with_source(list({"__tuple__", 1})), "source.k");
+  refuses(with_source(tuple({0, list({"__tuple__"})})), "source.k[1]");
   refuses(with_source(Map{{{Value(3), Value(4)}}}), "source.k[3 (int)]");
   refuses(with("stats", "min", BigInt{"99999999999999999999"}), "stats.min");
   refuses(with("spatial", "axis_labels", list({"channel", "temporal", "spatial"})),

@@ -195,6 +195,32 @@ TEST(Edit, WhileOthersReadGivesOldOrNewBlocks) {
   EXPECT_EQ(torn, 0);
 }
 
+TEST(CommitName, IsThatOfWhatAReaderShows) {
+  const TempDir dir;
+  const auto path = dir.path() / "a.mla";
+  const Voxels voxels({16, 16});
+  Array::save_voxels(path, voxels.view(), int16(), {}, with_layout({8, 16}, {8, 8}));
+  const Array before = Array::open(path);
+  const std::string name = before.commit_name();
+  EXPECT_FALSE(name.empty());
+  EXPECT_EQ(Array::open(path, {.access = Access::buffered}).commit_name(), name);
+  EXPECT_EQ(Array::open(path, {.verify = false}).commit_name(), "");
+  EXPECT_EQ(Array::open(path, {.mode = Mode::copy_on_write}).commit_name(), "");
+  EXPECT_EQ(Array::load(path).commit_name(), "");
+
+  Array writer = Array::open(path, {.mode = Mode::read_write});
+  EXPECT_EQ(writer.commit_name(), "");
+  write(writer, {{0, 0}, {1, 1}}, std::vector<std::int16_t>{-1});
+  writer.close();
+  EXPECT_THROW(writer.commit_name(), Error);
+  EXPECT_EQ(before.commit_name(), name);
+  const std::string edited = Array::open(path).commit_name();
+  EXPECT_FALSE(edited.empty());
+  EXPECT_NE(edited, name);
+  Array::save_voxels(path, voxels.view(), int16(), {}, with_layout({8, 16}, {8, 8}));
+  EXPECT_EQ(Array::open(path).commit_name(), name);
+}
+
 TEST(Edit, IsRefusedWhereItCannotBeStored) {
   const TempDir dir;
   const auto path = dir.path() / "a.mla";

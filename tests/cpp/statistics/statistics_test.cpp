@@ -6,11 +6,14 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <random>
+#include <span>
 
 #include "statistics/bins.hpp"
 #include "statistics/element_types.hpp"
 #include "statistics/ladder.hpp"
+#include "statistics/whole_sum.hpp"
 #include "mlarray/mlarray.hpp"
 #include "support/errors.hpp"
 #include "support/temp_dir.hpp"
@@ -23,6 +26,7 @@ using statistics::Bins;
 using statistics::Ladder;
 using statistics::Ordered;
 using statistics::Segment;
+using statistics::WholeSum;
 using test::TempDir;
 using test::Voxels;
 using test::with_layout;
@@ -72,6 +76,32 @@ void expect_quantiles(std::vector<T> values, const char* dtype) {
   EXPECT_EQ(found.median, static_cast<double>(values[values.size() / 2]));
   EXPECT_EQ(found.percentile_min, static_cast<double>(values[values.size() / 4]));
   EXPECT_EQ(found.percentile_max, static_cast<double>(values[values.size() / 4 * 3]));
+}
+
+TEST(WholeSum, IsExactAndRoundedOnce) {
+  constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  const auto sum = [](const std::vector<std::int64_t>& values) {
+    return WholeSum::of(std::span(values));
+  };
+  EXPECT_EQ(WholeSum().value(), 0);
+  EXPECT_EQ(sum({kLeast, kMost, 3}).value(), 2);
+  EXPECT_EQ(sum({kLeast, kLeast, kLeast}).value(), -3 * 0x1p63);
+  // Half way between two doubles, and one more: the last bit decides.
+  EXPECT_EQ(sum({kMost, kMost, kMost, kMost, 4, 4096}).value(), 0x1p65);
+  EXPECT_EQ(sum({kMost, kMost, kMost, kMost, 4, 4097}).value(), 0x1p65 + 8192);
+  EXPECT_EQ(sum({kLeast, kLeast, kLeast, kLeast, -4097}).value(), -0x1p65 - 8192);
+  WholeSum all = WholeSum::repeated(kMost, std::int64_t{1} << 40);
+  all.add(WholeSum::repeated(kLeast, std::int64_t{1} << 40));
+  EXPECT_EQ(all.value(), -0x1p40);
+  all.subtract(WholeSum::repeated(-1, (std::int64_t{1} << 40) - 5));
+  EXPECT_EQ(all.value(), -5);
+  const std::vector<std::uint64_t> greatest(1000, std::numeric_limits<std::uint64_t>::max());
+  WholeSum unsigned_sum = WholeSum::of(std::span(greatest));
+  EXPECT_EQ(unsigned_sum.value(), 1000 * 0x1p64);
+  unsigned_sum.subtract(WholeSum::repeated(greatest[0], 999));
+  unsigned_sum.subtract(WholeSum::repeated(kMost, 2));
+  EXPECT_EQ(unsigned_sum.value(), 1);
 }
 
 TEST(Statistics, AreExactForLargeElementsToo) {

@@ -52,7 +52,8 @@ def test_info_says_it_all(scan: Path, capsys: pytest.CaptureFixture[str]) -> Non
     size = scan.stat().st_size
     assert said["shape"] == "6 x 5 x 4"
     assert said["dtype"] == "int16"
-    assert said["spacing"] == "2, 1, 3 mm"
+    spacing = [float(text) for text in said["spacing"].removesuffix(" mm").split(",")]
+    assert spacing == MLArray(scan).scale == pytest.approx([2, 1, 3])
     assert said["origin"] == "9, 8, 7 mm"
     assert said["orientation"] == "RPS oblique by 10 degrees, positions in LPS"
     assert said["chunks"] == "6 x 5 x 4, in blocks of 3 x 5 x 4"
@@ -65,6 +66,29 @@ def test_info_says_it_all(scan: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert said["stats"] == "mean 1.5"
     assert said["boxes"] == "1 box"
     assert said["segmentation"] == "no"
+
+
+def test_numbers_are_not_rounded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spacing, origin = (0.1 + 0.2, 1 / 3, 2.0), (1234567.891, -1e22, 5e-324)
+    image = MLArray(np.zeros((3, 4, 5)), spacing=spacing, origin=origin)
+    image.meta.stats.mean = 12345678.9
+    image.meta.stats.max = 2**70 + 1
+    image.save(tmp_path / "a.mla")
+    said = rows(output(capsys, "info", tmp_path / "a.mla"))
+    for name, numbers in (("spacing", spacing), ("origin", origin)):
+        assert [float(text) for text in said[name].split(",")] == list(numbers)
+    assert said["spacing"].split(", ")[2] == "2"
+    stats = dict(item.split() for item in said["stats"].split(","))
+    assert float(stats["mean"]) == 12345678.9
+    assert int(stats["max"]) == 2**70 + 1
+    c, s = math.cos(0.3), math.sin(0.3)
+    turned = MLArray(image, spacing=(2, 0.7, 3), direction=[[c, -s, 0], [s, c, 0], [0, 0, 1]])
+    assert turned.scale != [2, 0.7, 3]  # but for rounding
+    turned.save(tmp_path / "b.mla")
+    said = rows(output(capsys, "info", tmp_path / "b.mla"))
+    assert said["spacing"].split() == ["2,", "0.7,", "3"]
+    listed = output(capsys, "ls", tmp_path).splitlines()[1]
+    assert "0.30000000000000004, 0.3333333333333333, 2 " in listed
 
 
 def test_info_as_json(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,6 +130,12 @@ def test_an_unsealed_file_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> N
         ([[0, 0, 2, 0], [-1, 0, 0, 0], [0, 3, 0, 0], [0, 0, 0, 1]], None, "RAS", "PSR"),
         (np.eye(4), ["spatial_z", "spatial_y", "spatial_x"], "RAS", "SAR"),
         (np.eye(3), None, "RAS", "RA"),
+        (np.eye(3), ["spatial_z", "spatial_x"], "LPS", "SL"),
+        (np.diag([-1, 1, 1]), ["spatial_y", "spatial_z"], "RAS", "PS"),
+        ([[0, -2, 5], [3, 0, 5], [0, 0, 1]], ["spatial_z", "spatial_y"], "LPS", "PI"),
+        (np.diag([-2, 1]), ["spatial_z"], "RAS", "I"),
+        (np.eye(4), None, "lps", "LPS"),
+        (np.eye(4), None, "Left-Posterior-Superior", "LPS"),
     ],
 )
 def test_orientation(affine: object, labels: object, frame: str, codes: str) -> None:
@@ -126,6 +156,34 @@ def test_orientation_is_nibabels() -> None:
         found = orient(affine.tolist(), None, "RAS")
         assert found is not None
         assert tuple(found.codes) == nibabel.aff2axcodes(affine)
+
+
+def test_orientation_of_sheared_axes_is_nibabels() -> None:
+    import nibabel
+
+    # The second axis leans so far that its largest cosine is along x.
+    leaning = [[1, 0.8, 0, 0], [0, 0.6, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]]
+    rng = np.random.default_rng(6)
+    affines = [np.array(leaning)]
+    for _ in range(500):
+        affine = np.eye(4)
+        affine[:3] = rng.normal(size=(3, 4)) * 10.0 ** rng.integers(-3, 4, 4)
+        affines.append(affine)
+    for affine in affines:
+        found = orient(affine.tolist(), None, "RAS")
+        assert found is not None
+        assert tuple(found.codes) == nibabel.aff2axcodes(affine), affine
+
+
+def test_orientation_of_axes_that_share_a_direction() -> None:
+    import nibabel
+
+    for matrix in ([[1, 1], [0, 0]], [[1, 1], [2, 2]], [[1, -1], [1, -1]]):
+        affine = np.eye(4)
+        affine[:2, :2] = matrix
+        theirs = nibabel.aff2axcodes(affine)
+        ours = orient(affine.tolist(), None, "RAS")
+        assert (None if None in theirs else "".join(theirs)) == (ours and ours.codes)
 
 
 def test_orientation_unknown() -> None:

@@ -38,6 +38,32 @@ def test_astype(saved: Path, volume: Any, dtype: str) -> None:
             assert other.meta.stats.mean == image.meta.stats.mean
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "kept"),
+    [
+        ("i8", "f8", False),
+        ("u8", ">f8", False),
+        ("i8", "c16", False),
+        ("i4", "f8", True),
+        ("u4", "f4", False),
+        ("i2", "f4", True),
+        ("u1", "f2", True),
+        ("?", "i8", True),
+        ("f4", "c16", True),
+        ("i4", "S11", False),
+        ("i4", "m8[s]", False),
+    ],
+)
+def test_statistics_stay_where_they_hold(before: str, after: str, kept: bool) -> None:
+    image = MLArray(np.array([0, 1, 1]).astype(before))
+    if before == "i8":
+        image[0] = 2**53 + 1
+    image.compute_statistics()
+    other = image.astype(after)
+    assert other.meta.stats.is_default() is not kept
+    assert not image.meta.stats.is_default()
+
+
 def test_astype_takes_slabs(tmp_path: Path, monkeypatch: Any) -> None:
     """Never more than some of the chunks at a time, whatever the number of slabs."""
     voxels = np.random.default_rng(0).integers(0, 9, (101, 64, 64), "u1")

@@ -84,6 +84,8 @@ def make(path: str, values: str, out: str, cparams: dict[str, Any], **layout: An
         parsed["codec"] = blosc2.Codec[parsed["codec"]]
     if "filters" in parsed:
         parsed["filters"] = [blosc2.Filter[name] for name in parsed["filters"]]
+    if "splitmode" in parsed:
+        parsed["splitmode"] = blosc2.SplitMode[parsed["splitmode"]]
     blosc2.asarray(np.load(values), urlpath=path, mode="w", cparams=parsed, **layout)
     np.save(out, np.asarray(blosc2.open(path, mode="r")[()]))
 

@@ -25,6 +25,6 @@ def test_older_reference_reads_empty_lists(peer: Any, tmp_path: Path) -> None:
     # Tuples are lists in the answer, which is JSON.
     assert meta["extra"]["data"] == extra
     ours = MLArray(path).meta.extra
-    assert ours["empty"] == ()
-    assert ours["nested"] == [(), {"deep": ()}]
+    assert ours["empty"] == []
+    assert ours["nested"] == [[], {"deep": []}]
     assert ours["full"] == [1]
