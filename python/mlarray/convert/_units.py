@@ -126,6 +126,8 @@ def convert_lengths(exported: Exported, known: dict[str, Fraction]) -> str | Non
         return None
     by_size = {size: name for name, size in known.items()}
     if len(set(sizes)) == 1 and (not known or sizes[0] in by_size):
+        for axis in axes:  # "um" and "micron" are one unit
+            exported.units[axis] = units[0]
         return by_size.get(sizes[0], units[0])
     target = "micron" if max(sizes) < LENGTHS["micron"] else "mm"
     if exported.affine is not None:

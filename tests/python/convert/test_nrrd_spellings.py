@@ -1,4 +1,4 @@
-"""Older and unusual spellings of NRRD. The judge is SimpleITK, which reads by teem's own code."""
+"""Older and unusual spellings of NRRD: read as SimpleITK reads them, by the code of teem."""
 
 from __future__ import annotations
 

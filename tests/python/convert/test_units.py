@@ -164,6 +164,19 @@ def test_units_belong_to_axes_of_any_order(tmp_path: Path) -> None:
     assert header["space units"] == ["inches", "mm", "pixel"]  # of x, y, z
 
 
+def test_names_of_one_unit(tmp_path: Path) -> None:
+    labels = ["spatial_z", "spatial_y"]
+    image = MLArray(VOXELS[0], spacing=(2, 3), origin=(4, 5), axis_labels=labels)
+    image.meta.spatial.coord_system = "RAS"
+    image.meta.spatial.axis_units = ["um", "microns"]
+    image.save(tmp_path / "image.mla")
+    convert(tmp_path / "image.mla", tmp_path / "out.nrrd")
+    header = nrrd.read_header(str(tmp_path / "out.nrrd"))
+    assert header["space units"] == ["um"] * 3
+    np.testing.assert_array_equal(header["space origin"], [0, 5, 4])
+    assert written(tmp_path / "image.mla")[0].header.get_xyzt_units()[0] == "micron"
+
+
 def test_labels_that_repeat(tmp_path: Path) -> None:
     image = MLArray(VOXELS, spacing=(1, 2, 3), axis_labels=["spatial"] * 3)
     image.meta.spatial.axis_units = ["micron"] * 3
