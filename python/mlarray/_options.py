@@ -191,7 +191,9 @@ def commit_level(level: Any, durable: Any = None) -> _core.CommitLevel | None:
     True
     """
     if isinstance(durable, str):
-        raise InvalidUseError(f"durable={durable!r} is True or False; a level is level={durable!r}")
+        raise InvalidUseError(
+            f"durable={durable!r} is True or False; a level is level={durable!r}"
+        )
     if level is None:
         return _core.CommitLevel.durable if durable else None
     if not isinstance(level, str) or level not in LEVELS:
@@ -204,7 +206,7 @@ def commit_level(level: Any, durable: Any = None) -> _core.CommitLevel | None:
         raise InvalidUseError(
             "durable=False and level='durable' contradict each other; give only one of them"
         )
-    return getattr(_core.CommitLevel, level)  # type: ignore[no-any-return]
+    return _core.CommitLevel[level]
 
 
 def check_dparams(dparams: Any) -> None:

@@ -132,7 +132,10 @@ def test_flush_at_a_level_or_at_that_of_the_writer(saved: Path) -> None:
         ({"level": True}, "level=True is not one of"),
         ({"level": "none", "durable": True}, "durable=True and level='none' contradict"),
         ({"level": "ordered", "durable": True}, "durable=True and level='ordered' contradict"),
-        ({"level": "durable", "durable": False}, "durable=False and level='durable' contradict"),
+        (
+            {"level": "durable", "durable": False},
+            "durable=False and level='durable' contradict",
+        ),
         ({"durable": "ordered"}, "a level is level='ordered'"),
     ],
 )
