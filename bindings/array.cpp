@@ -128,7 +128,7 @@ void register_opening(nb::class_<Array>& type) {
                   "verify"_a = nb::none(), "level"_a = CommitLevel::ordered,
                   nb::sig("def open(" MLARRAY_PATH ", mode: str = 'r', mapped: bool = True, "
                           "threads: int = 0, verify: bool | None = None, "
-                          "level: CommitLevel = CommitLevel.ordered) -> Array"))
+                          "level: CommitLevel = ...) -> Array"))
       .def_static("load", &load, "path"_a, "threads"_a = 0, "verify"_a = nb::none(),
                   nb::sig("def load(" MLARRAY_PATH ", threads: int = 0, "
                           "verify: bool | None = None) -> Array"),

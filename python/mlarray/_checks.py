@@ -36,6 +36,7 @@ __all__ = [
     "check_64_bits",
     "checked_path",
     "given_names",
+    "is_of_metadata",
     "new_meta",
     "state_facts",
     "to_core",
@@ -173,8 +174,15 @@ def state_facts(meta: Meta, shape: tuple[int, ...] | None) -> None:
 
 
 def to_core(meta: Meta) -> _core.Metadata:
-    return _core.Metadata(meta.to_mapping(include_none=False))
+    return _core.Metadata(meta._tree())
+
+
+def is_of_metadata(error: Exception) -> bool:
+    """Whether storing metadata failed because of the metadata, not of the file."""
+    if isinstance(error, MLArrayError):
+        return isinstance(error, (InvalidTypeError, InvalidValueError, UnsupportedError))
+    return not isinstance(error, MemoryError)
 
 
 def check(meta: Meta, ndim: int) -> None:
-    _core.metadata_check(meta.to_mapping(include_none=False), ndim)
+    _core.metadata_check(meta._tree(), ndim)

@@ -23,7 +23,7 @@ from ._checks import (
     to_core,
 )
 from ._dtypes import dtype_to_text
-from ._options import Packing, check_dparams, codec_params, save_options
+from ._options import Packing, check_dparams, codec_params, commit_level, save_options
 from ._packing import Packable
 from ._positions import in_either_order
 from .errors import InvalidUseError
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike
 
-    from ._types import MmapMode, Params, PatchSize, PathLike, Preset, Sizes
+    from ._types import Level, MmapMode, Params, PatchSize, PathLike, Preset, Sizes
     from .meta import Meta
 
 __all__ = ["Openable"]
@@ -70,6 +70,7 @@ class Openable(Packable):
         num_threads: int | None = None,
         cparams: Params = None,
         verify: bool | None = None,
+        level: Level | None = None,
     ) -> Image:
         """Open a file without reading its voxels.
 
@@ -93,6 +94,12 @@ cparams
             False neither checks the seal nor the checksum of what is read, to save what is
             left of a damaged file. None: as `set_verification` says, which is True unless
             the environment says ``MLARRAY_VERIFY=0``.
+        level : {'none', 'ordered', 'durable'}, optional
+            For 'r+' and 'w+': what a power cut may do to the edits that become part of the
+            file in `flush`, in `close`, at exit and now and then in between.
+            'none': the file may be lost, edits of before included.
+            'ordered' (default): it is the old state or the new one, whole.
+            'durable': when `flush` or `close` returns, it is the new one.
 
         Returns
         -------
@@ -154,6 +161,7 @@ cparams
                     mmap_mode="w+" if access.mapped else None,
                     dparams=dparams,
                     num_threads=num_threads,
+                    level=level,
                     **to_create,
                 )
             if given := given_names(to_create):
@@ -161,10 +169,16 @@ cparams
                     f"{', '.join(given)} can only be given to create a file, with mode 'w+', "
                     f"but the mode is {access.mode!r}; leave it out or change the mode"
                 )
+            if level is not None and access.mode != "r+":
+                raise InvalidUseError(
+                    f"level={level!r} says how edits reach the file, with mode 'r+' or 'w+', "
+                    f"but the mode is {access.mode!r}; leave it out or change the mode"
+                )
+            commits = commit_level(level) or _core.CommitLevel.ordered
             check_dparams(dparams)
             threads = resolve_threads(num_threads, dparams)
         _writers.before_use_of(path)
-        core = _core.Array.open(path, access.mode, access.mapped, threads, verify)
+        core = _core.Array.open(path, access.mode, access.mapped, threads, verify, commits)
         image = cls.__new__(cls)
         image._attach(core, path, access.mode, access.mapped, threads)
         image._verify = verify
@@ -193,6 +207,7 @@ cparams
         channel_axis: int | None = None,
         num_threads: int | None = None,
         preset: Preset | None = None,
+        level: Level | None = None,
         metadata_format: Literal["current", "legacy"] = "current",
     ) -> Image:
         """Create a file of zeros, or replace one, and open it for writing.
@@ -218,6 +233,8 @@ metadata_format
             As for `save`.
         axis_labels, channel_axis : optional
             As for `MLArray`.
+        level : {'none', 'ordered', 'durable'}, optional
+            As for `save`, of the new file; then as for `open`, of the edits.
 
         Returns
         -------
@@ -265,6 +282,7 @@ metadata_format
                 num_threads=num_threads,
                 dparams=dparams,
                 metadata_format=metadata_format,
+                level=level,
                 store_metadata=path.endswith(".mla"),
             )
             _writers.before_use_of(path)

@@ -18,9 +18,18 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
-    from ._types import Params, PatchSize, Preset, Sizes
+    from ._types import Level, Params, PatchSize, Preset, Sizes
 
-__all__ = ["PRESETS", "Packing", "check_dparams", "codec_params", "kept_codec", "save_options"]
+__all__ = [
+    "LEVELS",
+    "PRESETS",
+    "Packing",
+    "check_dparams",
+    "codec_params",
+    "commit_level",
+    "kept_codec",
+    "save_options",
+]
 
 _CODECS: Final = {"blosclz": 0, "lz4": 1, "lz4hc": 2, "zlib": 4, "zstd": 5}
 _FILTERS: Final = {
@@ -39,6 +48,7 @@ _SPLIT_MODES: Final = {
     "forward_compat_split": 4,
 }
 PRESETS: Final = ("fast", "balanced", "small")
+LEVELS: Final = ("none", "ordered", "durable")
 _SLOTS: Final = 6
 _USED: Final = ("codec", "clevel", "filters", "filters_meta", "splitmode", "nthreads")
 # Chosen by the layout or meaningless here; Blosc2's objects carry them always.
@@ -166,6 +176,50 @@ def kept_codec(codec: _core.CodecParams, dtype_text: str) -> _core.CodecParams |
         return None
 
 
+def commit_level(level: Any, durable: Any = None) -> _core.CommitLevel | None:
+    """Unite ``level`` and ``durable=True``, which is a name for ``level="durable"``.
+
+    Parameters
+    ----------
+    level : {'none', 'ordered', 'durable'}, optional
+        What a power cut may do to what is written.
+    durable : bool, optional
+        False asks for nothing in particular.
+
+    Returns
+    -------
+    CommitLevel or None
+        None if nothing is asked for.
+
+    Raises
+    ------
+    InvalidUseError
+        For another level, and for two that contradict each other.
+
+    Examples
+    --------
+    >>> commit_level(None, True) == commit_level("durable")
+    True
+    """
+    if isinstance(durable, str):
+        raise InvalidUseError(
+            f"durable={durable!r} is True or False; a level is level={durable!r}"
+        )
+    if level is None:
+        return _core.CommitLevel.durable if durable else None
+    if not isinstance(level, str) or level not in LEVELS:
+        raise InvalidUseError(f"level={level!r} is not one of {', '.join(map(repr, LEVELS))}")
+    if durable is not None and bool(durable) and level != "durable":
+        raise InvalidUseError(
+            f"durable=True and level={level!r} contradict each other; give only one of them"
+        )
+    if durable is not None and not durable and level == "durable":
+        raise InvalidUseError(
+            "durable=False and level='durable' contradict each other; give only one of them"
+        )
+    return _core.CommitLevel[level]
+
+
 def check_dparams(dparams: Any) -> None:
     """Refuse keys of `dparams` that mean nothing.
 
@@ -197,7 +251,8 @@ def save_options(
     metadata_format: str = "current",
     store_metadata: bool = True,
     has_array: bool = True,
-    durable: bool = False,
+    level: Level | None = None,
+    durable: bool | None = None,
     verify: bool = False,
 ) -> _core.SaveOptions:
     """Check and unite all that `MLArray.save` and `MLArray.create` are given.
@@ -220,8 +275,8 @@ def save_options(
         False for ``.b2nd``.
     has_array : bool
         False if the image is only its metadata.
-    durable : bool
-        Whether the result must survive power loss.
+    level, durable : optional
+        See `commit_level`; 'ordered' where nothing is asked for.
     verify : bool
         Whether the result must be read back before it takes its place.
 
@@ -263,7 +318,7 @@ def save_options(
         store_metadata=store_metadata,
         has_array=has_array,
         threads=threads,
-        durable=durable,
+        level=commit_level(level, durable) or _core.CommitLevel.ordered,
         verify=verify,
     )
 

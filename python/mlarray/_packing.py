@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import _core, _writers
+from . import _core
 from ._aliases import UNSET
 from ._checks import state_facts, to_core
 from ._dtypes import as_bytes_view, dtype_from_text, dtype_to_text
@@ -129,9 +129,7 @@ class Packable(Savable):
     def _release(self) -> None:
         """Let go of the file, if there is one; what a writer has not saved yet is saved."""
         if self._access in ("r+", "w+") and self._array is not None:
-            self._push_metadata()
-            _writers.discard(self)
-            self._array.close()
+            self._save_and_let_go()
         self._access = self._path = None
         self._mapped, self._absolute = False, ""
 

@@ -12,7 +12,7 @@ from .array import MLArray
 from .errors import InvalidUseError
 
 if TYPE_CHECKING:
-    from ._types import Params, PatchSize, PathLike, Preset, Sizes
+    from ._types import Level, Params, PatchSize, PathLike, Preset, Sizes
 
 __all__ = ["Repacked", "repack"]
 
@@ -36,7 +36,8 @@ def repack(
     block_size: Sizes = None,
     cparams: Params = None,
     num_threads: int | None = None,
-    durable: bool = False,
+    level: Level | None = None,
+    durable: bool | None = None,
 ) -> Repacked:
     """Write a file anew in its place: the same voxels and metadata, packed in another way.
 
@@ -57,8 +58,8 @@ def repack(
         As for `MLArray.save`, instead of `preset`.
     num_threads : int, optional
         At most so many; default: all.
-    durable : bool
-        Survive power loss too, not only a killed process.
+    level, durable : optional
+        As for `MLArray.save`.
 
     Returns
     -------
@@ -108,6 +109,7 @@ def repack(
             num_threads=num_threads,
             cparams=cparams,
             preset=preset,
+            level=level,
             durable=durable,
             verify=True,
         )

@@ -16,7 +16,7 @@ from .errors import InvalidTypeError, MLArrayError
 if TYPE_CHECKING:
     import numpy as np
 
-    from ._types import Params, PatchSize, PathLike, Preset, Sizes
+    from ._types import Level, Params, PatchSize, PathLike, Preset, Sizes
     from .array import MLArray
     from .meta import Meta
 
@@ -42,7 +42,8 @@ class Savable(Indexed):
         *,
         preset: Preset | None = None,
         metadata_format: Literal["current", "legacy"] = "current",
-        durable: bool = False,
+        level: Level | None = None,
+        durable: bool | None = None,
         verify: bool = False,
     ) -> None:
         """Write voxels and metadata to a file.
@@ -72,8 +73,13 @@ class Savable(Indexed):
             ``{'nthreads': n}``.
         metadata_format : {'current', 'legacy'}
             'legacy' is for readers up to 0.0.48.
-        durable : bool
-            Survive power loss too, not only a killed process.
+        level : {'none', 'ordered', 'durable'}, optional
+            What a power cut may do; a killed process is survived at every level.
+            'none': `filepath` may be lost, old and new.
+            'ordered' (default): it is the old file or the new one, whole.
+            'durable': when the call returns, it is the new one.
+        durable : bool, optional
+            True is another name of ``level='durable'``.
         verify : bool
             Read the new file back before it takes its place, and compare every voxel and
             all metadata with what was to be saved; takes about as long as reading it.
@@ -120,10 +126,11 @@ class Savable(Indexed):
                 metadata_format=metadata_format,
                 store_metadata=path.endswith(".mla"),
                 has_array=not self._is_metadata_only(),
+                level=level,
                 durable=durable,
                 verify=verify,
             )
-        _writers.before_use_of(path)
+        _writers.before_use_of(path, besides=self)
         if self._plain is not None:
             with Naming(path):
                 metadata = to_core(self.meta)

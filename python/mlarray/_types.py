@@ -10,7 +10,16 @@ import numpy as np
 
 from ._aliases import Unset
 
-__all__ = ["MmapMode", "Params", "PatchSize", "PathLike", "Preset", "Sizes", "Vector"]
+__all__ = [
+    "Level",
+    "MmapMode",
+    "Params",
+    "PatchSize",
+    "PathLike",
+    "Preset",
+    "Sizes",
+    "Vector",
+]
 
 PathLike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 PatchSize = int | Sequence[int] | Literal["default"] | None | Unset
@@ -18,4 +27,5 @@ Sizes = int | Sequence[int] | None
 Vector = Sequence[float] | np.ndarray[Any, Any] | None
 Params = Mapping[str, Any] | object | None
 Preset = Literal["fast", "balanced", "small"]
+Level = Literal["none", "ordered", "durable"]
 MmapMode = Literal["r", "r+", "c", "w+"] | None | Unset

@@ -14,11 +14,12 @@ import weakref
 from typing import TYPE_CHECKING
 
 from . import _core
+from ._checks import is_of_metadata
 
 if TYPE_CHECKING:
     from ._handle import Handle
 
-__all__ = ["add", "before_use_of", "discard", "warn_of_detached"]
+__all__ = ["add", "before_use_of", "discard", "warn", "warn_of_detached"]
 
 _live: weakref.WeakSet[Handle] = weakref.WeakSet()
 
@@ -33,32 +34,49 @@ def discard(image: Handle) -> None:
     _live.discard(image)
 
 
-def before_use_of(path: str) -> None:
+def before_use_of(path: str, besides: object = None) -> None:
     """Hand over the metadata edits of this process's writers of `path`.
 
-    Called before `path` is opened again or replaced; the core then commits them.
+    Called before `path` is opened again or replaced; the core then commits them. What a writer
+    cannot store is its own affair, to be mended there: here it is a warning. An error of its
+    file is raised by its `close`.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    besides : object
+        The writer that asks.
     """
     if not _live:
         return
     for image in list(_live):
-        if _same_file(path, image._absolute):
-            image._push_metadata()
+        if image is besides or not _same_file(path, image._absolute):
+            continue
+        fault = image._push_fault()
+        if fault is not None and is_of_metadata(fault):
+            warn(
+                f"an MLArray that has {path!r} open for writing in this process has metadata "
+                f"that cannot be stored; it is left out of the file: mend its meta and close it "
+                f"({fault})"
+            )
 
 
 def warn_of_detached() -> None:
     """Warn of each writer that the core has just committed and detached."""
     if not _live:
         return
-    for image in list(_live):
-        if image._is_detached():
-            _live.discard(image)
     for path in _core.take_detached_notice():
-        warnings.warn(
+        warn(
             f"{path!r} is open for writing in this process already: the older MLArray was "
-            f"saved and is only for reading now. Close it first, or use `with`, to avoid this",
-            UserWarning,
-            stacklevel=_level_of_the_user(),
+            f"saved (if not, its `close` says so) and is only for reading now. Close it first, "
+            f"or use `with`, to avoid this"
         )
+
+
+def warn(text: str) -> None:
+    """Warn the caller of this package."""
+    warnings.warn(text, UserWarning, stacklevel=_level_of_the_user())
 
 
 def _level_of_the_user() -> int:
@@ -83,12 +101,12 @@ def _same_file(path: str, other: str) -> bool:
 
 @atexit.register
 def _commit_all() -> None:
-    failures = []
+    lost = []
     for image in list(_live):
         try:
-            image.close()
+            lost.append(image._close_at_last())
         except Exception as error:  # the others must still be saved
-            failures.append(error)
+            lost.append(f"{image._path!r} was not saved: {error}")
     _core.close_all_writers()
-    if failures:
-        raise failures[0]
+    for text in filter(None, lost):
+        warn(text)

@@ -210,6 +210,15 @@ class Meta(BaseMeta):
                 mapping[key] = copy.deepcopy(value)
         return mapping
 
+    def _tree(self) -> dict[str, Any]:
+        """What is set, in nested dicts, not copied: errors of the core can name a value."""
+        tree: dict[str, Any] = {key: one._tree() for key, one in self._sections.items()}
+        for key, value in self._unknown.items():
+            # What a file has in a section's place, until something is set there.
+            if key not in self._sections or self._sections[key].is_default():
+                tree[key] = value
+        return tree
+
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Meta:
         """Make metadata of nested dicts with the names of either generation.

@@ -1,11 +1,11 @@
-"""The options of layout and compression, for all commands that write files."""
+"""The options of layout, compression and commits, for all commands that write files."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
-__all__ = ["add_packing", "patch", "save_options"]
+__all__ = ["add_commit_level", "add_packing", "patch", "save_options"]
 
 # An option that was not given leaves no trace: None is a patch size too.
 _ABSENT = argparse.SUPPRESS
@@ -42,10 +42,22 @@ def add_packing(parser: argparse.ArgumentParser, default_patch: str = "192") -> 
     )
 
 
+def add_commit_level(parser: argparse.ArgumentParser) -> None:
+    """Add what a power cut may do to files that are written; --level is that of compression."""
+    parser.add_argument(
+        "--commit-level",
+        choices=["none", "ordered", "durable"],
+        default=_ABSENT,
+        dest="level",
+        help="after a power cut each file may be lost (none), is the old or the new one "
+        "(ordered, the default), or is the new one once it was reported (durable)",
+    )
+
+
 def save_options(options: argparse.Namespace) -> dict[str, Any]:
     """What was given of them, as arguments of `MLArray.save`, which chooses the rest."""
     given = vars(options)
-    names = ("patch_size", "chunk_size", "block_size", "preset")
+    names = ("patch_size", "chunk_size", "block_size", "preset", "level")
     result: dict[str, Any] = {name: given[name] for name in names if name in given}
     cparams = {key: given[key] for key in ("codec", "clevel") if key in given}
     if cparams:

@@ -14,7 +14,7 @@ from .._text import lengths, size_text
 from ..convert import Report, convert
 from ._files import at_least_one
 from ._jobs import Outcome, check_suffix, plan, run_jobs
-from ._packing import add_packing, save_options
+from ._packing import add_commit_level, add_packing, save_options
 from ._progress import Progress
 from ._run import FAILURE, add_json, printable, run
 
@@ -81,6 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_files(parser)
     add_packing(parser)
+    add_commit_level(parser)
 
 
 def add_files(parser: argparse.ArgumentParser) -> None:

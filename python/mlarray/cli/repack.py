@@ -12,7 +12,7 @@ from .. import _core
 from .._text import lengths, size_text
 from ..errors import InvalidUseError
 from ._files import add_paths, at_least_one, find_to_rewrite, for_each
-from ._packing import add_packing, save_options
+from ._packing import add_commit_level, add_packing, save_options
 from ._run import FAILURE, add_json, printable
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
     add_packing(parser, "what the file was made for")
+    add_commit_level(parser)
     add_json(parser, "print one report of all files as JSON")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._text import lengths
 from ._files import add_paths, find_to_rewrite
+from ._packing import add_commit_level, save_options
 from ._progress import Progress
 from ._run import FAILURE, add_json, printable
 from ._tradeoff import Point, names, on_the_edge, svg_plot, text_plot
@@ -59,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how long patches are read (default: 10)",
     )
     parser.add_argument("--apply", action="store_true", help="rewrite the files with the best")
+    add_commit_level(parser)
     parser.add_argument("--svg", metavar="FILE", help="draw the trade-off into a file")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
     add_json(parser, "print all measurements as JSON")
@@ -98,7 +100,8 @@ def command(options: argparse.Namespace) -> int | None:
             print(printable(line), flush=True)
     reports: list[Any] = []
     if options.apply:
-        reports = rewrite(files, tuning.best.options, 1, options.quiet)
+        how = {**tuning.best.options, **save_options(options)}
+        reports = rewrite(files, how, 1, options.quiet)
     errors = tell(files, reports, as_json=options.json)
     if options.json:
         print(json.dumps(_report(tuning, files, reports), indent=2))
