@@ -45,6 +45,12 @@ void NewFile::begin(io::AtomicFile& out) { out.append(header_bytes_); }
 void NewFile::add_chunks(io::AtomicFile& out, int threads, const FillChunk& fill) {
   std::vector<std::int64_t> numbers(index_.size());
   std::iota(numbers.begin(), numbers.end(), std::int64_t{0});
+  add_chunks(out, numbers, threads, fill);
+}
+
+void NewFile::add_chunks(io::AtomicFile& out, std::span<const std::int64_t> numbers,
+                         int threads, const FillChunk& fill) {
+  added_.insert(added_.end(), numbers.begin(), numbers.end());
   encode_chunks(numbers, geometry_, codec_, threads, fill, [&](EncodedChunk&& chunk) {
     if (chunk.bytes.empty()) return;
     index_[static_cast<std::size_t>(chunk.number)] =
