@@ -151,8 +151,7 @@ class Salvager {
         std::all_of(fill.begin(), fill.end(), [](std::byte b) { return b == std::byte{0}; });
     std::vector<std::int64_t> numbers;
     for (std::int64_t n = 0; n < geometry.chunk_count(); ++n) {
-      const Outcome outcome = attempt.outcome[static_cast<std::size_t>(n)];
-      const bool lost = outcome == Outcome::lost || outcome == Outcome::lost_but_found;
+      const bool lost = attempt.outcome[static_cast<std::size_t>(n)] == Outcome::lost;
       if (!(lost ? zeros : attempt.chunks->is_zeros(n))) numbers.push_back(n);
     }
     io::AtomicFile out(good_);
@@ -174,7 +173,7 @@ class Salvager {
     std::fill(chunk.begin(), chunk.end(), std::byte{0});
     ChunkScratch scratch;
     const ChunkOutcome found = attempt.chunks->read(number, chunk, scratch);
-    if (outcome_of(found) != attempt.outcome[static_cast<std::size_t>(number)]) {
+    if (outcome_of(found, geometry) != attempt.outcome[static_cast<std::size_t>(number)]) {
       throw Error(ErrorKind::corruption, "it changed while it was read; try again");
     }
     const std::vector<std::int64_t> strides(geometry.ndim(), 0);

@@ -35,10 +35,11 @@ bool is_blank(const SalvagedChunks& chunks) {
 
 }  // namespace
 
-Outcome outcome_of(const ChunkOutcome& chunk) {
+Outcome outcome_of(const ChunkOutcome& chunk, const Geometry& geometry) {
   if (chunk.lost_voxels == 0) return Outcome::whole;
-  if (chunk.chunk_is_lost == nullptr) return Outcome::partly;
-  return chunk.verified_blocks > 0 ? Outcome::lost_but_found : Outcome::lost;
+  if (chunk.chunk_is_lost != nullptr) return Outcome::lost;
+  return 2 * chunk.verified_blocks > geometry.block_count() ? Outcome::partly
+                                                            : Outcome::mostly_lost;
 }
 
 int salvage_threads(const Geometry& geometry, std::size_t count, int wanted) {
@@ -101,12 +102,13 @@ Attempt StateChooser::look_at(std::size_t i) {
   attempt.chunks = std::make_unique<SalvagedChunks>(
       file_, header, contents_of(file_, header, state), trust, state.begin());
   assess(attempt);
-  // Chunks that were moved, or whose places are lost.
+  // Chunks that were moved, or whose places are lost. In a wrong place, blocks of one value
+  // may be right by chance.
   if (trust == Trust::foreign || attempt.chunks->content().sums.empty()) return attempt;
   std::vector<bool> missing(attempt.outcome.size());
   bool any = false;
   for (std::size_t n = 0; n < missing.size(); ++n) {
-    missing[n] = attempt.outcome[n] == Outcome::lost &&
+    missing[n] = attempt.outcome[n] >= Outcome::mostly_lost &&
                  attempt.chunks->has_sums(static_cast<std::int64_t>(n));
     any = any || missing[n];
   }
@@ -170,7 +172,7 @@ void StateChooser::assess(Attempt& attempt) const {
     const auto number = static_cast<std::int64_t>(i);
     ChunkOutcome found = chunks.read(number, {}, scratch[static_cast<std::size_t>(worker)]);
     const std::lock_guard lock(mutex);
-    attempt.outcome[i] = outcome_of(found);
+    attempt.outcome[i] = outcome_of(found, chunks.geometry());
     attempt.verified += found.verified_voxels;
     attempt.unverified += found.unverified_voxels;
     attempt.lost += found.lost_voxels;

@@ -18,8 +18,8 @@ namespace mlarray::array {
 
 inline constexpr std::size_t kMostLosses = 10000;  // that a report lists
 
-enum class Outcome : std::uint8_t { whole, partly, lost, lost_but_found };
-Outcome outcome_of(const ChunkOutcome& chunk);
+enum class Outcome : std::uint8_t { whole, partly, mostly_lost, lost };
+Outcome outcome_of(const ChunkOutcome& chunk, const Geometry& geometry);
 
 // One way to read the file, and what comes of it.
 struct Attempt {

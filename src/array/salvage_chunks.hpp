@@ -113,6 +113,8 @@ class SalvagedChunks {
   bool any_sum_is_right(std::int64_t number, LoadedChunk& chunk) const;
   std::int64_t voxels_of(std::int64_t number) const;
   std::int64_t voxels_of(std::int64_t number, std::int32_t block) const;
+  std::int32_t count_right(std::int64_t number, LoadedChunk& chunk) const;
+  bool is_better(std::int64_t number, LoadedChunk& chunk) const;
   std::vector<TestBlock> tests_of(const LoadedChunk& chunk) const;
 
   const DamagedFile& file_;

@@ -25,38 +25,61 @@ void SalvagedChunks::note_places() {
   }
 }
 
-// Its blocks with the least stored bytes, which are quickest to try.
+namespace {
+
+// A block of one value, or of padding, has few bytes, and the same ones in many chunks.
+bool tells(const TestBlock& test) {
+  constexpr std::size_t kEnoughBytes = 128;
+  return test.bytes.size() >= kEnoughBytes;
+}
+
+}  // namespace
+
+// The quickest to try of the blocks that differ from chunk to chunk.
 std::vector<TestBlock> SalvagedChunks::tests_of(const LoadedChunk& chunk) const {
   constexpr std::size_t kTests = 3;
-  std::vector<TestBlock> tests;
   if (chunk.header.special != codec::Special::none) {
     return {{0, chunk.bytes().subspan(codec::kChunkHeaderBytes)}};
   }
+  std::vector<TestBlock> tests;
+  const auto quicker = [](const TestBlock& a, const TestBlock& b) {
+    const auto rank = [](const TestBlock& test) {
+      return std::pair(!tells(test), test.bytes.size());
+    };
+    return rank(a) < rank(b);
+  };
   for (std::int32_t block = 0; block < chunk.header.block_count(); ++block) {
     try {
       tests.push_back({block, codec::block_bytes(chunk.bytes(), chunk.header, block)});
     } catch (const Error&) {
-      // Damaged.
+      continue;  // damaged
     }
-    if (tests.size() > 2 * kTests) {
-      std::nth_element(tests.begin(), tests.begin() + kTests, tests.end(),
-                       [](const TestBlock& a, const TestBlock& b) {
-                         return a.bytes.size() < b.bytes.size();
-                       });
-      tests.resize(kTests);
-    }
+    std::inplace_merge(tests.begin(), tests.end() - 1, tests.end(), quicker);
+    if (tests.size() > kTests) tests.pop_back();
   }
-  std::sort(tests.begin(), tests.end(), [](const TestBlock& a, const TestBlock& b) {
-    return a.bytes.size() < b.bytes.size();
-  });
-  if (tests.size() > kTests) tests.resize(kTests);
   return tests;
+}
+
+std::int32_t SalvagedChunks::count_right(std::int64_t number, LoadedChunk& chunk) const {
+  std::int32_t right = 0;
+  for (std::int32_t block = 0; block < chunk.header.block_count(); ++block) {
+    if (sum_is_right(number, chunk, block)) ++right;
+  }
+  return right;
+}
+
+// Is a chunk more of what this number should be than the one that the index leads to?
+bool SalvagedChunks::is_better(std::int64_t number, LoadedChunk& chunk) const {
+  if (!placed_[static_cast<std::size_t>(number)]) return true;
+  LoadedChunk now;
+  if (!load(offset_of(number), now)) return true;
+  return count_right(number, chunk) > count_right(number, now);
 }
 
 void SalvagedChunks::find_by_sums(const std::vector<bool>& missing,
                                   const std::vector<Extent>& chunks, WorkBudget& budget) {
   // A sum has 32 bits: of so many tries, one in 65536 is wrong by chance.
-  constexpr std::int64_t kMostTriesOfOneBlock = std::int64_t{1} << 16;
+  constexpr std::int64_t kMostTriesOfOne = std::int64_t{1} << 16;
   std::set<std::int64_t> wanted;
   std::set<std::uint64_t> used;
   for (std::int64_t n = 0; n < geometry_.chunk_count(); ++n) {
@@ -75,6 +98,7 @@ void SalvagedChunks::find_by_sums(const std::vector<bool>& missing,
     LoadedChunk chunk;
     if (!budget.spend(extent.length) || !load(extent.offset, chunk)) continue;
     const std::vector<TestBlock> tests = tests_of(chunk);
+    if (tests.empty()) continue;
     std::int64_t found = -1;
     const auto is = [&](std::int64_t number, const TestBlock& test) {
       const std::uint32_t sum = sums_of(number).of_block(test.block);
@@ -82,14 +106,17 @@ void SalvagedChunks::find_by_sums(const std::vector<bool>& missing,
       return sum != codec::kNoChecksum && budget.spend(test.bytes.size() + 64) &&
              codec::stored_checksum(test.bytes, chunk.seed, number, test.block) == sum;
     };
+    // One block that differs from chunk to chunk, and another one, since sums are short.
     const auto is_it = [&](std::int64_t number) {
       std::size_t right = 0;
+      std::size_t telling = 0;
       for (const TestBlock& test : tests) {
-        if (is(number, test)) ++right;
+        if (!is(number, test)) continue;
+        ++right;
+        if (tells(test)) ++telling;
       }
-      if (right == 0) return false;
-      return right > 1 ||
-             (tests.size() == 1 && (number == next || tries < kMostTriesOfOneBlock));
+      if (tests.size() == 1) return right == 1 && (number == next || tries < kMostTriesOfOne);
+      return tells(tests.front()) ? telling > 0 && right > 1 : right == tests.size();
     };
     // Most chunks follow one another.
     const auto from = wanted.lower_bound(next);
@@ -99,7 +126,7 @@ void SalvagedChunks::find_by_sums(const std::vector<bool>& missing,
     for (auto it = wanted.begin(); it != from && found < 0; ++it) {
       if (is_it(*it)) found = *it;
     }
-    if (found < 0) continue;
+    if (found < 0 || !is_better(found, chunk)) continue;
     const auto i = static_cast<std::size_t>(found);
     entries_[i] = frame::IndexEntry::at(extent.offset - base_);
     placed_[i] = true;
