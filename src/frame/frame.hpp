@@ -113,6 +113,11 @@ enum class SealCheck { on, off };
 // Errors: corruption (what, where, expected and found); unsupported; io.
 State read_state(io::ByteSource& source, SealCheck check = SealCheck::on);
 
+// The fields of a header, from its first kHeaderMinBytes; without the metalayers. `source`
+// names the file in messages. Errors: corruption, unsupported.
+Header parse_header(const io::ByteSource& source, std::span<const std::byte> bytes,
+                    std::uint64_t file_size);
+
 // Errors: unsupported for more chunks than a file of this size may list (kMaxSparseChunks).
 void check_chunk_count(std::int64_t chunks, std::uint64_t file_bytes);
 

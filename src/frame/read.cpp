@@ -37,6 +37,8 @@ std::array<std::uint8_t, 6> six_bytes(std::span<const std::byte> data, std::size
   return out;
 }
 
+}  // namespace
+
 Header parse_header(const io::ByteSource& source, std::span<const std::byte> bytes,
                     std::uint64_t file_size) {
   Header header;
@@ -93,6 +95,8 @@ Header parse_header(const io::ByteSource& source, std::span<const std::byte> byt
   }
   return header;
 }
+
+namespace {
 
 std::vector<IndexEntry> parse_index(const io::ByteSource& source, const Header& header,
                                     std::span<const std::byte> chunk) {

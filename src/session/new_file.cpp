@@ -43,6 +43,12 @@ void NewFile::begin(io::AtomicFile& out) { out.append(header_bytes_); }
 void NewFile::add_chunks(io::AtomicFile& out, int threads, const pipeline::FillChunk& fill) {
   std::vector<std::int64_t> numbers(index_.size());
   std::iota(numbers.begin(), numbers.end(), std::int64_t{0});
+  add_chunks(out, numbers, threads, fill);
+}
+
+void NewFile::add_chunks(io::AtomicFile& out, std::span<const std::int64_t> numbers,
+                         int threads, const pipeline::FillChunk& fill) {
+  added_.insert(added_.end(), numbers.begin(), numbers.end());
   pipeline::encode_chunks(numbers, array_.geometry, array_.codec, threads, fill, [&](pipeline::EncodedChunk&& chunk) {
     if (chunk.bytes.empty()) return;
     index_[static_cast<std::size_t>(chunk.number)] =

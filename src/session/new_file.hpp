@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "store/checksums.hpp"
@@ -34,9 +35,13 @@ class NewFile {
 
   void begin(io::AtomicFile& out);
   void add_chunks(io::AtomicFile& out, int threads, const pipeline::FillChunk& fill);
+  // The same for some of the chunks, in ascending order; the others are zeros.
+  void add_chunks(io::AtomicFile& out, std::span<const std::int64_t> numbers, int threads,
+                  const pipeline::FillChunk& fill);
   void finish(io::AtomicFile& out);
   // After finish(): reads the file back, and compares its chunks with what `fill` gives and its
   // metalayers with those that were to be written, `metadata` (if given) in its meaning, too.
+  // Chunks that were not added must be zeros.
   // Errors: corruption naming what differs; io; what `fill` throws.
   void read_back(const io::AtomicFile& out, int threads, const pipeline::FillChunk& fill,
                  const std::optional<Metadata>& metadata) const;
@@ -50,6 +55,7 @@ class NewFile {
   frame::Header header_;
   std::vector<std::byte> header_bytes_;
   std::vector<frame::IndexEntry> index_;
+  std::vector<std::int64_t> added_;  // numbers of the chunks
   store::ChecksumBuilder checksums_;
   std::vector<std::byte> sums_layer_;
   std::vector<frame::VlMetalayer> layers_;  // as finish() wrote them

@@ -27,9 +27,10 @@ bool same_bytes(std::span<const std::byte> a, std::span<const std::byte> b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end());
 }
 
-void compare_chunks(const Snapshot& state, int threads, const pipeline::FillChunk& fill) {
+void compare_chunks(const Snapshot& state, std::span<const std::int64_t> numbers, int threads,
+                    const pipeline::FillChunk& fill) {
   const grid::Geometry& geometry = state.geometry();
-  const auto count = static_cast<std::size_t>(geometry.chunk_count());
+  const std::size_t count = numbers.size();
   const auto size = static_cast<std::size_t>(geometry.chunk_bytes());
   struct Buffers {
     std::vector<std::byte> wanted, found;
@@ -40,7 +41,7 @@ void compare_chunks(const Snapshot& state, int threads, const pipeline::FillChun
     auto& [wanted, found] = buffers[static_cast<std::size_t>(worker)];
     wanted.resize(size);
     found.resize(size);
-    const auto number = static_cast<std::int64_t>(i);
+    const std::int64_t number = numbers[i];
     fill(number, wanted);
     pipeline::read_chunk(*state.chunks, geometry, number, found, true);
     if (!same_bytes(wanted, found)) differs(store::chunk_name(number));
@@ -65,8 +66,14 @@ void NewFile::read_back(const io::AtomicFile& out, int threads, const pipeline::
     if (!(metadata::user_part(found) == metadata::user_part(*metadata)))
       differs("the metadata");
   }
+  // What follows looks at the chunks that were added.
+  std::vector<bool> added(state.index.size());
+  for (const std::int64_t number : added_) added[static_cast<std::size_t>(number)] = true;
+  for (std::size_t i = 0; i < added.size(); ++i) {
+    if (!added[i] && state.index[i].raw() != frame::IndexEntry().raw()) differs("the index");
+  }
   const Snapshot found = snapshot_of(std::move(state), source);
-  io::checked(*found.chunks, [&] { compare_chunks(found, threads, fill); });
+  io::checked(*found.chunks, [&] { compare_chunks(found, added_, threads, fill); });
 }
 
 }  // namespace mlarray::session

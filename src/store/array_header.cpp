@@ -15,16 +15,6 @@ constexpr std::string_view kB2nd = "b2nd";
 constexpr std::uint8_t kAlwaysSplit = 0;
 constexpr std::uint8_t kNeverSplit = 1;
 
-CodecParams codec_of(const frame::Header& header) {
-  CodecParams codec;
-  codec.codec = static_cast<Codec>(header.compressor);
-  codec.level = header.level;
-  codec.filters = header.filters;
-  codec.filters_meta = header.filters_meta;
-  codec.split = (header.split_mode & 3) != kNeverSplit;
-  return codec;
-}
-
 void put_codec(frame::Header& header, const CodecParams& codec) {
   header.compressor = static_cast<int>(codec.codec);
   header.level = codec.level;
@@ -34,6 +24,16 @@ void put_codec(frame::Header& header, const CodecParams& codec) {
 }
 
 }  // namespace
+
+CodecParams codec_of(const frame::Header& header) {
+  CodecParams codec;
+  codec.codec = static_cast<Codec>(header.compressor);
+  codec.level = header.level;
+  codec.filters = header.filters;
+  codec.filters_meta = header.filters_meta;
+  codec.split = (header.split_mode & 3) != kNeverSplit;
+  return codec;
+}
 
 ArrayHeader read_array_header(const frame::Header& header) {
   const frame::Metalayer* layer = header.find(kB2nd);

@@ -20,6 +20,9 @@ struct ArrayHeader {
 // Errors: unsupported (no array in it); corruption (facts that contradict each other).
 ArrayHeader read_array_header(const frame::Header& header);
 
+// The codec that a header states.
+CodecParams codec_of(const frame::Header& header);
+
 // The header of a new file; header_bytes is filled, lengths are not final.
 frame::Header new_header(const ArrayHeader& array, std::vector<std::byte>& header_bytes);
 

@@ -113,7 +113,7 @@ B2nd parse_b2nd(std::span<const std::byte> content, std::int64_t typesize) {
     if (error.kind() == ErrorKind::unsupported) throw;
     corrupt(std::string("has a dtype that cannot be read: ") + error.what());
   }
-  if (value.dtype.itemsize() != typesize) {
+  if (typesize != 0 && value.dtype.itemsize() != typesize) {
     corrupt("has the dtype " + dtype + " of " + std::to_string(value.dtype.itemsize()) +
             " bytes in a file of " + std::to_string(typesize) + "-byte elements");
   }

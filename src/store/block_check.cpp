@@ -6,8 +6,6 @@
 namespace mlarray::store {
 namespace {
 
-std::int64_t chunk_typesize(std::int64_t itemsize) { return itemsize > 255 ? 1 : itemsize; }
-
 std::string hex(std::uint32_t value) {
   std::string text(8, '0');
   for (std::size_t i = text.size(); i-- > 0; value >>= 4)
@@ -16,6 +14,8 @@ std::string hex(std::uint32_t value) {
 }
 
 }  // namespace
+
+std::int64_t chunk_typesize(std::int64_t itemsize) { return itemsize > 255 ? 1 : itemsize; }
 
 std::string chunk_name(std::int64_t number) { return "chunk " + std::to_string(number); }
 

@@ -14,6 +14,8 @@
 namespace mlarray::store {
 
 std::string chunk_name(std::int64_t number);
+// What the header of a chunk says of elements of so many bytes.
+std::int64_t chunk_typesize(std::int64_t itemsize);
 
 // Of a chunk that has bytes; a default header of one that the index alone describes.
 // Errors: corruption, unsupported.

@@ -60,6 +60,7 @@ class ChecksumTable {
   static ChecksumTable parse(io::Bytes chunk, std::int64_t chunk_count,
                              std::int64_t block_count);
 
+  bool empty() const { return layer_.data.empty(); }
   // Without an owner: valid as long as the table is.
   ChunkSums of_chunk(std::int64_t chunk) const;
 

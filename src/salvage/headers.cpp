@@ -1,0 +1,148 @@
+#include "salvage/headers.hpp"
+
+#include <algorithm>
+#include <span>
+#include <string>
+
+#include "store/array_header.hpp"
+#include "codec/encoder.hpp"
+#include "frame/big_endian.hpp"
+#include "frame/constants.hpp"
+#include "frame/frame.hpp"
+#include "frame/metalayers.hpp"
+#include "mlarray/error.hpp"
+
+namespace mlarray::salvaging {
+namespace {
+
+using Span = std::span<const std::byte>;
+using Origin = HeaderGuess::Origin;
+
+constexpr std::size_t kFarInHeader = 4096;
+
+bool is_lossless(const CodecParams& codec) {
+  return std::all_of(codec.filters.begin(), codec.filters.end(), [](std::uint8_t code) {
+    const auto filter = static_cast<Filter>(code);
+    return filter == Filter::none || filter == Filter::shuffle ||
+           filter == Filter::bitshuffle || filter == Filter::bytedelta;
+  });
+}
+
+// What the new file is written with: as the old one, if that loses nothing.
+CodecParams codec_to_write(const frame::Header& header, const DType& dtype) {
+  const bool is_float = dtype.kind() == 'f' || dtype.kind() == 'c';
+  const CodecParams codec =
+      codec::as_preset(store::codec_of(header), dtype.itemsize(), is_float);
+  try {
+    const CodecParams writable = codec::params_for(codec, dtype);
+    if (is_lossless(writable)) return writable;
+  } catch (const Error&) {
+    // Damaged, or what is read and not written.
+  }
+  return codec::default_params(dtype.itemsize(), is_float);
+}
+
+// The fields of a header, whatever its lengths say.
+frame::Header fields_of(const DamagedFile& file, Span bytes) {
+  std::vector<std::byte> fixed(bytes.begin(), bytes.begin() + frame::kHeaderMinBytes);
+  frame::store_big(std::span(fixed), frame::kFrameLenAt, file.size());
+  frame::store_big(std::span(fixed), frame::kCbytesAt, std::int64_t{0});
+  return frame::parse_header(file.source(), fixed, file.size());
+}
+
+}  // namespace
+
+std::optional<HeaderGuess> guess_of(const DamagedFile& file, Span bytes, Origin origin) {
+  try {
+    if (bytes.size() < frame::kHeaderMinBytes) return std::nullopt;
+    const frame::Header header = fields_of(file, bytes);
+    for (const frame::NamedSpan& layer :
+         frame::parse_metalayers(bytes, frame::kHeaderMinBytes, "header")) {
+      if (layer.name != "b2nd") continue;
+      const store::B2nd b2nd = store::parse_b2nd(layer.content, header.typesize);
+      HeaderGuess guess{{bytes.begin(), bytes.end()},
+                        grid::Geometry(b2nd.shape, b2nd.chunk, b2nd.block, b2nd.dtype.itemsize()),
+                        b2nd.dtype,
+                        codec_to_write(header, b2nd.dtype),
+                        origin};
+      const grid::Geometry& geometry = guess.geometry;
+      frame::check_chunk_count(geometry.chunk_count(), file.size());
+      const bool fits =
+          header.chunk_count() == geometry.chunk_count() &&
+          (geometry.chunk_count() == 0 || (header.chunksize == geometry.chunk_bytes() &&
+                                           header.blocksize == geometry.block_bytes()));
+      if (fits) return guess;
+    }
+  } catch (const Error&) {
+    // It is not.
+  }
+  return std::nullopt;
+}
+
+std::vector<std::byte> header_for(const DamagedFile& file, Span start, const store::B2nd& b2nd) {
+  const grid::Geometry geometry(b2nd.shape, b2nd.chunk, b2nd.block, b2nd.dtype.itemsize());
+  const bool is_float = b2nd.dtype.kind() == 'f' || b2nd.dtype.kind() == 'c';
+  CodecParams codec = codec::default_params(b2nd.dtype.itemsize(), is_float);
+  try {
+    const CodecParams stored = store::codec_of(fields_of(file, start));
+    codec::check_params(stored);
+    codec = stored;
+  } catch (const Error&) {
+    // That part of the header is damaged as well.
+  }
+  std::vector<std::byte> bytes;
+  store::new_header({geometry, b2nd.dtype, codec}, bytes);
+  return bytes;
+}
+
+std::optional<HeaderGuess> rebuilt_header(const DamagedFile& file, Span start) {
+  const std::size_t stop = std::min(start.size(), kFarInHeader);
+  for (std::size_t i = frame::kHeaderMinBytes; i + 8 < stop; ++i) {
+    if (start[i] != std::byte{0x97}) continue;
+    try {
+      const store::B2nd b2nd = store::parse_b2nd(start.subspan(i), 0);
+      return guess_of(file, header_for(file, start, b2nd), Origin::rebuilt);
+    } catch (const Error&) {
+      // Not here.
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<DType> dtype_in(Span start) {
+  constexpr std::byte kStr32{0xdb};
+  const std::size_t stop = std::min(start.size(), kFarInHeader);
+  for (std::size_t i = frame::kHeaderMinBytes; i + 5 < stop; ++i) {
+    if (start[i] != kStr32) continue;
+    const auto length = frame::load_big<std::uint32_t>(start, i + 1);
+    if (length == 0 || length > stop - i - 5) continue;
+    std::string text;
+    for (const std::byte b : start.subspan(i + 5, length)) {
+      text.push_back(std::to_integer<char>(b));
+    }
+    try {
+      return DType::parse(text);
+    } catch (const Error&) {
+      // Another text.
+    }
+  }
+  return std::nullopt;
+}
+
+std::vector<std::byte> with_lengths(Span header, std::uint64_t index_at, std::uint64_t end,
+                                    bool has_layers) {
+  std::vector<std::byte> out(header.begin(), header.end());
+  const std::span<std::byte> bytes(out);
+  frame::store_big(bytes, frame::kFrameLenAt, end);
+  frame::store_big(bytes, frame::kCbytesAt,
+                   static_cast<std::int64_t>(index_at - header.size()));
+  bytes[frame::kHasVlmetaAt] =
+      static_cast<std::byte>(has_layers ? frame::kMsgpackTrue : frame::kMsgpackFalse);
+  return out;
+}
+
+bool same_but_lengths(Span a, Span b) {
+  return with_lengths(a, a.size(), 0, false) == with_lengths(b, b.size(), 0, false);
+}
+
+}  // namespace mlarray::salvaging

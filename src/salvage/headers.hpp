@@ -1,0 +1,44 @@
+// The headers that a damaged file may have had.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "store/b2nd.hpp"
+#include "grid/geometry.hpp"
+#include "salvage/scan.hpp"
+#include "mlarray/options.hpp"
+
+namespace mlarray::salvaging {
+
+// Its lengths differ from commit to commit and are those
+// of none.
+struct HeaderGuess {
+  std::vector<std::byte> bytes;
+  grid::Geometry geometry;
+  DType dtype;
+  CodecParams codec;
+  enum class Origin { file, mended, rebuilt, like } origin = Origin::file;
+};
+
+// Empty if these bytes are no header of an array.
+std::optional<HeaderGuess> guess_of(const DamagedFile& file, std::span<const std::byte> bytes,
+                                    HeaderGuess::Origin origin);
+// A header as this library writes it, with the codec that `start`, the begin of the file, still
+// has. Errors: unsupported.
+std::vector<std::byte> header_for(const DamagedFile& file, std::span<const std::byte> start,
+                                  const store::B2nd& b2nd);
+// From shape, layout and type, which are looked for by what they look like.
+std::optional<HeaderGuess> rebuilt_header(const DamagedFile& file,
+                                          std::span<const std::byte> start);
+// The first text of a header that is an element type.
+std::optional<DType> dtype_in(std::span<const std::byte> start);
+
+// A header with the lengths of one commit.
+std::vector<std::byte> with_lengths(std::span<const std::byte> header, std::uint64_t index_at,
+                                    std::uint64_t end, bool has_layers);
+bool same_but_lengths(std::span<const std::byte> a, std::span<const std::byte> b);
+
+}  // namespace mlarray::salvaging

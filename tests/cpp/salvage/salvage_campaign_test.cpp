@@ -1,0 +1,158 @@
+// Damages by number: what is saved is what the commit that it names had.
+#include <map>
+
+#include "salvage/history.hpp"
+#include "mlarray/salvage.hpp"
+#include "support/errors.hpp"
+
+namespace mlarray {
+namespace {
+
+using test::Commit;
+using test::FileBytes;
+using test::History;
+using test::read_all;
+using test::Voxels;
+
+constexpr std::int16_t kFill = -7;
+
+struct Damaged {
+  std::string kind;
+  FileBytes bytes;
+};
+
+class Damager {
+ public:
+  Damager(const History& history, unsigned seed) : history_(history), random_(seed) {}
+
+  Damaged damage() {
+    FileBytes bytes = history_.bytes;
+    const Commit& last = history_.commits.back();
+    switch (random_() % 9) {
+      case 0:
+        flip(bytes, 0, history_.header_len);
+        return {"bit of the header", bytes};
+      case 1:
+        flip(bytes, last.begin, last.trailer);
+        return {"bit of the index", bytes};
+      case 2:
+        flip(bytes, last.trailer, last.end);
+        return {"bit of the trailer", bytes};
+      case 3:
+        for (unsigned i = 0; i <= random_() % 30; ++i)
+          flip(bytes, history_.header_len, last.end);
+        return {"bits of chunks", bytes};
+      case 4:
+        zero(bytes, at(history_.header_len, bytes.size()), 1 + random_() % 5000);
+        return {"zeroed range", bytes};
+      case 5:
+        zero(bytes, at(last.begin - 500, last.end), 1 + random_() % 3000);
+        return {"zeroed range at the end", bytes};
+      case 6:
+        bytes.resize(at(history_.header_len, bytes.size()));
+        return {"truncation", bytes};
+      case 7: {
+        const std::size_t start = at(history_.header_len, bytes.size() - 600);
+        bytes.erase(bytes.begin() + static_cast<std::ptrdiff_t>(start),
+                    bytes.begin() + static_cast<std::ptrdiff_t>(start + 1 + random_() % 500));
+        return {"bytes cut out", bytes};
+      }
+      default:
+        zero(bytes, at(0, history_.header_len), 1 + random_() % 60);
+        return {"zeroed range in the header", bytes};
+    }
+  }
+
+ private:
+  std::size_t at(std::size_t low, std::size_t high) { return low + random_() % (high - low); }
+  void flip(FileBytes& bytes, std::size_t low, std::size_t high) {
+    bytes[at(low, high)] ^= static_cast<char>(1u << (random_() % 8));
+  }
+  static void zero(FileBytes& bytes, std::size_t start, std::size_t length) {
+    for (std::size_t i = start; i < std::min(start + length, bytes.size()); ++i) bytes[i] = 0;
+  }
+
+  const History& history_;
+  std::mt19937 random_;
+};
+
+struct Tally {
+  int trials = 0;
+  int refused = 0;
+  int whole = 0;
+  double saved = 0;
+};
+
+// Every voxel is that of the commit, or lost and filled. Its share that is left.
+double check(const History& history, const SalvageReport& report,
+             const std::filesystem::path& good) {
+  EXPECT_TRUE(report.state.has_value());
+  const Commit* commit = history.commit_at(report.states[*report.state].offset);
+  if (commit == nullptr) {
+    ADD_FAILURE() << "no commit at " << report.states[*report.state].offset;
+    return 0;
+  }
+  Voxels expected = history.voxels;
+  expected.data = commit->voxels;
+  std::int64_t lost = 0;
+  for (const Damage& place : report.lost) {
+    const std::int64_t count = element_count(place.voxels.shape());
+    expected.put(place.voxels,
+                 std::vector<std::int16_t>(static_cast<std::size_t>(count), kFill));
+    lost += count;
+  }
+  EXPECT_EQ(lost, report.lost_voxels);
+  EXPECT_EQ(report.voxels,
+            report.verified_voxels + report.unverified_voxels + report.lost_voxels);
+  const Array array = Array::open(good);
+  EXPECT_EQ(array.shape(), expected.shape);
+  if (array.shape() != expected.shape) return 0;
+  const std::vector<std::int16_t> found = read_all(array);
+  EXPECT_EQ(found, expected.data);
+  EXPECT_TRUE(array.verify().verified());
+  return 1 - static_cast<double>(lost) / static_cast<double>(report.voxels);
+}
+
+void run(int trials, unsigned seed) {
+  const History history(7);
+  Damager damager(history, seed);
+  std::map<std::string, Tally> tallies;
+  const auto bad = history.dir.path() / "bad.mla";
+  const auto good = history.dir.path() / "good.mla";
+  for (int trial = 0; trial < trials; ++trial) {
+    const Damaged damaged = damager.damage();
+    SCOPED_TRACE(damaged.kind + ", trial " + std::to_string(trial));
+    test::store_bytes(bad, damaged.bytes);
+    std::filesystem::remove(good);
+    Tally& tally = tallies[damaged.kind];
+    ++tally.trials;
+    try {
+      const SalvageReport report =
+          salvage(bad, good, {.fill = Value(int{kFill}), .threads = 1, .level = CommitLevel::none});
+      const double share = check(history, report, good);
+      tally.saved += share;
+      if (report.complete() && share == 1) ++tally.whole;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::corruption) << error.what();
+      ++tally.refused;
+      if (getenv("SHOW")) std::printf("%s %d: %s\n", damaged.kind.c_str(), trial, error.what());
+    }
+    EXPECT_EQ(test::load_bytes(bad), damaged.bytes);
+    if (testing::Test::HasFailure()) {
+      test::store_bytes("/tmp/gsalv-failed.mla", damaged.bytes);
+      return;
+    }
+  }
+  for (const auto& [kind, tally] : tallies) {
+    std::printf("%-28s %4d trials: %4d whole, %4d refused, %5.1f %% of the voxels saved\n",
+                kind.c_str(), tally.trials, tally.whole, tally.refused,
+                100 * tally.saved / tally.trials);
+  }
+}
+
+TEST(SalvageCampaign, WhatIsSavedIsWhatTheCommitHad) {
+  run(getenv("N") ? atoi(getenv("N")) : 300, 1);
+}
+
+}  // namespace
+}  // namespace mlarray
