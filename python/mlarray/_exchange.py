@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -133,14 +132,10 @@ class Exchangeable(Shown):
         if self._access != "r":
             voxels = None if self._is_metadata_only() else _digest(self.to_numpy())
             return ("mlarray.MLArray", voxels, normalize_token(self.meta.to_mapping()))
-        shown = self._open_voxels()
-        # Where no checksum says what the voxels are, no other image has this one's name.
-        commit = shown.core.commit_name() or shown.loaded.setdefault(
-            "name", os.urandom(16).hex()
-        )
+        shown = self._name_of_what_is_shown()
         changed = self._changed_metadata()
         meta = None if changed is None else normalize_token(changed.to_tree())
-        return ("mlarray.MLArray", self._absolute, commit, meta)
+        return ("mlarray.MLArray", self._absolute, shown, meta)
 
 
 def _keeps_values(before: np.dtype[Any], after: np.dtype[Any]) -> bool:

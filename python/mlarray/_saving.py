@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import _core, _writers
@@ -161,7 +162,20 @@ class Savable(Indexed):
                 f"process would not see its edits; open {self._path!r} with 'r' for that"
             )
         changed = self.meta if self._changed_metadata() is not None else None
-        return _reopen, (self._absolute, self._mapped, self._threads, changed, self._verify)
+        options = (self._mapped, self._threads, changed, self._verify)
+        # dask names what holds an image by its pickle: hence what this one shows.
+        shown = "" if self._is_closed() else self._name_of_what_is_shown()
+        return _reopen, (self._absolute, *options, shown)
+
+    def _name_of_what_is_shown(self) -> str:
+        """Of an image that is open for reading: another name means that voxels may differ."""
+        voxels = self._open_voxels()
+        commit = voxels.core.commit_name()
+        if commit:
+            return commit
+        # No checksum says what the voxels are, so no other image has this one's name.
+        name: str = voxels.loaded.setdefault("name", os.urandom(16).hex())
+        return name
 
     def _packing_to_save(self, asked: Packing, spatial_ndim: int) -> Packing:
         """What `save` was asked for, completed by what the image was made with."""
@@ -198,7 +212,12 @@ def _from_memory(voxels: np.ndarray[Any, Any] | None, meta: Meta) -> MLArray:
 
 
 def _reopen(
-    path: str, mapped: bool, threads: int, meta: Meta | None, verify: bool | None
+    path: str,
+    mapped: bool,
+    threads: int,
+    meta: Meta | None,
+    verify: bool | None,
+    _shown: str = "",
 ) -> MLArray:
     from .array import MLArray
 

@@ -136,7 +136,11 @@ class Computation {
     for (std::int64_t& rank : middle_inside) rank += below;
     resolve(ladder, {middle_inside[0], middle_inside[1]}, {middle_inside[0], middle_inside[1]});
     out.percentile_median = half_way(ladder, middle_inside);
-    const double scale = scale_for<T>(out.percentile_min, out.percentile_max);
+    // By the voxels at both ends: a percentile between two voxels may be far above those inside.
+    double least = at(ladder, low.rank), greatest = at(ladder, high.next);
+    if (least < out.percentile_min) least = at(ladder, low.next);
+    if (greatest > out.percentile_max) greatest = at(ladder, high.rank);
+    const double scale = scale_for<T>(least, greatest);
     const Moments moments =
         moments_inside(ladder, out.percentile_min, out.percentile_max, scale);
     out.percentile_mean = moments.mean(scale);

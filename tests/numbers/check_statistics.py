@@ -143,7 +143,9 @@ def _one(rng: Rng, image: MLArray, array: Array, place: Place, story: Story) -> 
     try:
         stats = image.compute_statistics(given, pair, store=False, **more)
     except ValueError as error:
-        if chosen.size:
+        # Beyond 64 bits with a sign there is an error that says so.
+        beyond = values is not None and max(np.atleast_1d(np.array(values, object))) >= 2**63
+        if chosen.size and not (beyond and "beyond" in str(error)):
             story.fail("ValueError", f"{chosen.size} voxels count", f"raised {error}")
         del story.lines[start:]
         return 1
@@ -165,7 +167,7 @@ def _compare(story: Story, found: dict[str, Any], x: Array, pair: tuple[float, f
                 story.fail("NaN", f"{name} = {value!r}")
         return
     low, high = (float(v) for v in np.quantile(reals, pair))
-    expected = {"min": x.min().item(), "max": x.max().item(), "median": float(np.median(reals))}
+    expected = {"min": x.min().item(), "max": x.max().item(), "median": _median(reals)}
     expected |= {"percentile_min": low, "percentile_max": high}
     infinite = bool(np.isinf(reals).any())
     for name, value in expected.items():
@@ -180,12 +182,20 @@ def _compare(story: Story, found: dict[str, Any], x: Array, pair: tuple[float, f
     inside = (low <= reals) & (reals <= high)
     if inside.any():
         _moments(story, found, "percentile_", x[inside], reals[inside])
-        value = float(np.median(reals[inside]))
+        value = _median(reals[inside])
         name = "percentile_median"
         if found[name] != value and not (value != value and infinite):
             story.fail(name, f"found    {found[name]!r}", f"expected {value!r}")
     elif any(found[f"percentile_{n}"] == found[f"percentile_{n}"] for n in ("mean", "std")):
         story.fail("numbers of no voxel", f"found {found}")
+
+
+def _median(reals: Array) -> float:
+    """NumPy's, but for voxels of which the sum of two overflows."""
+    median = float(np.median(reals))
+    if abs(median) == float("inf") and np.isfinite(reals).all():
+        return float(np.median(reals / 2)) * 2
+    return median
 
 
 def _moments(story: Story, found: dict[str, Any], prefix: str, x: Array, reals: Array) -> None:

@@ -404,3 +404,11 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
         [sys.executable, "-c", code, *paths], capture_output=True, text=True, check=True
     )
     assert int(out.stdout) < 20
+
+
+def test_a_percentile_between_two_voxels_says_nothing_of_those_inside() -> None:
+    """The lower one is -9e307 here, and the voxels above it are small."""
+    voxels = np.array([-1.7e308, *range(20)])
+    stats = MLArray(voxels).compute_statistics(percentiles=(0.025, 1.0))
+    assert stats.percentile_min < -1e307
+    assert stats.percentile_std == pytest.approx(np.arange(20).std(), rel=1e-12)

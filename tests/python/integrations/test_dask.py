@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,13 @@ def test_names_tell_states_apart(saved: Path, volume: Any) -> None:
     assert name(MLArray(volume)) != name(MLArray(volume + 1))
 
 
+class Holder:
+    """Of which dask knows nothing."""
+
+    def __init__(self, image: MLArray) -> None:
+        self.image = image
+
+
 def token(image: MLArray) -> str:
     return str(dask.base.tokenize(image))
 
@@ -68,6 +76,16 @@ def test_a_name_is_of_what_the_image_shows(saved: Path, volume: Any) -> None:
             assert token(old) != token(new)
         saved.unlink()
         assert token(old) != before
+
+
+def test_what_holds_images_has_another_name_too(saved: Path, volume: Any) -> None:
+    """dask names it by its pickle, in which an image is its path."""
+    with MLArray.open(saved) as old:
+        MLArray(volume + 1).save(saved)
+        with MLArray.open(saved) as new, MLArray.open(saved) as again:
+            names = [str(dask.base.tokenize(Holder(image))) for image in (old, new, again)]
+    assert names[0] != names[1] == names[2]
+    assert pickle.loads(pickle.dumps(old)).shape == volume.shape  # closed by now
 
 
 def test_a_file_at_another_time_has_another_name(tmp_path: Path) -> None:

@@ -98,6 +98,15 @@ def test_opened_by_suffix_dropped_and_closed(saved: Path, volume: Any) -> None:
         np.testing.assert_array_equal(again["image"], volume)
 
 
+def test_dask_tells_states_of_a_path_apart(saved: Path, volume: Any) -> None:
+    pytest.importorskip("dask", reason="dask is not installed")
+    with xr.open_dataset(saved, engine="mlarray") as old:
+        MLArray(volume + 1).save(saved)
+        with xr.open_dataset(saved, engine="mlarray") as new:
+            both = xr.concat([old["image"].chunk({}), new["image"].chunk({})], "state")
+            np.testing.assert_array_equal(both.to_numpy(), [volume, volume + 1])
+
+
 def test_errors_are_ours(tmp_path: Path, saved: Path) -> None:
     MLArray(meta=Meta(is_seg=True)).save(tmp_path / "m.mla")
     with pytest.raises(RuntimeError, match=r"m\.mla.*only metadata"):
