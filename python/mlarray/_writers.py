@@ -57,7 +57,7 @@ def before_use_of(path: str, besides: object = None) -> None:
         if fault is not None and is_of_metadata(fault):
             warn(
                 f"an MLArray that has {path!r} open for writing in this process has metadata "
-                f"that cannot be stored; it is left out of the file: mend its meta and close it "
+                f"that cannot be stored; the file goes without it: mend its meta, close it "
                 f"({fault})"
             )
 
