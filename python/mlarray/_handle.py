@@ -99,10 +99,10 @@ class Handle(State):
         --------
         >>> from mlarray import MLArray
         >>> image = MLArray.open("image.mla", mmap="r+")
-        >>> image.meta.spatial.spacing = None
+        >>> image.spacing = (1.0, 1.0, 2.0)
         >>> image.close(discard_metadata=True)
         >>> MLArray("image.mla").spacing is None
-        False
+        True
         """
         core = self._array
         if core is None or core.closed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import subprocess
 import sys
 import textwrap
@@ -156,10 +157,11 @@ def test_others_of_the_process_are_warned(
         assert reader.spacing == [3.0, 0.5, 0.7]
         reader.close()
     # A newer writer detaches it: the metadata of the older cannot be stored any more.
-    with pytest.warns(UserWarning, match=named) as caught:
+    with pytest.warns(UserWarning, match=f"{named}|in this process already") as caught:
         newer = MLArray.open(saved, mmap="r+")
     texts = [str(warning.message) for warning in caught]
     assert len(texts) == 2
+    assert re.search(named, texts[0])
     assert "cannot be stored" in texts[0]
     assert "in this process already" in texts[1]
     newer.spacing = (4, 4, 4)
