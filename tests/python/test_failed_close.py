@@ -156,7 +156,8 @@ def test_others_of_the_process_are_warned(
         assert reader.spacing == [3.0, 0.5, 0.7]
         reader.close()
     # A newer writer detaches it: the metadata of the older cannot be stored any more.
-    with pytest.warns(UserWarning, match=named) as caught:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         newer = MLArray.open(saved, mmap="r+")
     texts = [str(warning.message) for warning in caught]
     assert len(texts) == 2
