@@ -99,9 +99,9 @@ class Handle(State):
         --------
         >>> from mlarray import MLArray
         >>> image = MLArray.open("image.mla", mmap="r+")
-        >>> image.meta.spatial.spacing = None
+        >>> image.meta.extra["checked"] = True
         >>> image.close(discard_metadata=True)
-        >>> MLArray("image.mla").spacing is None
+        >>> "checked" in MLArray("image.mla").meta.extra
         False
         """
         core = self._array

@@ -316,6 +316,11 @@ CLOSES = {
     "close": "fails(image.close)",
     "close after a metadata edit": "image.spacing = (1, 1, 1); fails(image.close)",
     "close with bad metadata": "image.spacing.append(9); fails(image.close)",
+    "close with an object in the metadata": """
+        image.meta.extra["list"] = []
+        image.meta.extra["list"].append(object())
+        fails(image.close)
+    """,
     "close and discard": "fails(lambda: image.close(discard_metadata=True))",
     "flush and close": "fails(image.flush); fails(image.close)",
     "with": "fails(lambda: image.__exit__(None, None, None))",
@@ -328,6 +333,7 @@ CLOSES = {
 def test_a_failed_write_is_said_once_more_and_then_let_go(
     saved: Path, volume: Any, close: str
 ) -> None:
+    close = textwrap.indent(textwrap.dedent(close), " " * 8).strip()
     script = f"""
         image = poisoned()
         fails(lambda: image.__setitem__(0, 6))  # also where there is room again
