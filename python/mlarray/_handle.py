@@ -99,10 +99,10 @@ class Handle(State):
         --------
         >>> from mlarray import MLArray
         >>> image = MLArray.open("image.mla", mmap="r+")
-        >>> image.spacing = (1.0, 1.0, 2.0)
+        >>> image.meta.extra["checked"] = True
         >>> image.close(discard_metadata=True)
-        >>> MLArray("image.mla").spacing is None
-        True
+        >>> "checked" in MLArray("image.mla").meta.extra
+        False
         """
         core = self._array
         if core is None or core.closed:
