@@ -1,6 +1,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/mutants.hpp"
 #include "io/file.hpp"
 #include "io/locked_open.hpp"
 #include "io/system.hpp"
@@ -135,8 +136,11 @@ Published AtomicFile::put_in_place(bool own_writer_open, bool keep_lock) {
                 name);
   }
   const std::string name = file_.path();
-  if (level_ != CommitLevel::none) file_.sync();
-  file_.report_close();
+  const bool late = base::mutant("rename_before_sync");
+  if (level_ != CommitLevel::none && !late && !base::mutant("no_sync_before_rename")) {
+    file_.sync();
+  }
+  if (!base::mutant("close_unchecked")) file_.report_close();
   // Held over the rename, so that nobody starts to edit a file that is about to go.
   std::optional<HeldLock> replaced;
   if (!own_writer_open) {
@@ -149,15 +153,18 @@ Published AtomicFile::put_in_place(bool own_writer_open, bool keep_lock) {
   }
   if (!keep_lock) system::unlock(file_.fd_);
   system::replace(temporary_, target_, name);
+  if (level_ != CommitLevel::none && late) file_.sync();
   Published published{std::move(file_), std::nullopt};
-  if (level_ != CommitLevel::durable) return published;
+  if (level_ != CommitLevel::durable || base::mutant("no_folder_sync")) return published;
   try {
     system::sync_folder(folder_of(target_));
   } catch (const Error& error) {
-    published.unsure =
-        Error(ErrorKind::io, "'" + name + "' was replaced, but it is not known whether it "
-                             "would survive a power cut: " + error.what(),
-              name, error.system_error());
+    published.unsure = Error(ErrorKind::io,
+                             "'" + name +
+                                 "' was replaced, but it is not known whether it "
+                                 "would survive a power cut: " +
+                                 error.what(),
+                             name, error.system_error());
   }
   return published;
 }

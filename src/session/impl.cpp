@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/mutants.hpp"
 #include "codec/encoder.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
@@ -47,8 +48,7 @@ std::shared_ptr<const session::Snapshot> Array::Impl::open_snapshot() const {
   auto found = shown.get();
   if (!found->chunks) {  // not `closed`, which may come true in between
     throw Error(ErrorKind::closed,
-                "'" + (path.empty() ? "the array" : path) + "' is closed: open it again",
-                path);
+                "'" + (path.empty() ? "the array" : path) + "' is closed: open it again", path);
   }
   return found;
 }
@@ -106,6 +106,12 @@ void Array::Impl::write(const Box& box, const ConstArrayView& voxels, int call_t
         publish_edit(session::with_voxels(
             *now, box, voxels, write_codec, used, [&](auto& chunks, auto&& chunk) {
               chunks.replace(chunk.number, writer_->append(chunk.bytes), chunk.checksums);
+              if (base::mutant("half_edit_published")) {
+                auto half = std::make_shared<Snapshot>(*now);
+                half->chunks = std::make_shared<const store::ChunkStore>(chunks);
+                shown.set(std::move(half));
+                pending_ = true;
+              }
             }));
       } catch (...) {
         if (!writer_->failure()) writer_->roll_back(end);
@@ -169,8 +175,8 @@ void Array::Impl::commit_pending(CommitLevel at) {
   if (!writes_file()) return;
   writer_->check_usable();
   // What was committed at a lower level before gets this one.
-  const bool raises = at == CommitLevel::durable ||
-                      (at == CommitLevel::ordered && writer_->unsynced());
+  const bool raises =
+      at == CommitLevel::durable || (at == CommitLevel::ordered && writer_->unsynced());
   if (pending_ || raises) commit(*snapshot(), at);
 }
 
@@ -249,7 +255,9 @@ void Array::Impl::compact(bool closing) {
   if (io::file_id(file_path) != writer_->id()) return;
   try {
     // Safe against power cuts whatever the level: the file that it replaces may be.
-    session::compact_file(*this, *now, *writer_, std::max(level, CommitLevel::ordered));
+    const CommitLevel at = std::max(level, CommitLevel::ordered);
+    session::compact_file(*this, *now, *writer_,
+                          base::mutant("compaction_unsynced") ? CommitLevel::none : at);
     edited_ = true;
   } catch (const Error&) {
     // The edits are safe where they are; a file with dead extents is whole.

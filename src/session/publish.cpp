@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/mutants.hpp"
 #include "frame/frame.hpp"
 #include "mlarray/error.hpp"
 #include "session/registry.hpp"
@@ -19,6 +20,7 @@ void publish_and_adopt(io::AtomicFile& out, bool own_writer_open, Array::Impl& w
   Snapshot shown = snapshot_of(std::move(state), source);
   const io::FileId id = out.id();
   io::Published published = out.publish(own_writer_open);
+  if (base::mutant("old_file_written_on")) return;
   writer.adopt(std::move(published.file), std::move(header), std::move(header_bytes),
                std::move(shown));
   // Not from its destructor, where it is closed next.
@@ -56,8 +58,8 @@ void compact_file(Array::Impl& writer, const Snapshot& state, const WriteSession
     state.chunks->prefetch(chunk);
     out.append(chunk.bytes.data);
   }
-  out.append(frame::build_tail(header, header_bytes, out.position(), index,
-                               layers_to_write(state)));
+  out.append(
+      frame::build_tail(header, header_bytes, out.position(), index, layers_to_write(state)));
   out.write_at(0, header_bytes);
   state.chunks->check();
   publish_and_adopt(out, true, writer);

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "base/mutants.hpp"
+
 namespace mlarray::session {
 
 WriteSession::WriteSession(io::WritableFile file, std::filesystem::path path,
@@ -25,6 +27,8 @@ void WriteSession::guarded(Body body) {
   try {
     body();
   } catch (const Error& error) {
+    // The end is moved as well, in commit(): one of both is enough.
+    if (base::mutant("not_poisoned") || base::mutant("end_not_moved")) throw;
     if (error.kind() == ErrorKind::io) failure_ = error;
     throw;
   }
@@ -62,37 +66,49 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
   const std::vector<std::byte> tail = frame::build_tail(
       header, header_bytes, end_, state.chunks->index().entries(), layers_to_write(state));
   state.chunks->check();
+  const auto sync = [&] {
+    try {
+      file_.sync_data();
+    } catch (const Error&) {
+      if (!base::mutant("failed_sync_ignored")) throw;
+    }
+  };
   guarded([&] {
     const std::uint64_t position = end_;
     // From here on the tail may become live, whatever fails: nothing is written over it.
-    end_ = header.frame_len;
-    file_.write_at(position, tail);
-    if (level != CommitLevel::none) file_.sync_data();
+    if (!base::mutant("end_not_moved")) end_ = header.frame_len;
+    if (!base::mutant("flip_before_tail")) file_.write_at(position, tail);
+    const bool late = base::mutant("sync_after_flip");
+    if (level != CommitLevel::none && !late && !base::mutant("no_sync_before_flip")) sync();
     flip_unsure_ = true;
     // One small write: both lengths and the vlmeta flag change together.
     file_.write_at(frame::kFlipBegin,
                    std::span<const std::byte>(header_bytes)
                        .subspan(frame::kFlipBegin, frame::kFlipEnd - frame::kFlipBegin));
     flip_unsure_ = false;
+    if (base::mutant("flip_before_tail")) file_.write_at(position, tail);
+    if (level != CommitLevel::none && late) sync();
     header_ = std::move(header);
     header_bytes_ = std::move(header_bytes);
     written_back_ = end_;
     committed_ = ever_committed_ = true;
     unsynced_ = level == CommitLevel::none;
     committed_at_ = std::chrono::steady_clock::now();
-    if (level != CommitLevel::durable) return;
+    if (level != CommitLevel::durable || base::mutant("no_sync_after_flip")) return;
     try {
-      file_.sync_data();
+      sync();
       // Whoever put the file in place may not have waited for its name.
-      if (!name_synced_) io::sync_name(path_);
+      if (!name_synced_ && !base::mutant("name_forgotten")) io::sync_name(path_);
       name_synced_ = true;
     } catch (const Error& error) {
-      throw Error(error.kind(), std::string(error.what()) +
-                                    "; the edits are in the file, but it is not known whether "
-                                    "they would survive a power cut",
+      throw Error(error.kind(),
+                  std::string(error.what()) +
+                      "; the edits are in the file, but it is not known whether "
+                      "they would survive a power cut",
                   error.path(), error.system_error());
     }
   });
+  if (base::mutant("end_not_moved")) end_ = header_.frame_len;
 }
 
 bool WriteSession::due(const CommitBudget& budget) const {

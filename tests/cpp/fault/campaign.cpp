@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "io/temporary.hpp"
-#include "levels.hpp"
 #include "mlarray/error.hpp"
 
 namespace mlarray::test {
@@ -192,7 +191,7 @@ void Campaign::write_again(MemoryFiles& files, const std::string& how, bool dura
       Array array = Array::open(kPath, {.mode = Mode::read_write, .threads = 1});
       const FileBytes voxels(3, std::byte{77});
       array.write({{1, 5}, {2, 8}}, {voxels.data(), {1, 3}, {3, 1}}, 1);
-      flush_at(array, Level::durable);
+      array.flush(Level::durable);
       const auto file = static_cast<std::size_t>(files.file_at(kPath));
       const std::size_t size = files.now().files[file].size();
       if (size != static_cast<std::size_t>(array.file_bytes())) {

@@ -16,7 +16,7 @@
 
 namespace mlarray::test {
 
-enum class Level { none, ordered, durable };
+using Level = CommitLevel;
 inline constexpr Level kLevels[] = {Level::none, Level::ordered, Level::durable};
 const char* name_of(Level level);
 
@@ -49,6 +49,7 @@ class Findings {
   void add(const std::string& kind, const std::string& where, const std::string& what);
   Findings& operator+=(const Findings& other);
   std::size_t count(const std::string& kind) const;
+  std::size_t count(const std::string& kind, const std::string& place) const;
   std::size_t total() const;
   const std::vector<std::string>& examples() const { return examples_; }
   const std::map<std::string, std::size_t>& counts() const { return counts_; }
@@ -121,6 +122,7 @@ class Driver {
   bool edit_call(const std::string& what, Content next, const std::function<void()>& body);
   void promise(std::size_t newest);
   void committed(Level level, std::size_t before, std::size_t state);
+  std::size_t failed_syncs() const;
   void compacted(int file_before);
   void lost_by_close();
   void renamed(Level level, std::size_t state);
@@ -158,6 +160,7 @@ class Driver {
   bool name_safe_ = true;
   bool file_unsafe_ = false, name_unsafe_ = false;
   std::size_t file_floor_ = 0, name_floor_ = 0;
+  std::size_t failed_syncs_ = 0;  // at the last commit
 
   std::string poison_;  // the first error of a write to the open file
   std::size_t seen_failures_ = 0;
