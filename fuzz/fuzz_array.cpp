@@ -1,10 +1,10 @@
 // A whole file: open, metadata, and every voxel read two ways.
 #include <vector>
 
+#include "fuzz.hpp"
+#include "grid/strided.hpp"
 #include "pipeline/read_box.hpp"
 #include "session/snapshot.hpp"
-#include "grid/strided.hpp"
-#include "fuzz.hpp"
 #include "unseal.hpp"
 
 using namespace mlarray;
@@ -41,7 +41,7 @@ std::vector<std::byte> read(const session::Snapshot& state, const Box& box, bool
   const ArrayView view{out.data(), shape, grid::c_strides(shape, itemsize)};
   if (!fuzz::accepts([&] {
         pipeline::read_box(*state.chunks, state.geometry(), box, view,
-                        {.threads = 1, .verify = verify});
+                           {.threads = 1, .verify = verify});
       })) {
     out.clear();
   }
@@ -82,8 +82,7 @@ void fuzz_input(fuzz::Input input) {
   // Nearly every change of a block is found by its checksum, so it is looked at only here.
   const std::vector<std::byte> verified = read(copied, box, true);
   fuzz::require(verified.empty() || verified == whole, "verifying changes no voxel");
-  fuzz::require(read(shown, box, true) == verified,
-                "copies are verified as what they are of");
+  fuzz::require(read(shown, box, true) == verified, "copies are verified as what they are of");
 
   // The last half along the first axis, alone.
   Box part = box;

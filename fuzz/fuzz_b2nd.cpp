@@ -1,8 +1,8 @@
 // The metalayer with shape, chunks, blocks and element type.
-#include "store/b2nd.hpp"
-#include "grid/geometry.hpp"
 #include "codec/chunk.hpp"
 #include "fuzz.hpp"
+#include "grid/geometry.hpp"
+#include "store/b2nd.hpp"
 
 using namespace mlarray;
 

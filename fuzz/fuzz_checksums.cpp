@@ -1,8 +1,8 @@
 // The table of checksums.
 #include <vector>
 
-#include "store/checksums.hpp"
 #include "fuzz.hpp"
+#include "store/checksums.hpp"
 
 using namespace mlarray;
 

@@ -19,12 +19,12 @@
 #include <utility>
 #include <vector>
 
-#include "store/block_check.hpp"
-#include "session/snapshot.hpp"
 #include "codec/decoder.hpp"
 #include "io/byte_source.hpp"
 #include "mlarray/array.hpp"
 #include "parallel/thread_pool.hpp"
+#include "session/snapshot.hpp"
+#include "store/block_check.hpp"
 
 namespace {
 

@@ -11,10 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "grid/geometry.hpp"
-#include "grid/strided.hpp"
 #include "codec/decoder.hpp"
 #include "codec/encoder.hpp"
+#include "grid/geometry.hpp"
+#include "grid/strided.hpp"
 #include "mlarray/array.hpp"
 
 namespace {
@@ -81,7 +81,7 @@ void scatter(benchmark::State& state) {
     std::int64_t offset = 0;
     for (std::size_t i = 0; i < 3; ++i) offset += 32 * place[i] * strides[i];
     mlarray::grid::copy_box(target.data() + offset, strides, source.data(), from, part,
-                             itemsize);
+                            itemsize);
     at = (at + 1) % 64;
     benchmark::ClobberMemory();
   }

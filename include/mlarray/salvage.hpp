@@ -34,7 +34,7 @@ struct SalvageOptions {
   // A whole file of the same shape, type and layout, for its header, where that of the damaged
   // file is lost.
   std::filesystem::path like = {};
-  int threads = 0;      // 0: the process-wide number
+  int threads = 0;                           // 0: the process-wide number
   CommitLevel level = CommitLevel::durable;  // as SaveOptions::level
   // As VerifyOptions::progress.
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};

@@ -1,6 +1,6 @@
 // A lock that is held for a few instructions only, such as the copy of a pointer: a mutex would
-// put threads to sleep for that. Not std::atomic<std::shared_ptr>: that of GCC 12 locks a bit in
-// a way that the thread sanitizer does not see.
+// put threads to sleep for that. Not std::atomic<std::shared_ptr>: that of GCC 12 locks a bit
+// in a way that the thread sanitizer does not see.
 #pragma once
 
 #include <atomic>

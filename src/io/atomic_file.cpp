@@ -57,8 +57,8 @@ void check_target(const system::Status& target, const std::string& name) {
 // Keeps writers away from a file that is about to be replaced.
 class HeldLock {
  public:
-  explicit HeldLock(const std::filesystem::path& path)
-      : file_(open_locked(path, system::Hold::shared)) {}
+  HeldLock(const std::filesystem::path& path, system::Hold hold)
+      : file_(open_locked(path, hold)) {}
   HeldLock(const HeldLock&) = delete;
   HeldLock& operator=(const HeldLock&) = delete;
   ~HeldLock() { system::unlock(file_.get()); }
@@ -82,7 +82,7 @@ AtomicFile::AtomicFile(const std::filesystem::path& target, CommitLevel level,
   const std::optional<system::Status> existing = system::status(target_);
   if (existing) {
     check_target(*existing, name);
-    if (!own_writer_open) const HeldLock is_free(target_);
+    if (!own_writer_open) const HeldLock is_free(target_, system::Hold::shared);
   }
   remove_leftovers(folder_of(target_));
   std::optional<system::Descriptor> file;
@@ -124,9 +124,8 @@ Published AtomicFile::publish(bool own_writer_open) {
   return put_in_place(own_writer_open, true);
 }
 
-void AtomicFile::publish_and_close(bool own_writer_open) {
-  const Published published = put_in_place(own_writer_open, false);
-  if (published.unsure) throw *published.unsure;
+std::optional<Error> AtomicFile::publish_and_close(bool own_writer_open) {
+  return put_in_place(own_writer_open, false).unsure;
 }
 
 Published AtomicFile::put_in_place(bool own_writer_open, bool keep_lock) {
@@ -141,11 +140,13 @@ Published AtomicFile::put_in_place(bool own_writer_open, bool keep_lock) {
     file_.sync();
   }
   if (!base::mutant("close_unchecked")) file_.report_close();
-  // Held over the rename, so that nobody starts to edit a file that is about to go.
+  // Held over the rename, so that nobody starts to edit a file that is about to go; alone by
+  // who goes on to edit the new one, so that no saver, who looked at the old one, replaces
+  // that.
   std::optional<HeldLock> replaced;
   if (!own_writer_open) {
     try {
-      replaced.emplace(target_);
+      replaced.emplace(target_, keep_lock ? system::Hold::alone : system::Hold::shared);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::busy) throw;
       // There is no such file, or one that nobody can write to: no edits to lose.

@@ -105,15 +105,15 @@ class AtomicFile {
   const std::filesystem::path& temporary() const noexcept { return temporary_; }
 
   // Puts the file in the place of the target, for the caller to go on with. Its bytes reach the
-  // disk before the rename (not at level `none`), the rename before the return (`durable`). What
-  // closing the file would report is asked for before the rename.
-  // Errors: io; busy if somebody has opened the target for writing meanwhile; invalid_use the
-  // second time. The target is then as it was.
+  // disk before the rename (not at level `none`), the rename before the return (`durable`).
+  // What closing the file would report is asked for before the rename. Errors: io; busy if
+  // somebody has opened the target for writing meanwhile; invalid_use the second time. The
+  // target is then as it was.
   Published publish(bool own_writer_open);
   // The same for who has no more to write: the file is in place without a lock, so that any
   // number of processes may save to one path and none is in another's way.
-  // Errors: as above, and what publish() gives as unsure; the text says that it is in place.
-  void publish_and_close(bool own_writer_open);
+  // Returns what publish() gives as unsure. Errors: as above.
+  [[nodiscard]] std::optional<Error> publish_and_close(bool own_writer_open);
 
  private:
   Published put_in_place(bool own_writer_open, bool keep_lock);

@@ -112,10 +112,11 @@ Status to_status(const struct stat& info) {
                                const std::string& name) {
   const std::optional<std::filesystem::path> link = read_link(path);
   if (!link) fail(action, name, ENOENT);
-  throw Error(ErrorKind::not_found, "cannot " + action + " '" + name +
-                                        "': it is a symbolic link to '" + display_name(*link) +
-                                        "', which does not exist; restore that or remove the "
-                                        "link",
+  throw Error(ErrorKind::not_found,
+              "cannot " + action + " '" + name + "': it is a symbolic link to '" +
+                  display_name(*link) +
+                  "', which does not exist; restore that or remove the "
+                  "link",
               name, ENOENT);
 }
 

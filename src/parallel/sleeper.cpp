@@ -46,7 +46,11 @@ void Sleeper::allow_all_processors() noexcept {
   if (!restricted_) return;
   restricted_ = false;
   cpu_set_t now;
-  if (::sched_getaffinity(0, sizeof now, &now) != 0 || !CPU_EQUAL(&now, &others_)) return;
+  if (::sched_getaffinity(0, sizeof now, &now) != 0) return;
+  // Fewer where a cpuset shrank meanwhile. Others: somebody has chosen them.
+  cpu_set_t common;
+  CPU_AND(&common, &now, &others_);
+  if (!CPU_EQUAL(&common, &now)) return;
   // Every number, not only those that exist now: the system takes what there is and allowed.
   cpu_set_t all;
   std::memset(&all, 0xff, sizeof all);

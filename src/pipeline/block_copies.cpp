@@ -8,8 +8,8 @@ bool BlockCopies::fetch(const store::ChunkStore& store, const store::ChunkRef& c
                         const codec::ChunkHeader& header,
                         std::span<const std::int32_t> blocks) {
   constexpr std::size_t kMostBytes = std::size_t{1} << 20;  // what stays in a cache
-  if (blocks.size() > kMost || chunk.offset == store::ChunkRef::kInMemory || !store.prefers_copies() ||
-      !codec::blocks_stand_alone(header)) {
+  if (blocks.size() > kMost || chunk.offset == store::ChunkRef::kInMemory ||
+      !store.prefers_copies() || !codec::blocks_stand_alone(header)) {
     return false;
   }
   std::array<codec::Place, kMost> places;

@@ -75,7 +75,8 @@ void encode_chunks(std::span<const std::int64_t> numbers, const grid::Geometry& 
   // Settled once: the process-wide number may change meanwhile. A worker holds its chunk and
   // what it makes of it.
   const std::int64_t held = std::max<std::int64_t>(geometry.chunk_bytes(), 1);
-  const auto affordable = static_cast<std::size_t>(std::max<std::int64_t>(kMostHeld / (2 * held), 1));
+  const auto affordable =
+      static_cast<std::size_t>(std::max<std::int64_t>(kMostHeld / (2 * held), 1));
   const int used = parallel::worker_count(std::min(numbers.size(), affordable), threads);
   std::vector<Worker> workers(static_cast<std::size_t>(used));
   // More than one each, so that threads do not wait for each other where chunks take unequal

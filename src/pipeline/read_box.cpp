@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "pipeline/block_copies.hpp"
-#include "store/block_check.hpp"
-#include "grid/strided.hpp"
 #include "codec/decoder.hpp"
+#include "grid/strided.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
+#include "pipeline/block_copies.hpp"
+#include "store/block_check.hpp"
 
 namespace mlarray::pipeline {
 namespace {
@@ -56,11 +56,14 @@ struct ChunkTask {
   bool verify = false;
   std::uint64_t seed = 0;  // of the checksums
 
-  store::BlockCheck check(const grid::Geometry& geometry) const { return {ref, header, geometry, number}; }
+  store::BlockCheck check(const grid::Geometry& geometry) const {
+    return {ref, header, geometry, number};
+  }
 };
 
 // The repeated element of a chunk that holds one value.
-std::span<const std::byte> repeated_item(const ChunkTask& task, const grid::Geometry& geometry) {
+std::span<const std::byte> repeated_item(const ChunkTask& task,
+                                         const grid::Geometry& geometry) {
   if (task.header.special != codec::Special::value) return {};
   const auto size = static_cast<std::size_t>(geometry.itemsize());
   const std::span<const std::byte> bytes = task.ref.bytes.data;
@@ -107,13 +110,14 @@ void copy_block_part(const ChunkTask& task, const grid::Geometry& geometry, cons
   if (view.planes != 0) {
     const std::span planes = std::span(view.plane).first(static_cast<std::size_t>(view.planes));
     for (const std::byte*& plane : planes) plane += first;
-    grid::interleave_box(target, out.strides, planes, std::span(strides).first(ndim), wanted, ahead);
+    grid::interleave_box(target, out.strides, planes, std::span(strides).first(ndim), wanted,
+                         ahead);
     return;
   }
   const std::int64_t itemsize = geometry.itemsize();
   for (std::size_t i = 0; i < ndim; ++i) strides[i] *= itemsize;
   grid::copy_box(target, out.strides, view.plane[0] + first * itemsize,
-           std::span(strides).first(ndim), wanted, itemsize, ahead);
+                 std::span(strides).first(ndim), wanted, itemsize, ahead);
 }
 
 // Repeats the chunk's value over what is wanted of it. Memory is taken for that, never for a
@@ -160,7 +164,8 @@ void run_whole(const ChunkTask& task, const grid::Geometry& geometry, const Arra
 }
 
 // Number, in the chunk, of the i-th block of the task.
-std::int32_t block_number(const ChunkTask& task, const grid::Geometry& geometry, std::size_t i) {
+std::int32_t block_number(const ChunkTask& task, const grid::Geometry& geometry,
+                          std::size_t i) {
   const Shape block = block_position(task, static_cast<std::int64_t>(i));
   return static_cast<std::int32_t>(grid::Geometry::ravel(block, geometry.block_grid()));
 }
@@ -185,8 +190,9 @@ std::optional<codec::BlockView> view_copy(const ChunkTask& task, const grid::Geo
 }
 
 // The blocks `first` to `stop` of the task, at most BlockCopies::kMost.
-void run_blocks(const store::ChunkStore& store, const ChunkTask& task, const grid::Geometry& geometry,
-                std::size_t first, std::size_t stop, const ArrayView& out, Worker& worker) {
+void run_blocks(const store::ChunkStore& store, const ChunkTask& task,
+                const grid::Geometry& geometry, std::size_t first, std::size_t stop,
+                const ArrayView& out, Worker& worker) {
   std::array<std::int32_t, BlockCopies::kMost> numbers;
   const std::size_t count = stop - first;
   for (std::size_t i = 0; i < count; ++i) numbers[i] = block_number(task, geometry, first + i);
@@ -210,9 +216,9 @@ void run_blocks(const store::ChunkStore& store, const ChunkTask& task, const gri
 }
 
 // The chunks `first` to `stop` of those that the box meets, which `cells` numbers in C order.
-std::vector<ChunkTask> plan(const store::ChunkStore& store, const grid::Geometry& geometry, const Box& box,
-                            const Box& cells, std::int64_t first, std::int64_t stop,
-                            std::size_t batch, bool verify) {
+std::vector<ChunkTask> plan(const store::ChunkStore& store, const grid::Geometry& geometry,
+                            const Box& box, const Box& cells, std::int64_t first,
+                            std::int64_t stop, std::size_t batch, bool verify) {
   const Shape grid = cells.shape();
   std::vector<ChunkTask> tasks(static_cast<std::size_t>(stop - first));
   std::vector<std::int64_t> numbers;
@@ -292,7 +298,8 @@ void request_blocks(const store::ChunkStore& store, const grid::Geometry& geomet
 // Large blocks are decoded by fewer threads, so that the memory for those in work at once is
 // bounded, whatever size a file gives them; and a little is decoded in the time that it takes
 // to wake one (20 to 100 us).
-int threads_for(const std::vector<ChunkTask>& tasks, const grid::Geometry& geometry, int wanted) {
+int threads_for(const std::vector<ChunkTask>& tasks, const grid::Geometry& geometry,
+                int wanted) {
   constexpr std::int64_t kMostScratch = std::int64_t{128} << 20;
   const bool whole = std::any_of(tasks.begin(), tasks.end(), [](const ChunkTask& task) {
     return task.header.whole_only();
@@ -359,8 +366,8 @@ void read_box(const store::ChunkStore& store, const grid::Geometry& geometry, co
   }
 }
 
-void read_chunk(const store::ChunkStore& store, const grid::Geometry& geometry, std::int64_t number,
-                std::span<std::byte> out, bool verify) {
+void read_chunk(const store::ChunkStore& store, const grid::Geometry& geometry,
+                std::int64_t number, std::span<std::byte> out, bool verify) {
   ChunkTask task;
   task.number = number;
   task.ref = store.get(number);

@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <span>
 
-#include "store/chunk_store.hpp"
 #include "grid/geometry.hpp"
 #include "mlarray/types.hpp"
+#include "store/chunk_store.hpp"
 
 namespace mlarray::pipeline {
 
@@ -23,7 +23,7 @@ void read_box(const store::ChunkStore& store, const grid::Geometry& geometry, co
               const ArrayView& out, const ReadOptions& options);
 
 // A whole padded chunk, block by block, into `out` (exactly geometry.chunk_bytes()).
-void read_chunk(const store::ChunkStore& store, const grid::Geometry& geometry, std::int64_t number,
-                std::span<std::byte> out, bool verify);
+void read_chunk(const store::ChunkStore& store, const grid::Geometry& geometry,
+                std::int64_t number, std::span<std::byte> out, bool verify);
 
 }  // namespace mlarray::pipeline

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <mutex>
 
-#include "salvage/metadata.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
+#include "salvage/metadata.hpp"
 
 namespace mlarray::salvaging {
 namespace {

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "mlarray/salvage.hpp"
 #include "salvage/chunks.hpp"
 #include "salvage/scan.hpp"
 #include "salvage/states.hpp"
-#include "mlarray/salvage.hpp"
 
 namespace mlarray::salvaging {
 

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 
-#include "store/block_check.hpp"
 #include "codec/bytes.hpp"
 #include "codec/checksum.hpp"
 #include "codec/chunk.hpp"
 #include "codec/chunk_format.hpp"
 #include "mlarray/error.hpp"
+#include "store/block_check.hpp"
 
 namespace mlarray::salvaging {
 namespace {
@@ -76,11 +76,11 @@ std::int64_t SalvagedChunks::voxels_of(std::int64_t number, std::int32_t block) 
 
 bool SalvagedChunks::parse(LoadedChunk& chunk) const {
   try {
-    chunk.header =
-        codec::parse_chunk(chunk.bytes(), {.nbytes = geometry_.chunk_bytes(),
-                                           .blocksize = geometry_.block_bytes(),
-                                           .typesize = store::chunk_typesize(geometry_.itemsize()),
-                                           .what = "chunk"});
+    chunk.header = codec::parse_chunk(chunk.bytes(),
+                                      {.nbytes = geometry_.chunk_bytes(),
+                                       .blocksize = geometry_.block_bytes(),
+                                       .typesize = store::chunk_typesize(geometry_.itemsize()),
+                                       .what = "chunk"});
     chunk.seed = codec::checksum_seed(chunk.bytes(), chunk.header);
     return true;
   } catch (const Error&) {

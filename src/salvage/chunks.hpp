@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "salvage/scan.hpp"
-#include "salvage/states.hpp"
 #include "codec/chunk.hpp"
 #include "codec/decoder.hpp"
+#include "salvage/scan.hpp"
+#include "salvage/states.hpp"
 
 namespace mlarray::salvaging {
 

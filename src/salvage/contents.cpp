@@ -2,12 +2,12 @@
 #include <algorithm>
 #include <span>
 
-#include "salvage/states.hpp"
 #include "codec/chunk.hpp"
 #include "codec/encoder.hpp"
 #include "frame/constants.hpp"
 #include "frame/metalayers.hpp"
 #include "mlarray/error.hpp"
+#include "salvage/states.hpp"
 
 namespace mlarray::salvaging {
 namespace {
@@ -76,7 +76,8 @@ StateContent contents_of(const DamagedFile& file, const HeaderGuess& header,
     if (layer.name == store::kChecksumLayer) take_sums(layer.chunk);
   }
   for (const io::Bytes& chunk : out.nameless) take_sums(chunk);
-  std::erase_if(out.layers, [](const auto& layer) { return layer.name == store::kChecksumLayer; });
+  std::erase_if(out.layers,
+                [](const auto& layer) { return layer.name == store::kChecksumLayer; });
   out.index_and_sums_are_of_one = !out.index.empty() && !out.sums.empty() &&
                                   (!state.trailer.empty() || !state.layers.empty());
   return out;

@@ -4,13 +4,13 @@
 #include <span>
 #include <string>
 
-#include "store/array_header.hpp"
 #include "codec/encoder.hpp"
 #include "frame/big_endian.hpp"
 #include "frame/constants.hpp"
 #include "frame/frame.hpp"
 #include "frame/metalayers.hpp"
 #include "mlarray/error.hpp"
+#include "store/array_header.hpp"
 
 namespace mlarray::salvaging {
 namespace {
@@ -60,11 +60,12 @@ std::optional<HeaderGuess> guess_of(const DamagedFile& file, Span bytes, Origin 
          frame::parse_metalayers(bytes, frame::kHeaderMinBytes, "header")) {
       if (layer.name != "b2nd") continue;
       const store::B2nd b2nd = store::parse_b2nd(layer.content, header.typesize);
-      HeaderGuess guess{{bytes.begin(), bytes.end()},
-                        grid::Geometry(b2nd.shape, b2nd.chunk, b2nd.block, b2nd.dtype.itemsize()),
-                        b2nd.dtype,
-                        codec_to_write(header, b2nd.dtype),
-                        origin};
+      HeaderGuess guess{
+          {bytes.begin(), bytes.end()},
+          grid::Geometry(b2nd.shape, b2nd.chunk, b2nd.block, b2nd.dtype.itemsize()),
+          b2nd.dtype,
+          codec_to_write(header, b2nd.dtype),
+          origin};
       const grid::Geometry& geometry = guess.geometry;
       frame::check_chunk_count(geometry.chunk_count(), file.size());
       const bool fits =
@@ -79,7 +80,8 @@ std::optional<HeaderGuess> guess_of(const DamagedFile& file, Span bytes, Origin 
   return std::nullopt;
 }
 
-std::vector<std::byte> header_for(const DamagedFile& file, Span start, const store::B2nd& b2nd) {
+std::vector<std::byte> header_for(const DamagedFile& file, Span start,
+                                  const store::B2nd& b2nd) {
   const grid::Geometry geometry(b2nd.shape, b2nd.chunk, b2nd.block, b2nd.dtype.itemsize());
   const bool is_float = b2nd.dtype.kind() == 'f' || b2nd.dtype.kind() == 'c';
   CodecParams codec = codec::default_params(b2nd.dtype.itemsize(), is_float);

@@ -6,10 +6,10 @@
 #include <span>
 #include <vector>
 
-#include "store/b2nd.hpp"
 #include "grid/geometry.hpp"
-#include "salvage/scan.hpp"
 #include "mlarray/options.hpp"
+#include "salvage/scan.hpp"
+#include "store/b2nd.hpp"
 
 namespace mlarray::salvaging {
 

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "store/array_header.hpp"
-#include "store/stored_layers.hpp"
 #include "codec/encoder.hpp"
 #include "metadata/stored.hpp"
 #include "mlarray/error.hpp"
+#include "store/array_header.hpp"
+#include "store/stored_layers.hpp"
 
 namespace mlarray::salvaging {
 namespace {
@@ -55,7 +55,8 @@ std::optional<Shape> lengths_of(const Value& value) {
 
 std::optional<io::Bytes> readable_layer(const StateContent& content, std::size_t ndim) {
   for (const frame::VlMetalayer& layer : content.layers) {
-    if (layer.name == store::kMetadataLayer && metadata_of(layer.chunk, ndim)) return layer.chunk;
+    if (layer.name == store::kMetadataLayer && metadata_of(layer.chunk, ndim))
+      return layer.chunk;
   }
   for (const io::Bytes& chunk : content.nameless) {
     if (is_checked(chunk) && metadata_of(chunk, ndim)) return chunk;

@@ -5,9 +5,9 @@
 #include <optional>
 #include <vector>
 
+#include "mlarray/salvage.hpp"
 #include "salvage/scan.hpp"
 #include "salvage/states.hpp"
-#include "mlarray/salvage.hpp"
 
 namespace mlarray::salvaging {
 

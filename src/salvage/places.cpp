@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <set>
 
-#include "salvage/chunks.hpp"
 #include "codec/checksum.hpp"
 #include "codec/chunk.hpp"
 #include "mlarray/error.hpp"
+#include "salvage/chunks.hpp"
 
 namespace mlarray::salvaging {
 

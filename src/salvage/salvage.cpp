@@ -4,18 +4,18 @@
 #include <algorithm>
 #include <string>
 
-#include "salvage/fill_value.hpp"
-#include "store/array_header.hpp"
-#include "salvage/choice.hpp"
-#include "salvage/metadata.hpp"
-#include "salvage/scan.hpp"
-#include "salvage/states.hpp"
-#include "session/new_file.hpp"
 #include "base/naming.hpp"
 #include "frame/foreign.hpp"
 #include "grid/gather.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
+#include "salvage/choice.hpp"
+#include "salvage/fill_value.hpp"
+#include "salvage/metadata.hpp"
+#include "salvage/scan.hpp"
+#include "salvage/states.hpp"
+#include "session/new_file.hpp"
+#include "store/array_header.hpp"
 
 namespace mlarray {
 namespace salvaging {
@@ -165,7 +165,7 @@ class Salvager {
     file.finish(out);
     file.read_back(out, workers, read, std::nullopt);
     check_target();
-    out.publish_and_close(false);
+    if (const auto unsure = out.publish_and_close(false)) throw *unsure;
   }
 
   static void fill_chunk(const Attempt& attempt, std::int64_t number,
@@ -180,7 +180,8 @@ class Salvager {
     const std::vector<std::int64_t> strides(geometry.ndim(), 0);
     const auto put = [&](const Box& box) {
       if (box.empty() && geometry.ndim() > 0) return;
-      grid::gather(geometry, number, box, {fill.data(), box.shape(), strides}, box.start, chunk);
+      grid::gather(geometry, number, box, {fill.data(), box.shape(), strides}, box.start,
+                   chunk);
     };
     if (found.chunk_is_lost != nullptr) put(geometry.chunk_box(number));
     for (const auto& [block, reason] : found.lost_blocks)
@@ -220,7 +221,8 @@ SalvageReport salvage(const std::filesystem::path& bad, const std::filesystem::p
                       const SalvageOptions& options) {
   const parallel::OperationGuard guard;
   salvaging::check_paths(bad, good);
-  return base::naming(bad.string(), [&] { return salvaging::Salvager(bad, good, options).run(); });
+  return base::naming(bad.string(),
+                      [&] { return salvaging::Salvager(bad, good, options).run(); });
 }
 
 }  // namespace mlarray

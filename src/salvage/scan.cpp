@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <span>
 
-#include "store/block_check.hpp"
 #include "codec/bytes.hpp"
 #include "codec/chunk.hpp"
 #include "codec/chunk_format.hpp"
 #include "frame/big_endian.hpp"
 #include "frame/constants.hpp"
 #include "mlarray/error.hpp"
+#include "store/block_check.hpp"
 
 namespace mlarray::salvaging {
 namespace {

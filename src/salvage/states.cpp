@@ -7,15 +7,15 @@
 #include <set>
 #include <span>
 
-#include "store/b2nd.hpp"
-#include "store/array_header.hpp"
-#include "salvage/metadata.hpp"
 #include "codec/checksum.hpp"
 #include "codec/encoder.hpp"
 #include "frame/big_endian.hpp"
 #include "frame/constants.hpp"
 #include "frame/metalayers.hpp"
 #include "mlarray/error.hpp"
+#include "salvage/metadata.hpp"
+#include "store/array_header.hpp"
+#include "store/b2nd.hpp"
 
 namespace mlarray::salvaging {
 namespace {

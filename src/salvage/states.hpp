@@ -7,11 +7,11 @@
 #include <utility>
 #include <vector>
 
-#include "store/checksums.hpp"
+#include "frame/frame.hpp"
 #include "grid/geometry.hpp"
 #include "salvage/headers.hpp"
 #include "salvage/scan.hpp"
-#include "frame/frame.hpp"
+#include "store/checksums.hpp"
 
 namespace mlarray::salvaging {
 

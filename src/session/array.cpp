@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
-#include "pipeline/read_box.hpp"
 #include "base/naming.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
+#include "pipeline/read_box.hpp"
 #include "session/impl.hpp"
 #include "session/registry.hpp"
 

@@ -12,8 +12,7 @@
 namespace mlarray::session {
 
 // Puts an encoded chunk where it is to be found, and into `chunks`. One call at a time.
-using PutChunk =
-    std::function<void(store::ChunkStore& chunks, pipeline::EncodedChunk&& chunk)>;
+using PutChunk = std::function<void(store::ChunkStore& chunks, pipeline::EncodedChunk&& chunk)>;
 
 // `now` with other voxels in `box` (inside the array, not empty). What is kept of a chunk that
 // the box covers in part is verified, whatever OpenOptions::verify says: its blocks get new

@@ -1,6 +1,7 @@
 #include "session/impl.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 #include <vector>
 
@@ -32,15 +33,6 @@ Array::Impl::Impl(const OpenOptions& options)
       threads(options.threads),
       verify(options.verify),
       level(options.level) {}
-
-Array::Impl::~Impl() {
-  const parallel::OperationGuard guard;
-  try {
-    close();
-  } catch (...) {
-    // A destructor has nobody to tell; close() is there for those who want to know.
-  }
-}
 
 std::shared_ptr<const session::Snapshot> Array::Impl::snapshot() const { return shown.get(); }
 
@@ -142,12 +134,7 @@ void Array::Impl::set_metadata(const Metadata& metadata) {
 
 void Array::Impl::publish_edit(std::shared_ptr<const Snapshot> next) {
   if (writer_ && writer_->due(budget)) {
-    try {
-      commit(*next, level);  // shows it
-    } catch (...) {
-      if (writer_->committed()) edited_ = true;
-      throw;
-    }
+    commit(*next, level);  // shows it
   } else {
     pending_ = writer_ != nullptr;
     shown.set(std::move(next));
@@ -156,10 +143,11 @@ void Array::Impl::publish_edit(std::shared_ptr<const Snapshot> next) {
 }
 
 void Array::Impl::commit(const Snapshot& state, CommitLevel at) {
-  const auto show = [&] {
-    auto now = std::make_shared<Snapshot>(state);
+  const auto now = std::make_shared<Snapshot>(state);
+  const auto show = [&]() noexcept {
     now->file_bytes = writer_->committed_bytes();
-    shown.set(std::move(now));
+    shown.set(now);
+    committed_ = now;
     pending_ = false;
   };
   try {
@@ -174,32 +162,42 @@ void Array::Impl::commit(const Snapshot& state, CommitLevel at) {
 void Array::Impl::commit_pending(CommitLevel at) {
   if (!writes_file()) return;
   writer_->check_usable();
+  if (pending_) commit(*snapshot(), at);
   // What was committed at a lower level before gets this one.
-  const bool raises =
-      at == CommitLevel::durable || (at == CommitLevel::ordered && writer_->unsynced());
-  if (pending_ || raises) commit(*snapshot(), at);
+  if (writer_->ever_committed()) writer_->raise(at);
 }
 
 void Array::Impl::flush(CommitLevel at) {
-  const std::lock_guard lock(edit_mutex);
-  if (!closed) commit_pending(at);
+  bool grown = false;
+  {
+    const std::lock_guard lock(edit_mutex);
+    if (closed) return;
+    commit_pending(at);
+    if (!writes_file()) return;
+    writer_->raise(at);  // also what others have put in place
+    grown = writer_->end() > look_again_;
+  }
+  if (grown) compact(false);
 }
 
 void Array::Impl::close() {
-  if (!snapshot()) return;  // it was never opened
-  std::optional<Error> failure;
+  if (closed || !snapshot()) return;  // or it was never opened
+  std::exception_ptr failure;
   const auto trying = [&](const auto& step) {
     try {
       step();
-    } catch (const Error& error) {
-      if (!failure) failure = error;
+    } catch (...) {
+      if (!failure) failure = std::current_exception();
     }
   };
-  trying([&] { flush(level); });
+  trying([&] {
+    const std::lock_guard lock(edit_mutex);
+    if (!closed) commit_pending(level);
+  });
   trying([&] { compact(true); });
   const std::lock_guard lock(edit_mutex);
   if (closed) return;
-  if (failure_) failure = failure_;
+  if (failure_) failure = std::make_exception_ptr(*failure_);
   if (writes_file()) trying([&] { writer_->close(*snapshot()); });
   writer_.reset();
   closed = true;
@@ -207,11 +205,15 @@ void Array::Impl::close() {
   rest->chunks.reset();
   rest->layers.reset();
   shown.set(std::move(rest));
-  if (failure) throw *failure;
+  committed_.reset();
+  if (failure) std::rethrow_exception(failure);
 }
 
-io::WritableFile Array::Impl::detach() {
-  failure_ = writer_->failure();
+io::WritableFile Array::Impl::detach(const std::optional<Error>& lost) {
+  failure_ = writer_->failure() ? writer_->failure() : lost;
+  // What was not committed will be written over.
+  if (lost) shown.set(committed_);
+  committed_.reset();
   io::WritableFile file = std::move(*writer_).take_file();
   writer_.reset();
   pending_ = false;
@@ -225,22 +227,38 @@ void Array::Impl::after_fork() noexcept {
 }
 
 void Array::Impl::adopt(io::WritableFile file, frame::Header header,
-                        std::vector<std::byte> header_bytes, session::Snapshot state) {
+                        std::vector<std::byte> header_bytes, session::Snapshot state,
+                        bool had_commits) {
   write_codec = codec::params_for_edits(state.array->codec, state.array->dtype);
   writer_ = std::make_unique<session::WriteSession>(
       std::move(file), file_path, std::move(header), std::move(header_bytes), level);
+  if (had_commits) writer_->note_commits();
   generation_ = parallel::process_generation();
   pending_ = false;
   look_again_ = kMaxGrowth * writer_->committed_bytes() + kMinGrowth;
-  shown.set(std::make_shared<const Snapshot>(std::move(state)));
+  committed_ = std::make_shared<const Snapshot>(std::move(state));
+  shown.set(committed_);
+}
+
+bool Array::Impl::may_have_dead_extents() const {
+  return writes_file() && writer_->ever_committed();
 }
 
 void Array::Impl::compact(bool closing) {
-  if (mode != Mode::read_write || detached) return;  // before the name is locked
+  if (mode != Mode::read_write || detached || closed) return;  // before the name is locked
   const session::Registry::NameLock name(file_path);
   const std::lock_guard lock(edit_mutex);
   if (closed || !writes_file() || writer_->failure()) return;
   if (closing && !writer_->ever_committed()) return;
+  try {
+    compact_if_worth(closing);
+  } catch (...) {
+    // The edits are safe where they are; a file with dead extents is whole. Not again at once.
+    look_again_ = writer_->end() + std::max(kMinGrowth, writer_->end());
+  }
+}
+
+void Array::Impl::compact_if_worth(bool closing) {
   const auto now = snapshot();
   now->chunks->watch();
   const auto live = static_cast<std::uint64_t>(now->chunks->stored_bytes());
@@ -253,15 +271,11 @@ void Array::Impl::compact(bool closing) {
   if (!worth) return;
   // Replaced by somebody else meanwhile: nobody would see the new file.
   if (io::file_id(file_path) != writer_->id()) return;
-  try {
-    // Safe against power cuts whatever the level: the file that it replaces may be.
-    const CommitLevel at = std::max(level, CommitLevel::ordered);
-    session::compact_file(*this, *now, *writer_,
-                          base::mutant("compaction_unsynced") ? CommitLevel::none : at);
-    edited_ = true;
-  } catch (const Error&) {
-    // The edits are safe where they are; a file with dead extents is whole.
-  }
+  // Safe against power cuts whatever the level: the file that it replaces may be.
+  const CommitLevel at = std::max(level, CommitLevel::ordered);
+  // If a power cut undoes the rename, the old file has all that was promised: no matter.
+  static_cast<void>(session::compact_file(
+      *this, *now, *writer_, base::mutant("compaction_unsynced") ? CommitLevel::none : at));
 }
 
 }  // namespace mlarray

@@ -22,7 +22,6 @@ class Array::Impl : public std::enable_shared_from_this<Array::Impl> {
  public:
   Impl() = default;
   explicit Impl(const OpenOptions& options);
-  ~Impl();
 
   // All of these hold an OperationGuard already.
   std::shared_ptr<const session::Snapshot> snapshot() const;       // also after close
@@ -47,17 +46,21 @@ class Array::Impl : public std::enable_shared_from_this<Array::Impl> {
   // (session/registry.hpp) and edit_mutex held.
   //
   // Begins to write `file`, which is open and locked and holds the state that `shown` and
-  // `header` describe.
+  // `header` describe. `had_commits`: of an array that wrote it before, which may have left
+  // dead extents.
   void adopt(io::WritableFile file, frame::Header header, std::vector<std::byte> header_bytes,
-             session::Snapshot shown);
-  // Commits what is pending, if anything, at `level`. Errors: io, corruption.
+             session::Snapshot shown, bool had_commits = false);
+  // Commits what is pending, if anything, so that all commits of this array are safe as `level`
+  // says. Errors: io, corruption.
   void commit_pending(CommitLevel level);
-  // Gives the file up, pending edits too: later writes are errors, reads go on.
-  io::WritableFile detach();
+  // Gives the file up: later writes are errors, reads go on. `lost`: why pending edits could
+  // not be committed before; they are gone then, and close() says it.
+  io::WritableFile detach(const std::optional<Error>& lost = {});
+  bool may_have_dead_extents() const;
   std::optional<io::FileId> written_file() const;  // nothing: it writes none
 
-  std::string path;           // as it was given; empty in memory
-  std::string absolute_path;  // the same, wherever the process goes
+  std::string path;                 // as it was given; empty in memory
+  std::string absolute_path;        // the same, wherever the process goes
   std::filesystem::path file_path;  // of a writer: with symbolic links resolved
   Mode mode = Mode::read;
   Access access = Access::mapped;
@@ -81,12 +84,15 @@ class Array::Impl : public std::enable_shared_from_this<Array::Impl> {
   void publish_edit(std::shared_ptr<const Snapshot> next);
   void commit(const Snapshot& state, CommitLevel at);
   // Rewrites the file without its dead extents, if they pass the limits. Locks the name.
+  // Errors: none: a file that could not be rewritten is whole.
   void compact(bool closing);
+  void compact_if_worth(bool closing);
 
   std::unique_ptr<session::WriteSession> writer_;  // under edit_mutex
   std::uint64_t generation_ = 0;                   // of the process that opened it
-  bool pending_ = false;         // under edit_mutex: shown, and not committed
-  bool edited_ = false;          // under edit_mutex: since it was opened
+  std::shared_ptr<const Snapshot> committed_;      // under edit_mutex: what the file holds
+  bool pending_ = false;                           // under edit_mutex: shown, and not committed
+  bool edited_ = false;                            // under edit_mutex: since it was opened
   std::optional<Error> failure_;  // under edit_mutex: what ended all writing, after detach()
   std::uint64_t look_again_ = 0;  // under edit_mutex: at this size, whether to compact
 };

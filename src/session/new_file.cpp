@@ -25,17 +25,17 @@ NewFile::NewFile(const Shape& shape, const DType& dtype, const Metadata& metadat
   array_.geometry = grid::Geometry(shape, layout.chunk, layout.block, dtype.itemsize());
   array_.dtype = dtype;
   array_.codec = options.codec
-               ? *options.codec
-               : codec::preset_params(options.preset, dtype.itemsize(), is_float(dtype));
+                     ? *options.codec
+                     : codec::preset_params(options.preset, dtype.itemsize(), is_float(dtype));
   array_.codec = codec::params_for(array_.codec, dtype);
   if (store_metadata_) {
-    metadata_layer_ =
-        store::build_metadata_layer(metadata, array_,
-                             {layout.patch, options.has_array, options.metadata_encoding});
+    metadata_layer_ = store::build_metadata_layer(
+        metadata, array_, {layout.patch, options.has_array, options.metadata_encoding});
   }
   header_ = store::new_header(array_, header_bytes_);
   index_.resize(static_cast<std::size_t>(array_.geometry.chunk_count()));
-  checksums_ = store::ChecksumBuilder(array_.geometry.chunk_count(), array_.geometry.block_count());
+  checksums_ =
+      store::ChecksumBuilder(array_.geometry.chunk_count(), array_.geometry.block_count());
 }
 
 void NewFile::begin(io::AtomicFile& out) { out.append(header_bytes_); }
@@ -49,13 +49,14 @@ void NewFile::add_chunks(io::AtomicFile& out, int threads, const pipeline::FillC
 void NewFile::add_chunks(io::AtomicFile& out, std::span<const std::int64_t> numbers,
                          int threads, const pipeline::FillChunk& fill) {
   added_.insert(added_.end(), numbers.begin(), numbers.end());
-  pipeline::encode_chunks(numbers, array_.geometry, array_.codec, threads, fill, [&](pipeline::EncodedChunk&& chunk) {
-    if (chunk.bytes.empty()) return;
-    index_[static_cast<std::size_t>(chunk.number)] =
-        frame::IndexEntry::at(out.position() - header_.header_len);
-    checksums_.set(chunk.number, store::stored_sums(chunk.checksums));
-    out.append(chunk.bytes);
-  });
+  pipeline::encode_chunks(numbers, array_.geometry, array_.codec, threads, fill,
+                          [&](pipeline::EncodedChunk&& chunk) {
+                            if (chunk.bytes.empty()) return;
+                            index_[static_cast<std::size_t>(chunk.number)] =
+                                frame::IndexEntry::at(out.position() - header_.header_len);
+                            checksums_.set(chunk.number, store::stored_sums(chunk.checksums));
+                            out.append(chunk.bytes);
+                          });
 }
 
 void NewFile::finish(io::AtomicFile& out) {

@@ -7,13 +7,13 @@
 #include <span>
 #include <vector>
 
-#include "store/checksums.hpp"
-#include "pipeline/encode_chunks.hpp"
-#include "grid/geometry.hpp"
 #include "frame/frame.hpp"
+#include "grid/geometry.hpp"
 #include "io/file.hpp"
 #include "mlarray/array.hpp"
+#include "pipeline/encode_chunks.hpp"
 #include "store/array_header.hpp"
+#include "store/checksums.hpp"
 
 namespace mlarray::session {
 

@@ -74,11 +74,12 @@ void open_to_write(const std::shared_ptr<Array::Impl>& impl,
   if (older) its_edits = std::unique_lock(older->edit_mutex);
   const bool own = older && older->writes_file();
   std::optional<io::WritableFile> file;
+  std::optional<Error> lost;
   if (own) {
     try {
       older->commit_pending(older->level);
-    } catch (const Error&) {
-      // The file holds its last commit. The older one's close() will say what was lost.
+    } catch (const Error& error) {
+      lost = error;  // the file holds its last commit; the older one's close() says it
     }
   } else {
     file = io::WritableFile::open(path);
@@ -92,8 +93,9 @@ void open_to_write(const std::shared_ptr<Array::Impl>& impl,
   check_name(path, shown);
   const io::FileId id = own ? *older->written_file() : file->id();
   const std::lock_guard edits(impl->edit_mutex);
+  const bool had_commits = own && older->may_have_dead_extents();
   if (own) {
-    file = older->detach();
+    file = older->detach(lost);
     registry.note_detached(*older);
   }
   try {
@@ -104,7 +106,8 @@ void open_to_write(const std::shared_ptr<Array::Impl>& impl,
   } catch (const Error&) {
     // Nobody reads it, and it will be written over.
   }
-  impl->adopt(std::move(*file), std::move(header), std::move(header_bytes), std::move(shown));
+  impl->adopt(std::move(*file), std::move(header), std::move(header_bytes), std::move(shown),
+              had_commits);
   registry.add(id, impl);
 }
 
@@ -126,7 +129,18 @@ io::Bytes read_whole(const io::ByteSource& source, std::uint64_t size, int threa
 
 }  // namespace
 
-Array::Array(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+// The last handle closes the file while the registry still knows who writes it, so that whoever
+// opens the path meanwhile finds a writer of this process and not a lock that nobody owns.
+Array::Array(std::shared_ptr<Impl> impl)
+    : impl_(impl.get(), [impl](Impl* last) mutable {
+        const parallel::OperationGuard guard;
+        try {
+          last->close();
+        } catch (...) {
+          // Nobody is told; close() is there for those who want to know.
+        }
+        impl.reset();
+      }) {}
 
 Array Array::open(const std::filesystem::path& path, const OpenOptions& options) {
   const parallel::OperationGuard guard;
@@ -178,14 +192,16 @@ Array Array::create(const std::filesystem::path& path, const Shape& shape, const
   io::AtomicFile out(path, options.level, own);
   file.begin(out);
   file.finish(out);
+  std::optional<Error> unsure;
   {
     const std::lock_guard edits(impl->edit_mutex);
-    session::publish_and_adopt(out, own, *impl);
+    unsure = session::publish_and_adopt(out, own, *impl);
   }
   if (own) {
     older->detach();
     registry.note_detached(*older);
   }
+  if (unsure) throw *unsure;
   return Array(std::move(impl));
 }
 

@@ -11,7 +11,8 @@
 
 namespace mlarray::session {
 
-void publish_and_adopt(io::AtomicFile& out, bool own_writer_open, Array::Impl& writer) {
+std::optional<Error> publish_and_adopt(io::AtomicFile& out, bool own_writer_open,
+                                       Array::Impl& writer) {
   const std::shared_ptr<io::ByteSource> source =
       io::open_file(out.temporary(), writer.access, writer.path);
   frame::State state = frame::read_state(*source);
@@ -20,12 +21,12 @@ void publish_and_adopt(io::AtomicFile& out, bool own_writer_open, Array::Impl& w
   Snapshot shown = snapshot_of(std::move(state), source);
   const io::FileId id = out.id();
   io::Published published = out.publish(own_writer_open);
-  if (base::mutant("old_file_written_on")) return;
+  if (base::mutant("old_file_written_on")) return {};
   writer.adopt(std::move(published.file), std::move(header), std::move(header_bytes),
                std::move(shown));
   // Not from its destructor, where it is closed next.
   if (const auto self = writer.weak_from_this().lock()) Registry::instance().add(id, self);
-  if (published.unsure) throw *published.unsure;
+  return published.unsure;
 }
 
 void publish_and_close(io::AtomicFile& out, const std::filesystem::path& path) {
@@ -33,17 +34,19 @@ void publish_and_close(io::AtomicFile& out, const std::filesystem::path& path) {
   std::shared_ptr<Array::Impl> older;  // goes after the name lock
   const Registry::NameLock name(path);
   older = registry.writer_of(path);
-  if (!older) return out.publish_and_close(false);
-  const std::lock_guard lock(older->edit_mutex);
-  const bool own = older->writes_file();
-  out.publish_and_close(own);
-  if (!own) return;
-  older->detach();
-  registry.note_detached(*older);
+  std::unique_lock<std::mutex> its_edits;
+  if (older) its_edits = std::unique_lock(older->edit_mutex);
+  const bool own = older && older->writes_file();
+  const std::optional<Error> unsure = out.publish_and_close(own);
+  if (own) {
+    older->detach();
+    registry.note_detached(*older);
+  }
+  if (unsure) throw *unsure;
 }
 
-void compact_file(Array::Impl& writer, const Snapshot& state, const WriteSession& old,
-                  CommitLevel level) {
+std::optional<Error> compact_file(Array::Impl& writer, const Snapshot& state,
+                                  const WriteSession& old, CommitLevel level) {
   const grid::Geometry& geometry = state.geometry();
   io::AtomicFile out(writer.file_path, level, true);
   std::vector<std::byte> header_bytes = old.header_bytes();
@@ -62,7 +65,7 @@ void compact_file(Array::Impl& writer, const Snapshot& state, const WriteSession
       frame::build_tail(header, header_bytes, out.position(), index, layers_to_write(state)));
   out.write_at(0, header_bytes);
   state.chunks->check();
-  publish_and_adopt(out, true, writer);
+  return publish_and_adopt(out, true, writer);
 }
 
 }  // namespace mlarray::session

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 
 #include "io/file.hpp"
 #include "session/impl.hpp"
@@ -13,8 +14,9 @@ namespace mlarray::session {
 // Puts `out`, which is finished, in place and lets `writer` go on with it, in place of the file
 // that it writes, if any. `own_writer_open`: an array of this process writes what stands there.
 // Preconditions: the name locked; writer.edit_mutex held, and that of the array that writes.
-// Errors: io, busy: nothing has happened, unless the message says that it was replaced.
-void publish_and_adopt(io::AtomicFile& out, bool own_writer_open, Array::Impl& writer);
+// Returns why a power cut may undo it, if so. Errors: io, busy: nothing has happened.
+[[nodiscard]] std::optional<Error> publish_and_adopt(io::AtomicFile& out, bool own_writer_open,
+                                                     Array::Impl& writer);
 
 // The same for who has no more to write. Detaches a writer of this process on `path`. Locks
 // the name. Errors: as above.
@@ -22,7 +24,7 @@ void publish_and_close(io::AtomicFile& out, const std::filesystem::path& path);
 
 // Writes the chunks of `state` to a new file without dead extents, and lets `writer`, whose
 // file `old` has them, go on with that. Preconditions and errors: as publish_and_adopt().
-void compact_file(Array::Impl& writer, const Snapshot& state, const WriteSession& old,
-                  CommitLevel level);
+[[nodiscard]] std::optional<Error> compact_file(Array::Impl& writer, const Snapshot& state,
+                                                const WriteSession& old, CommitLevel level);
 
 }  // namespace mlarray::session

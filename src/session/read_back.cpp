@@ -5,13 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "store/block_check.hpp"
-#include "session/snapshot.hpp"
-#include "pipeline/read_box.hpp"
-#include "session/new_file.hpp"
 #include "metadata/stored.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
+#include "pipeline/read_box.hpp"
+#include "session/new_file.hpp"
+#include "session/snapshot.hpp"
+#include "store/block_check.hpp"
 
 namespace mlarray::session {
 namespace {

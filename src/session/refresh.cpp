@@ -1,7 +1,7 @@
 // Following a file that somebody else writes.
-#include "session/impl.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
+#include "session/impl.hpp"
 
 namespace mlarray {
 namespace {

@@ -90,9 +90,12 @@ void Registry::after_fork() {
   registry.writers_.clear();  // they belong to the parent
 }
 
-bool is_written_here(const std::filesystem::path& path) {
+void begin_file(std::optional<io::AtomicFile>& out, const std::filesystem::path& path,
+                CommitLevel level) {
+  std::shared_ptr<Array::Impl> writer;  // goes after the name lock
   const Registry::NameLock name(path);
-  return Registry::instance().writer_of(path) != nullptr;
+  writer = Registry::instance().writer_of(path);
+  out.emplace(path, level, writer != nullptr);
 }
 
 void commit_own_writer(const std::filesystem::path& path) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,8 +56,10 @@ class Registry {
   std::vector<std::string> notice_;
 };
 
-// Does an array of this process write the file that `path` names?
-bool is_written_here(const std::filesystem::path& path);
+// Begins a new file for `path`, which an array of this process may be writing. Locks the name.
+// Errors: as AtomicFile.
+void begin_file(std::optional<io::AtomicFile>& out, const std::filesystem::path& path,
+                CommitLevel level);
 
 // Commits what a writer of this process has pending on `path`, so that who opens it sees it.
 // Errors: none; where the commit fails, that writer says so when it is closed.

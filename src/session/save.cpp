@@ -35,7 +35,8 @@ std::optional<Metadata> comparable(const std::optional<Metadata>& metadata,
 
 // The state that `from` shows, as `options` say, into a file that is not in place yet.
 void write_copy(const Array::Impl& from, io::AtomicFile& out, const std::filesystem::path& path,
-                const SaveOptions& options, const std::optional<Metadata>& metadata) {
+                const SaveOptions& options, const std::optional<Metadata>& metadata,
+                bool verify) {
   const auto state = from.open_snapshot();
   const store::ChunkStore& chunks = *state->chunks;
   const grid::Geometry& source = state->geometry();
@@ -52,7 +53,8 @@ void write_copy(const Array::Impl& from, io::AtomicFile& out, const std::filesys
     }
   }
   session::NewFile file = base::naming(path.string(), [&] {
-    return session::NewFile(source.shape(), state->array->dtype, readable.value_or(Metadata{}), options);
+    return session::NewFile(source.shape(), state->array->dtype, readable.value_or(Metadata{}),
+                            options);
   });
   std::vector<frame::VlMetalayer> others;
   for (const frame::VlMetalayer& layer : state->layers->all()) {
@@ -72,7 +74,7 @@ void write_copy(const Array::Impl& from, io::AtomicFile& out, const std::filesys
     const Shape shape = part.shape();
     const auto strides = grid::c_strides(shape, geometry.itemsize());
     pipeline::read_box(chunks, source, part, {voxels.data(), shape, strides},
-                    {.threads = 1, .verify = from.verifies()});
+                       {.threads = 1, .verify = verify});
     if (!grid::fills_padding(geometry, part)) {
       std::fill(chunk.begin(), chunk.end(), std::byte{0});
     }
@@ -97,7 +99,9 @@ void Array::save_voxels(const std::filesystem::path& path, const ConstArrayView&
   check_view(voxels);
   session::NewFile file = base::naming(
       path.string(), [&] { return session::NewFile(voxels.shape, dtype, metadata, options); });
-  io::AtomicFile out(path, options.level, session::is_written_here(path));
+  std::optional<io::AtomicFile> place;
+  session::begin_file(place, path, options.level);
+  io::AtomicFile& out = *place;
   file.begin(out);
   const grid::Geometry& geometry = file.geometry();
   const Shape origin(voxels.shape.size(), 0);
@@ -124,13 +128,17 @@ void Array::save(const std::filesystem::path& path, const SaveOptions& options,
     const std::lock_guard lock(impl_->edit_mutex);
     if (impl_->written_file() && io::file_id(path) == impl_->written_file()) {
       io::AtomicFile out(path, options.level, true);
-      write_copy(*impl_, out, path, options, metadata);
-      return session::publish_and_adopt(out, true, *impl_);
+      // Verified always: the sums of the new file would make damage look right.
+      write_copy(*impl_, out, path, options, metadata, true);
+      const auto unsure = session::publish_and_adopt(out, true, *impl_);
+      if (unsure) throw *unsure;
+      return;
     }
   }
-  io::AtomicFile out(path, options.level, session::is_written_here(path));
-  write_copy(*impl_, out, path, options, metadata);
-  session::publish_and_close(out, path);
+  std::optional<io::AtomicFile> out;
+  session::begin_file(out, path, options.level);
+  write_copy(*impl_, *out, path, options, metadata, impl_->verifies());
+  session::publish_and_close(*out, path);
 }
 
 }  // namespace mlarray

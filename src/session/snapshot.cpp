@@ -11,8 +11,8 @@ Snapshot snapshot_of(frame::State state, std::shared_ptr<io::ByteSource> source)
   const std::string name = source->name();
   return base::naming(name, [&] {
     Snapshot out;
-    out.array = std::make_shared<const store::ArrayHeader>(
-        store::read_array_header(state.header));
+    out.array =
+        std::make_shared<const store::ArrayHeader>(store::read_array_header(state.header));
     const bool has_sums = state.find(store::kChecksumLayer) != nullptr;
     out.seal = state.seal == Seal::absent && has_sums ? Seal::edited : state.seal;
     out.layers = std::make_shared<const store::StoredLayers>(state.vlmeta);

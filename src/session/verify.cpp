@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <mutex>
 
-#include "store/block_check.hpp"
-#include "session/impl.hpp"
 #include "codec/decoder.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
+#include "session/impl.hpp"
+#include "store/block_check.hpp"
 
 namespace mlarray {
 namespace session {

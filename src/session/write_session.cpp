@@ -29,7 +29,7 @@ void WriteSession::guarded(Body body) {
   } catch (const Error& error) {
     // The end is moved as well, in commit(): one of both is enough.
     if (base::mutant("not_poisoned") || base::mutant("end_not_moved")) throw;
-    if (error.kind() == ErrorKind::io) failure_ = error;
+    failure_ = error;
     throw;
   }
 }
@@ -39,7 +39,6 @@ void WriteSession::check_usable() const {
 }
 
 frame::IndexEntry WriteSession::append(std::span<const std::byte> chunk) {
-  check_usable();
   if (chunk.empty()) return {};
   const auto entry = frame::IndexEntry::at(end_ - header_.header_len);
   guarded([&] { file_.write_at(end_, chunk); });
@@ -52,8 +51,8 @@ frame::IndexEntry WriteSession::append(std::span<const std::byte> chunk) {
 }
 
 void WriteSession::roll_back(std::uint64_t end) noexcept {
-  end_ = end;
-  written_back_ = std::min(written_back_, end);
+  end_ = std::max(end, header_.frame_len);  // a commit may have followed
+  written_back_ = std::min(written_back_, end_);
 }
 
 void WriteSession::commit(const Snapshot& state, CommitLevel level) {
@@ -66,20 +65,14 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
   const std::vector<std::byte> tail = frame::build_tail(
       header, header_bytes, end_, state.chunks->index().entries(), layers_to_write(state));
   state.chunks->check();
-  const auto sync = [&] {
-    try {
-      file_.sync_data();
-    } catch (const Error&) {
-      if (!base::mutant("failed_sync_ignored")) throw;
-    }
-  };
   guarded([&] {
     const std::uint64_t position = end_;
     // From here on the tail may become live, whatever fails: nothing is written over it.
     if (!base::mutant("end_not_moved")) end_ = header.frame_len;
     if (!base::mutant("flip_before_tail")) file_.write_at(position, tail);
     const bool late = base::mutant("sync_after_flip");
-    if (level != CommitLevel::none && !late && !base::mutant("no_sync_before_flip")) sync();
+    if (level != CommitLevel::none && !late && !base::mutant("no_sync_before_flip"))
+      sync_file();
     flip_unsure_ = true;
     // One small write: both lengths and the vlmeta flag change together.
     file_.write_at(frame::kFlipBegin,
@@ -87,28 +80,48 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
                        .subspan(frame::kFlipBegin, frame::kFlipEnd - frame::kFlipBegin));
     flip_unsure_ = false;
     if (base::mutant("flip_before_tail")) file_.write_at(position, tail);
-    if (level != CommitLevel::none && late) sync();
+    if (level != CommitLevel::none && late) sync_file();
     header_ = std::move(header);
     header_bytes_ = std::move(header_bytes);
     written_back_ = end_;
     committed_ = ever_committed_ = true;
-    unsynced_ = level == CommitLevel::none;
+    reached_ = std::min(level, CommitLevel::ordered);
     committed_at_ = std::chrono::steady_clock::now();
-    if (level != CommitLevel::durable || base::mutant("no_sync_after_flip")) return;
-    try {
-      sync();
-      // Whoever put the file in place may not have waited for its name.
-      if (!name_synced_ && !base::mutant("name_forgotten")) io::sync_name(path_);
-      name_synced_ = true;
-    } catch (const Error& error) {
-      throw Error(error.kind(),
-                  std::string(error.what()) +
-                      "; the edits are in the file, but it is not known whether "
-                      "they would survive a power cut",
-                  error.path(), error.system_error());
-    }
+    if (level == CommitLevel::durable && !base::mutant("no_sync_after_flip"))
+      sync_committed(level);
   });
   if (base::mutant("end_not_moved")) end_ = header_.frame_len;
+}
+
+void WriteSession::raise(CommitLevel level) {
+  if (level <= reached_) return;
+  guarded([&] { sync_committed(level); });
+}
+
+void WriteSession::sync_file() {
+  try {
+    file_.sync_data();
+  } catch (const Error&) {
+    if (!base::mutant("failed_sync_ignored")) throw;
+  }
+}
+
+void WriteSession::sync_committed(CommitLevel level) {
+  try {
+    sync_file();
+    // Whoever put the file in place may not have waited for its name.
+    if (level == CommitLevel::durable && !name_synced_) {
+      if (!base::mutant("name_forgotten")) io::sync_name(path_);
+      name_synced_ = true;
+    }
+    reached_ = level;
+  } catch (const Error& error) {
+    throw Error(ErrorKind::io,
+                std::string(error.what()) +
+                    "; the edits are in the file, but it is not known whether they would "
+                    "survive a power cut",
+                error.path(), error.system_error());
+  }
 }
 
 bool WriteSession::due(const CommitBudget& budget) const {

@@ -42,12 +42,14 @@ class WriteSession {
   // Errors: io; corruption if the file is not what it was, or the metalayers.
   void commit(const Snapshot& state, CommitLevel level);
   bool committed() const { return committed_; }  // did the last commit() take place?
-  // Was a state committed at level `none` since the last commit above it?
-  bool unsynced() const { return unsynced_; }
+  // Makes the committed state as safe as `level` says, if it is not known to be. Errors: io.
+  void raise(CommitLevel level);
 
   bool due(const CommitBudget& budget) const;  // for a commit, if there is anything to commit
-  // Appended and committed by this session: there may be dead extents.
+  // Appended and committed, by this session or one whose file it took: there may be dead
+  // extents.
   bool ever_committed() const { return ever_committed_; }
+  void note_commits() { ever_committed_ = true; }
   // Throws the error that ended all writing, if there was one.
   void check_usable() const;
   const std::optional<Error>& failure() const { return failure_; }
@@ -71,18 +73,20 @@ class WriteSession {
  private:
   template <class Body>
   void guarded(Body body);
+  void sync_file();
+  void sync_committed(CommitLevel level);
 
   io::WritableFile file_;
   std::filesystem::path path_;
   CommitLevel level_;
   frame::Header header_;  // of the committed state
   std::vector<std::byte> header_bytes_;
-  std::uint64_t end_;        // where the next chunk goes: behind all that anybody may need
+  std::uint64_t end_;           // where the next chunk goes: behind all that anybody may need
   std::uint64_t written_back_;  // up to here the system was asked to write to the disk
   std::chrono::steady_clock::time_point committed_at_;
   bool committed_ = false;
   bool ever_committed_ = false;
-  bool unsynced_ = false;
+  CommitLevel reached_ = CommitLevel::none;  // of the committed state, as far as it is known
   bool name_synced_ = false;
   bool flip_unsure_ = false;  // the header may name a state that header_ does not
   std::optional<Error> failure_;

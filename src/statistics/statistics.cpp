@@ -11,18 +11,18 @@
 #include <optional>
 #include <utility>
 
-#include "statistics/bins.hpp"
-#include "statistics/counts.hpp"
-#include "statistics/element_types.hpp"
-#include "statistics/first_pass.hpp"
-#include "session/impl.hpp"
-#include "statistics/ladder.hpp"
-#include "statistics/moments.hpp"
-#include "statistics/voxel_scan.hpp"
 #include "base/naming.hpp"
 #include "base/text.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
+#include "session/impl.hpp"
+#include "statistics/bins.hpp"
+#include "statistics/counts.hpp"
+#include "statistics/element_types.hpp"
+#include "statistics/first_pass.hpp"
+#include "statistics/ladder.hpp"
+#include "statistics/moments.hpp"
+#include "statistics/voxel_scan.hpp"
 
 namespace mlarray {
 namespace statistics {
@@ -136,7 +136,8 @@ class Computation {
     for (std::int64_t& rank : middle_inside) rank += below;
     resolve(ladder, {middle_inside[0], middle_inside[1]}, {middle_inside[0], middle_inside[1]});
     out.percentile_median = half_way(ladder, middle_inside);
-    // By the voxels at both ends: a percentile between two voxels may be far above those inside.
+    // By the voxels at both ends: a percentile between two voxels may be far above those
+    // inside.
     double least = at(ladder, low.rank), greatest = at(ladder, high.next);
     if (least < out.percentile_min) least = at(ladder, low.next);
     if (greatest > out.percentile_max) greatest = at(ladder, high.rank);
@@ -377,13 +378,13 @@ void Statistics::put_into(Metadata& metadata) const {
 Statistics Array::statistics(const StatisticsOptions& options) const {
   const parallel::OperationGuard guard;
   const auto state = impl_->open_snapshot();
-  const statistics::VoxelSource voxels{state.get(), impl_->verifies(), nullptr, state->array->dtype,
-                                  impl_->path};
+  const statistics::VoxelSource voxels{state.get(), impl_->verifies(), nullptr,
+                                       state->array->dtype, impl_->path};
   const Impl* mask = options.mask.array != nullptr ? options.mask.array->impl_.get() : nullptr;
   return base::naming(impl_->path, [&] {
     return io::checked(*state->chunks, [&] {
       return statistics::compute(voxels, options, mask,
-                            options.threads > 0 ? options.threads : impl_->threads);
+                                 options.threads > 0 ? options.threads : impl_->threads);
     });
   });
 }
@@ -392,7 +393,8 @@ Statistics Array::statistics(const ConstArrayView& voxels, const DType& dtype,
                              const StatisticsOptions& options) {
   const parallel::OperationGuard guard;
   const Impl* mask = options.mask.array != nullptr ? options.mask.array->impl_.get() : nullptr;
-  return statistics::compute({nullptr, false, &voxels, dtype, {}}, options, mask, options.threads);
+  return statistics::compute({nullptr, false, &voxels, dtype, {}}, options, mask,
+                             options.threads);
 }
 
 }  // namespace mlarray

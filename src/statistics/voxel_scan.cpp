@@ -7,14 +7,14 @@
 #include <string>
 #include <utility>
 
-#include "store/block_check.hpp"
-#include "statistics/element_types.hpp"
-#include "pipeline/read_box.hpp"
-#include "grid/strided.hpp"
 #include "base/naming.hpp"
 #include "codec/decoder.hpp"
+#include "grid/strided.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
+#include "pipeline/read_box.hpp"
+#include "statistics/element_types.hpp"
+#include "store/block_check.hpp"
 
 namespace mlarray::statistics {
 namespace {
@@ -70,7 +70,7 @@ void read_native(const VoxelSource& source, const Box& box, std::span<std::byte>
   const std::vector<std::int64_t> strides = grid::c_strides(shape, itemsize);
   if (source.state) {
     pipeline::read_box(*source.state->chunks, source.state->geometry(), box,
-             {out.data(), shape, strides}, {.threads = 1, .verify = source.verify});
+                       {out.data(), shape, strides}, {.threads = 1, .verify = source.verify});
   } else {
     const std::byte* from = source.view->data;
     for (std::size_t i = 0; i < shape.size(); ++i) {
@@ -193,7 +193,8 @@ class VoxelScan::Reader {
       return out;
     }
     const auto number = static_cast<std::int32_t>(block);
-    if (scan_.voxels_.verify) store::BlockCheck(ref_, header_, geometry_, chunk_).check(seed_, number);
+    if (scan_.voxels_.verify)
+      store::BlockCheck(ref_, header_, geometry_, chunk_).check(seed_, number);
     const auto out = first(scratch_, bytes);
     decoder_.decode_block(ref_.bytes.data, header_, number, out, store::chunk_name(chunk_));
     return out;
@@ -206,7 +207,7 @@ class VoxelScan::Reader {
     if (shape == geometry_.block()) return block;
     const auto out = first(compact_, count * itemsize);
     grid::copy_box(out.data(), grid::c_strides(shape, itemsize), block.data(),
-             grid::c_strides(geometry_.block(), itemsize), shape, itemsize);
+                   grid::c_strides(geometry_.block(), itemsize), shape, itemsize);
     return out;
   }
 
@@ -226,7 +227,7 @@ VoxelScan::VoxelScan(const VoxelSource& voxels, const std::optional<VoxelSource>
                      std::vector<std::int64_t> mask_values, int threads)
     : voxels_(voxels), mask_(mask), mask_values_(std::move(mask_values)) {
   geometry_ = voxels.state ? voxels.state->geometry()
-                             : pieces_of(*voxels.view, voxels.dtype.itemsize());
+                           : pieces_of(*voxels.view, voxels.dtype.itemsize());
   if (mask_) {
     if (mask_->shape() != voxels.shape()) {
       throw Error(ErrorKind::invalid_value,

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "grid/geometry.hpp"
-#include "session/snapshot.hpp"
 #include "mlarray/array.hpp"
+#include "session/snapshot.hpp"
 
 namespace mlarray::statistics {
 

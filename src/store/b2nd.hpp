@@ -18,8 +18,9 @@ struct B2nd {
   DType dtype;
 };
 
-// `typesize` is the frame's element size, or 0 where that is not known. Errors: corruption (truncated, sizes that contradict
-// each other or the frame), unsupported (more than kMaxDims axes, object dtype).
+// `typesize` is the frame's element size, or 0 where that is not known. Errors: corruption
+// (truncated, sizes that contradict each other or the frame), unsupported (more than kMaxDims
+// axes, object dtype).
 B2nd parse_b2nd(std::span<const std::byte> content, std::int64_t typesize);
 
 std::vector<std::byte> build_b2nd(const B2nd& value);

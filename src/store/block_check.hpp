@@ -7,9 +7,9 @@
 #include <span>
 #include <string>
 
-#include "store/chunk_store.hpp"
-#include "grid/geometry.hpp"
 #include "codec/chunk.hpp"
+#include "grid/geometry.hpp"
+#include "store/chunk_store.hpp"
 
 namespace mlarray::store {
 
@@ -26,8 +26,8 @@ codec::ChunkHeader checked_header(const ChunkRef& ref, const grid::Geometry& geo
 // or every time. Cheap to make; refers to what it is made of.
 class BlockCheck {
  public:
-  BlockCheck(const ChunkRef& ref, const codec::ChunkHeader& header, const grid::Geometry& geometry,
-             std::int64_t number, bool again = false)
+  BlockCheck(const ChunkRef& ref, const codec::ChunkHeader& header,
+             const grid::Geometry& geometry, std::int64_t number, bool again = false)
       : ref_(ref), header_(header), geometry_(geometry), number_(number), again_(again) {}
 
   // Is a sum recorded? Of a chunk without bytes none is needed: the seal covers the index.

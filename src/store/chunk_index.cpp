@@ -41,8 +41,8 @@ std::shared_ptr<const ChunkIndex::Node> ChunkIndex::replaced(
   if (shift == 0) {
     child = std::move(leaf);
   } else {
-    child = replaced(static_cast<const Node*>(child.get()), shift - kBits, number,
-                     std::move(leaf));
+    child =
+        replaced(static_cast<const Node*>(child.get()), shift - kBits, number, std::move(leaf));
   }
   return out;
 }
@@ -80,9 +80,8 @@ std::vector<frame::IndexEntry> ChunkIndex::entries() const {
 
 std::vector<std::byte> ChunkIndex::checksum_layer(std::int64_t block_count) const {
   ChecksumBuilder builder(size_, block_count, sums_);
-  for_each([&](std::int64_t number, const Replacement& chunk) {
-    builder.set(number, chunk.sums);
-  });
+  for_each(
+      [&](std::int64_t number, const Replacement& chunk) { builder.set(number, chunk.sums); });
   return std::move(builder).build();
 }
 

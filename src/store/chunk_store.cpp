@@ -43,7 +43,7 @@ ChunkRef ChunkStore::get(std::int64_t number) const {
     return {codec::Special::none, {*bytes, bytes}, {*bytes, bytes}, {}};
   }
   ChunkSums sums = replaced != nullptr ? ChunkSums{replaced->sums, nullptr, nullptr, 0}
-                                         : index_.sums(number);
+                                       : index_.sums(number);
   const frame::IndexEntry entry = replaced != nullptr ? replaced->entry : index_.entry(number);
   if (entry.is_special()) return {static_cast<codec::Special>(entry.special()), {}, {}, {}};
   const std::string what = "chunk " + std::to_string(number);
@@ -139,7 +139,15 @@ bool ChunkStore::is_covered_by_seal() const {
 std::int64_t ChunkStore::stored_bytes() const {
   std::int64_t total = 0;
   for (std::int64_t i = 0; i < index_.size(); ++i) {
-    total += static_cast<std::int64_t>(get(i).bytes.data.size());
+    const Replacement* replaced = index_.replacement(i);
+    if (replaced != nullptr && replaced->bytes) {
+      total += static_cast<std::int64_t>(replaced->bytes->size());
+    } else if (const frame::IndexEntry entry = index_.entry(i); !entry.is_special()) {
+      const std::uint64_t at = header_len_ + entry.offset();
+      if (at + codec::kChunkHeaderBytes > source_->size()) source_->refresh();
+      const io::Bytes head = source_->get({at, codec::kChunkHeaderBytes});
+      total += codec::chunk_length(head.data, "chunk " + std::to_string(i));
+    }
   }
   return total;
 }

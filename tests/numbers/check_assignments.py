@@ -119,7 +119,7 @@ def _assign(rng: Rng, held: Held, twin: Array, story: Story) -> None:
 
 
 def _twice(twin: Array, key: Any, now: Array) -> bool:
-    """Whether what differs was assigned to more than once: in which order, NumPy leaves open."""
+    """Whether what differs was assigned to more than once; NumPy leaves the order open."""
     if twin.dtype.names is not None or isinstance(key, str):
         return False
     chosen = outcome(lambda: np.arange(twin.size).reshape(twin.shape)[key])

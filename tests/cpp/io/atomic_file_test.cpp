@@ -39,7 +39,7 @@ unsigned mode(const std::filesystem::path& path) { return info(path).st_mode & 0
 void replace(const std::filesystem::path& path, std::string_view text) {
   AtomicFile file(path);
   file.append(bytes(text));
-  file.publish_and_close(false);
+  EXPECT_FALSE(file.publish_and_close(false));
 }
 
 // The superuser passes every permission check, so these run as somebody else.
@@ -376,7 +376,7 @@ TEST(AtomicFile, IsNotInTheWayOfOthersThatReplaceTheFile) {
   AtomicFile file(folder / "a");
   file.append(bytes("new"));
   EXPECT_ERROR(WritableFile::open(folder / "a"), ErrorKind::busy, (folder / "a").string());
-  file.publish_and_close(false);
+  EXPECT_FALSE(file.publish_and_close(false));
   EXPECT_EQ(read_text(folder / "a"), "new");
   ::close(other);
   AtomicFile kept(folder / "a");

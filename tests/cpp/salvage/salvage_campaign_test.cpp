@@ -1,8 +1,8 @@
 // Damages by number: what is saved is what the commit that it names had.
 #include <map>
 
-#include "salvage/history.hpp"
 #include "mlarray/salvage.hpp"
+#include "salvage/history.hpp"
 #include "support/errors.hpp"
 
 namespace mlarray {
@@ -127,8 +127,8 @@ void run(int trials, unsigned seed) {
     Tally& tally = tallies[damaged.kind];
     ++tally.trials;
     try {
-      const SalvageReport report =
-          salvage(bad, good, {.fill = Value(int{kFill}), .threads = 1, .level = CommitLevel::none});
+      const SalvageReport report = salvage(
+          bad, good, {.fill = Value(int{kFill}), .threads = 1, .level = CommitLevel::none});
       const double share = check(history, report, good);
       tally.saved += share;
       if (report.complete() && share == 1) ++tally.whole;

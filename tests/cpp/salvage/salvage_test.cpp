@@ -3,11 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include "salvage/scan.hpp"
 #include "codec/chunk_format.hpp"
 #include "codec/encoder.hpp"
-#include "salvage/history.hpp"
 #include "io/file.hpp"
+#include "salvage/history.hpp"
+#include "salvage/scan.hpp"
 #include "support/errors.hpp"
 
 namespace mlarray {

@@ -70,7 +70,8 @@ TEST(AllAtOnce, NobodySeesAMixtureAndNothingIsLost) {
     threads.push_back(until_stopped([&, value = std::int16_t{0}]() mutable {
       write(writer, kWhole, filled(++value));
       if (value % 3 == 0) writer.set_metadata(named(value));
-      if (value % 5 == 0) writer.flush(value % 2 == 0 ? CommitLevel::none : CommitLevel::ordered);
+      if (value % 5 == 0)
+        writer.flush(value % 2 == 0 ? CommitLevel::none : CommitLevel::ordered);
       last = value;
     }));
     threads.push_back(until_stopped([&] { writer.save(path, options); }));
@@ -97,8 +98,8 @@ TEST(AllAtOnce, NobodySeesAMixtureAndNothingIsLost) {
     threads.push_back(until_stopped([&] {
       const int status = test::run_in_child([&] {
         const Array inherited = writer;
-        const bool whole = is_one_state(read_all(inherited)) &&
-                           is_one_state(read_all(Array::open(path)));
+        const bool whole =
+            is_one_state(read_all(inherited)) && is_one_state(read_all(Array::open(path)));
         return whole && inherited.shape() == kShape ? 0 : 1;
       });
       if (status != 0) ++mixed;
@@ -106,7 +107,8 @@ TEST(AllAtOnce, NobodySeesAMixtureAndNothingIsLost) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }));
     const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(1500);
-    while ((std::chrono::steady_clock::now() < end || children < 2 || reads < 20) && failed == 0) {
+    while ((std::chrono::steady_clock::now() < end || children < 2 || reads < 20) &&
+           failed == 0) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     stop = true;

@@ -4,11 +4,11 @@
 #include <fstream>
 #include <thread>
 
-#include "session/snapshot.hpp"
-#include "pipeline/read_box.hpp"
-#include "grid/strided.hpp"
 #include "codec/checksum.hpp"
 #include "codec/chunk.hpp"
+#include "grid/strided.hpp"
+#include "pipeline/read_box.hpp"
+#include "session/snapshot.hpp"
 #include "support/temp_dir.hpp"
 #include "support/voxels.hpp"
 
@@ -130,7 +130,8 @@ TEST(Array, ReadsTheSameByCopiesAndFromTheMap) {
       std::vector<std::int16_t> found(expected.size());
       const ArrayView out{reinterpret_cast<std::byte*>(found.data()), box.shape(),
                           grid::c_strides(box.shape(), 2)};
-      pipeline::read_box(*content.chunks, content.geometry(), box, out, {.threads = 1 + round % 2});
+      pipeline::read_box(*content.chunks, content.geometry(), box, out,
+                         {.threads = 1 + round % 2});
       ASSERT_EQ(found, expected) << "round " << round;
     }
     EXPECT_GT(copied, 0);

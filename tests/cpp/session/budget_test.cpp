@@ -4,15 +4,14 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <algorithm>
 #include <fstream>
 #include <functional>
 #include <random>
 #include <vector>
 
-#include "session/snapshot.hpp"
 #include "codec/chunk_format.hpp"
 #include "mlarray/array.hpp"
+#include "session/snapshot.hpp"
 #include "support/child_process.hpp"
 #include "support/temp_dir.hpp"
 #include "support/voxels.hpp"

@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "grid/gather.hpp"
-#include "session/new_file.hpp"
 #include "mlarray/error.hpp"
+#include "session/new_file.hpp"
 #include "support/temp_dir.hpp"
 #include "support/voxels.hpp"
 
@@ -34,7 +34,7 @@ class ReadBack : public ::testing::Test {
     return [this, &voxels](std::int64_t number, std::span<std::byte> chunk) {
       std::fill(chunk.begin(), chunk.end(), std::byte{0});
       grid::gather(file_.geometry(), number, file_.geometry().chunk_box(number), voxels.view(),
-                    Shape(3, 0), chunk);
+                   Shape(3, 0), chunk);
     };
   }
   std::string error_of(const Voxels& voxels, const std::optional<Metadata>& metadata) {

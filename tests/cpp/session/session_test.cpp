@@ -81,9 +81,7 @@ class Watched final : public io::SystemCalls {
 
 class Session : public ::testing::Test {
  protected:
-  Session() {
-    Array::save_voxels(path_, voxels_.view(), int16(), {}, small_layout());
-  }
+  Session() { Array::save_voxels(path_, voxels_.view(), int16(), {}, small_layout()); }
   Array open_to_write(CommitLevel level = CommitLevel::ordered,
                       Access access = Access::mapped) {
     return Array::open(path_, {.mode = Mode::read_write, .access = access, .level = level});
@@ -127,7 +125,8 @@ TEST_F(Session, CompactingReachesTheDiskBeforeItTakesTheName) {
     Voxels noise({64, 64, 64});
     std::mt19937 random(5);
     for (auto& v : noise.data) v = static_cast<std::int16_t>(random());
-    Array::save_voxels(path_, noise.view(), int16(), {}, with_layout({32, 32, 32}, {16, 16, 16}));
+    Array::save_voxels(path_, noise.view(), int16(), {},
+                       with_layout({32, 32, 32}, {16, 16, 16}));
     Array image = open_to_write(level);
     for (int i = 0; i < 3; ++i) write(image, noise.whole(), noise.data);
     image.flush(CommitLevel::durable);
@@ -327,7 +326,8 @@ TEST_F(Session, ACreatedFileHasOneWriterWhoeverCreatesItAtTheSameTime) {
     {
       std::vector<std::jthread> threads;
       for (auto& image : made) {
-        threads.emplace_back([&] { image = Array::create(folder_ / "new.mla", kShape, int16()); });
+        threads.emplace_back(
+            [&] { image = Array::create(folder_ / "new.mla", kShape, int16()); });
       }
     }
     int writable = 0;
@@ -397,6 +397,129 @@ TEST_F(Session, NothingWaitsForAWriteToAnotherFileAndNoReaderForAnyWrite) {
   calls.release();
   thread.join();
   EXPECT_EQ(read(writer, box), all_of(3, box));
+}
+
+// What was created at `none` gets the level that a flush asks for, without another commit.
+TEST_F(Session, AFlushRaisesTheLevelOfWhatIsThere) {
+  SaveOptions options = small_layout();
+  options.level = CommitLevel::none;
+  Array image = Array::create(folder_ / "new.mla", kShape, int16(), {}, options);
+  Watched calls;
+  const io::ScopedSystemCalls scope(calls);
+  image.flush(CommitLevel::none);
+  EXPECT_EQ(calls.order, "");
+  image.flush(CommitLevel::ordered);
+  EXPECT_EQ(calls.order, "s");
+  image.flush(CommitLevel::ordered);
+  EXPECT_EQ(calls.order, "s");
+  image.flush(CommitLevel::durable);
+  EXPECT_EQ(calls.order, "sss") << "the file and its name";
+  image.flush(CommitLevel::durable);
+  EXPECT_EQ(calls.order, "sss");
+}
+
+// A commit by the budget whose last sync fails: the edit is in the file, and stays whole.
+TEST_F(Session, AnEditAfterAFailedDurableCommitOverwritesNothing) {
+  Array image = open_to_write(CommitLevel::durable);
+  image.set_commit_budget({.bytes = 1, .seconds = 1e9});
+  class NoFolder final : public io::SystemCalls {
+   public:
+    int fsync(int) override {  // of the folder; files use fdatasync
+      errno = ENOENT;
+      return -1;
+    }
+  } calls;
+  const Box box{{0, 0, 0}, {8, 8, 8}};
+  {
+    const io::ScopedSystemCalls scope(calls);
+    EXPECT_ERROR(write(image, box, all_of(5, box)), ErrorKind::io, "power cut");
+  }
+  voxels_.put(box, all_of(5, box));
+  EXPECT_ERROR(write(image, voxels_.whole(), all_of(6, voxels_.whole())), ErrorKind::io);
+  EXPECT_ERROR(image.close(), ErrorKind::io, "power cut");
+  EXPECT_EQ(read_all(Array::open(path_)), voxels_.data);
+}
+
+TEST_F(Session, AReplacedWriterIsDetachedAlsoWhereTheNameMayNotSurvive) {
+  Array older = open_to_write();
+  SaveOptions options = small_layout();
+  options.level = CommitLevel::durable;
+  class NoFolder final : public io::SystemCalls {
+   public:
+    int rename(const char* from, const char* to) override {
+      renamed_ = true;
+      return SystemCalls::rename(from, to);
+    }
+    int fsync(int fd) override {
+      if (!renamed_) return SystemCalls::fsync(fd);
+      errno = EIO;
+      return -1;
+    }
+
+   private:
+    bool renamed_ = false;
+  } calls;
+  {
+    const io::ScopedSystemCalls scope(calls);
+    EXPECT_ERROR(Array::save_voxels(path_, voxels_.view(), int16(), {}, options), ErrorKind::io,
+                 "was replaced");
+  }
+  EXPECT_FALSE(older.writable());
+  EXPECT_ERROR(write(older, {{0, 0, 0}, {1, 1, 1}}, {1}), ErrorKind::invalid_use);
+  Array::take_detached_notice();
+}
+
+// A newer writer takes the file of one whose edits could not be committed.
+TEST_F(Session, AWriterThatLostItsEditsSaysSoAndShowsWhatIsInTheFile) {
+  for (const Access access : {Access::mapped, Access::buffered}) {
+    Array older = open_to_write(CommitLevel::ordered, access);
+    const Box box{{0, 0, 0}, {8, 8, 8}};
+    write(older, box, all_of(5, box));
+    Watched calls;
+    calls.fail_sync = true;
+    std::optional<Array> newer;
+    {
+      const io::ScopedSystemCalls scope(calls);
+      newer = open_to_write(CommitLevel::ordered, access);
+    }
+    write(*newer, voxels_.whole(), all_of(7, voxels_.whole()));
+    EXPECT_EQ(read_all(older), voxels_.data);
+    newer->close();
+    EXPECT_EQ(read_all(older), voxels_.data);
+    EXPECT_ERROR(older.close(), ErrorKind::io, "sync");
+    Array::save_voxels(path_, voxels_.view(), int16(), {}, small_layout());
+  }
+  Array::take_detached_notice();
+}
+
+// The last handle goes while others open, save and look for writers of the same path.
+TEST_F(Session, WritersMayGoWhileOthersComeToTheSamePath) {
+  std::atomic<int> failed = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&, i] {
+        for (int round = 0; round < 40; ++round) {
+          try {
+            if (i == 3) {
+              Array::save_voxels(path_, voxels_.view(), int16(), {}, small_layout());
+              continue;
+            }
+            Array image = open_to_write(i == 0 ? CommitLevel::none : CommitLevel::ordered);
+            write(image, {{0, 0, 0}, {8, 8, 8}}, all_of(1, {{0, 0, 0}, {8, 8, 8}}));
+          } catch (const Error& error) {
+            if (error.kind() != ErrorKind::invalid_use) {  // superseded is in order
+              ++failed;
+              ADD_FAILURE() << error.what();
+            }
+          }
+        }
+      });
+    }
+  }
+  EXPECT_EQ(failed, 0);
+  EXPECT_TRUE(Array::open(path_).verify().verified());
+  Array::take_detached_notice();
 }
 
 TEST_F(Session, TenThousandEditsLeaveAFileOfAboutTheSizeOfAFreshOne) {

@@ -8,9 +8,9 @@
 #include <iterator>
 #include <set>
 
-#include "store/block_check.hpp"
-#include "session/snapshot.hpp"
 #include "codec/checksum.hpp"
+#include "session/snapshot.hpp"
+#include "store/block_check.hpp"
 #include "support/temp_dir.hpp"
 #include "support/voxels.hpp"
 

@@ -10,11 +10,11 @@
 #include <random>
 #include <span>
 
+#include "mlarray/mlarray.hpp"
 #include "statistics/bins.hpp"
 #include "statistics/element_types.hpp"
 #include "statistics/ladder.hpp"
 #include "statistics/whole_sum.hpp"
-#include "mlarray/mlarray.hpp"
 #include "support/errors.hpp"
 #include "support/temp_dir.hpp"
 #include "support/voxels.hpp"
@@ -159,8 +159,8 @@ TEST(ElementTypes, HalfIsTheFloatOfItsBits) {
   EXPECT_TRUE(std::isnan(statistics::to_double(statistics::Half{0x7e00})));
   double last = -std::numeric_limits<double>::infinity();
   for (std::uint32_t key = 0; key < 0x10000; ++key) {
-    const double value =
-        statistics::to_double(Ordered<statistics::Half>::value(static_cast<std::uint16_t>(key)));
+    const double value = statistics::to_double(
+        Ordered<statistics::Half>::value(static_cast<std::uint16_t>(key)));
     if (std::isnan(value)) continue;
     EXPECT_GE(value, last);
     last = value;

@@ -27,7 +27,8 @@ TEST(ChunkIndex, FindsWhatWasReplacedAndKeepsOlderCopies) {
     std::vector<std::pair<ChunkIndex, std::map<std::int64_t, std::uint64_t>>> older;
     for (std::uint64_t step = 0; step < 300; ++step) {
       if (step % 60 == 0) older.emplace_back(index, expected);
-      const auto number = static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(count));
+      const auto number =
+          static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(count));
       index.replace(number, at(step));
       expected[number] = step;
     }
@@ -54,7 +55,8 @@ TEST(ChunkIndex, FindsWhatWasReplacedAndKeepsOlderCopies) {
 
 TEST(ChunkIndex, RecordsTheSumsOfWhatWasReplaced) {
   ChunkIndex index(3);
-  index.replace(1, {nullptr, frame::IndexEntry::at(0), stored_sums(std::vector<std::uint32_t>{7, 9})});
+  index.replace(
+      1, {nullptr, frame::IndexEntry::at(0), stored_sums(std::vector<std::uint32_t>{7, 9})});
   const std::vector<std::byte> layer = index.checksum_layer(2);
   const auto owner = std::make_shared<const std::vector<std::byte>>(layer);
   const ChecksumTable table = ChecksumTable::parse({*owner, owner}, 3, 2);
