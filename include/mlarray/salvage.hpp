@@ -1,8 +1,7 @@
-// What can be saved of a damaged file, written to a new one. How: docs/integrity.md, "Salvage".
+// What can be saved of a damaged file, written to a new one.
 //
 //   const mlarray::SalvageReport report = mlarray::salvage("bad.mla", "good.mla");
-//   for (const mlarray::Damage& place : report.lost) std::cout <<
-//   to_string(place.voxels.start);
+//   for (const mlarray::Damage& place : report.lost) std::cout << place.what << std::endl;
 #pragma once
 
 #include <cstdint>

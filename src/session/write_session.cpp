@@ -87,8 +87,7 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
     committed_ = ever_committed_ = true;
     reached_ = std::min(level, CommitLevel::ordered);
     committed_at_ = std::chrono::steady_clock::now();
-    if (level == CommitLevel::durable && !base::mutant("no_sync_after_flip"))
-      sync_committed(level);
+    if (level == CommitLevel::durable) sync_committed(level);
   });
   if (base::mutant("end_not_moved")) end_ = header_.frame_len;
 }
@@ -108,7 +107,7 @@ void WriteSession::sync_file() {
 
 void WriteSession::sync_committed(CommitLevel level) {
   try {
-    sync_file();
+    if (!base::mutant("no_sync_after_flip")) sync_file();
     // Whoever put the file in place may not have waited for its name.
     if (level == CommitLevel::durable && !name_synced_) {
       if (!base::mutant("name_forgotten")) io::sync_name(path_);
