@@ -77,8 +77,17 @@ class Moments {
   template <class T>
   static Moments of(std::span<const T> values, T low, T high, double scale) {
     const auto lies_inside = [&](T v) { return low <= v && v <= high; };
-    const auto inside = std::find_if(values.begin(), values.end(), lies_inside);
-    if (inside == values.end()) return {};
+    const auto can_be_taken_off = [&](T v) {
+      return lies_inside(v) && std::isfinite(to_double(v));
+    };
+    const auto inside = std::find_if(values.begin(), values.end(), can_be_taken_off);
+    if (inside == values.end()) {
+      Moments infinite;
+      for (const T value : values) {
+        if (lies_inside(value)) infinite.add(repeated(value, 1, scale));
+      }
+      return infinite;
+    }
     // One of those that count stands in for each that does not, and is taken off again.
     const T filler = *inside;
     std::array<T, kPiece> filled;

@@ -106,6 +106,8 @@ def _assign(rng: Rng, held: Held, twin: Array, story: Story) -> None:
     now = image[...]
     if failed and same_bits(now, before):
         twin[...] = before  # where NumPy has stopped in the middle
+    if _has_no_int(given, twin.dtype):
+        twin[...] = now
     if not same_bits(now, twin) and not (found is None and _twice(twin, key, now)):
         places = np.nonzero(np.atleast_1d(_unlike(now, twin)))
         story.fail(
@@ -118,8 +120,24 @@ def _assign(rng: Rng, held: Held, twin: Array, story: Story) -> None:
         )
 
 
+def _has_no_int(value: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether there are floats that the integers lack: C leaves open what becomes of them.
+
+    Only of arrays: of a scalar, NumPy makes an error.
+    """
+    array = outcome(lambda: np.asarray(value))
+    if (
+        dtype.kind not in "iu"
+        or not isinstance(array, np.ndarray)
+        or array.dtype.kind not in "fc"
+    ):
+        return False
+    info, reals = np.iinfo(dtype), array.real.astype(np.longdouble)
+    return not bool(np.all((reals > int(info.min) - 1.0) & (reals < int(info.max) + 1.0)))
+
+
 def _twice(twin: Array, key: Any, now: Array) -> bool:
-    """Whether what differs was assigned to more than once; NumPy leaves the order open."""
+    """Whether what differs was assigned to more than once: NumPy leaves open in which order."""
     if twin.dtype.names is not None or isinstance(key, str):
         return False
     chosen = outcome(lambda: np.arange(twin.size).reshape(twin.shape)[key])

@@ -412,3 +412,12 @@ def test_a_percentile_between_two_voxels_says_nothing_of_those_inside() -> None:
     stats = MLArray(voxels).compute_statistics(percentiles=(0.025, 1.0))
     assert stats.percentile_min < -1e307
     assert stats.percentile_std == pytest.approx(np.arange(20).std(), rel=1e-12)
+
+
+@pytest.mark.parametrize("infinite", [np.inf, -np.inf])
+def test_an_infinity_among_tiny_voxels(infinite: float) -> None:
+    """It lies between the percentiles, and something that does not lies in its chunk."""
+    voxels = np.array([infinite, *np.arange(1, 21) * 1e-244])
+    low, high = (0.1, 1.0) if infinite > 0 else (0.0, 0.9)
+    stats = MLArray(voxels).compute_statistics(percentiles=(low, high))
+    assert stats.percentile_mean == stats.mean == infinite
