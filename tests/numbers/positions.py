@@ -41,21 +41,28 @@ def space_first(image: MLArray) -> list[int]:
 
 
 def world(image: MLArray, index: tuple[int, ...]) -> tuple[Array, Array]:
-    """Position x, y, z in RAS in mm (or as it is where that is not known), and its size."""
+    """Position x, y, z in RAS in mm (or as it is where that is not known), and its size.
+
+    A spacing is in the unit of its axis, and so is a coordinate.
+    """
     space, spatial = spatial_axes(image), image.meta.spatial
     affine = affine_of(image, len(space))
     terms = affine[:-1] * np.array([*(index[axis] for axis in space), 1.0])
+    units = [(spatial.axis_units or [""] * image.ndim)[axis] for axis in space]
+    scales = np.array([MILLIMETRES.get(unit, 1.0) for unit in units])
+    if spatial.affine is not None:
+        terms *= scales[:, None]
+    else:
+        terms[:, :-1] *= scales
+        terms[:, -1] *= scales
     labels = [(spatial.axis_labels or ["spatial"] * image.ndim)[axis] for axis in space]
     named = len(set(labels)) == len(labels) and all(label in LABELS for label in labels)
     rows = [LABELS.index(label) for label in labels] if named else list(range(len(labels)))
     signs = signs_of(spatial.coord_system)
     position, size = np.zeros(3), np.zeros(3)
     for row, axis in enumerate(rows):
-        scale = 1.0
-        if spatial.axis_units is not None:
-            scale = MILLIMETRES.get(spatial.axis_units[space[row]], 1.0)
-        position[axis] = terms[row].sum() * signs[axis] * scale
-        size[axis] = np.abs(terms[row]).sum() * scale
+        position[axis] = terms[row].sum() * signs[axis]
+        size[axis] = np.abs(terms[row]).sum()
     return position, size
 
 
@@ -177,7 +184,7 @@ def same_positions(
 ) -> int:  # fmt: skip
     """Corner by corner. `axes`: those of the image in the order of the other file."""
     where, unit = reader
-    if any("is not written" in note for note in notes):
+    if any("coord_system" in note and "is not written" in note for note in notes):
         return 0  # the frame is lost, and that is said
     spatial = image.meta.spatial
     parts = (spatial.affine, spatial.spacing, spatial.origin, spatial.direction)
@@ -188,7 +195,8 @@ def same_positions(
     known = all(u in MILLIMETRES for u in units)
     factor = MILLIMETRES.get(unit or "", 1.0) if known else 1.0
     worst = 0.0
-    noted = any("unit" in note for note in notes)
+    # Known units are converted where they have to be, so nothing of them is forgiven.
+    noted = not known and any("axis_units" in note for note in notes)
     frames = signs_of(spatial.coord_system) != [1, 1, 1] or spatial.coord_system in (
         "RAS",
         "RAS+",
