@@ -66,7 +66,7 @@ TEST(Fault, NoStateIsEverLost) {
     }
   }
   for (const std::string& example : findings.examples()) ADD_FAILURE() << example;
-  std::cout << findings.table() << summary(totals, findings) << std::endl;
+  std::cout << findings.table() << summary(totals, findings) << '\n';
   if (!only.empty()) return;
   EXPECT_GE(totals.kills, kSanitized ? 1'000u : 2'000u);
   EXPECT_GE(totals.cuts, kSanitized ? 5'000u : 20'000u);
