@@ -2,7 +2,6 @@
 
 #include "io/system_calls.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -12,8 +11,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
+#include <filesystem>
 #include <limits>
+#include <system_error>
 
 namespace mlarray::io {
 namespace {
@@ -80,22 +80,13 @@ ssize_t SystemCalls::readlink(const char* path, char* to, std::size_t size) {
 
 int SystemCalls::list_folder(const char* path, std::vector<std::string>& names) {
   names.clear();
-  DIR* const folder = ::opendir(path);
-  if (folder == nullptr) return -1;
-  int code = 0;
-  for (;;) {
-    errno = 0;
-    const dirent* const entry = ::readdir(folder);
-    if (entry == nullptr) {
-      code = errno;
-      break;
-    }
-    const char* const name = entry->d_name;
-    if (std::strcmp(name, ".") != 0 && std::strcmp(name, "..") != 0) names.emplace_back(name);
+  std::error_code error;
+  std::filesystem::directory_iterator entry(path, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    names.push_back(entry->path().filename().string());
   }
-  ::closedir(folder);
-  errno = code;
-  return code == 0 ? 0 : -1;
+  errno = error.value();
+  return error ? -1 : 0;
 }
 
 int SystemCalls::fchmod(int fd, mode_t mode) { return ::fchmod(fd, mode); }

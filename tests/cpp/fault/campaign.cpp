@@ -273,8 +273,11 @@ void Campaign::cut(MemoryFiles& files, const Driver& driver, std::size_t operati
   for (const Promise& one : driver.promises()) {
     if (one.operation <= operation) promise = &one;
   }
+  // Where nothing is promised, damage is likely, and slow: opening looks at it several times.
+  CutOptions used = options;
+  if (promise->cut_unsafe) used.limit(options_.unsafe);
   PowerCut power(files.first(), std::span(files.log()).first(operation), kPath);
-  power.for_each(options, [&](const CutState& state) {
+  power.for_each(used, [&](const CutState& state) {
     if (done()) return;
     const std::string here = at + " with " + state.how;
     if (!wanted(here)) return;

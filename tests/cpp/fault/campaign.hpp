@@ -19,6 +19,7 @@ namespace mlarray::test {
 struct CampaignOptions {
   std::uint64_t seed = 1;  // of what is written and of the subsets
   CutOptions cuts;
+  CutOptions unsafe = {.all_subsets_up_to = 5, .seeded = 20, .torn = 2};  // at level none
   bool kills = true, power_cuts = true, failures = true;
   // Of the distinct disks after a power cut, one in so many is also written to again.
   std::size_t rewrite_every = 16;

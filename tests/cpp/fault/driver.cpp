@@ -336,7 +336,7 @@ bool Driver::create(Level level) {
   writer_ = std::move(made);
   writer_->set_commit_budget({.bytes = std::int64_t{1} << 40, .seconds = 1e9});
   level_ = level;
-  own_ = zeros;
+  own_ = std::move(zeros);
   dirty_ = false;
   return true;
 }
@@ -453,7 +453,7 @@ bool Driver::open_second(Level level) {
   const std::string first_error = std::exchange(poison_, "");
   writer_ = std::move(opened);
   writer_->set_commit_budget({.bytes = std::int64_t{1} << 40, .seconds = 1e9});
-  own_ = found;
+  own_ = std::move(found);
   level_ = level;
   dirty_ = false;
   bool told = false;

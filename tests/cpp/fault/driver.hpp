@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <map>
 #include <optional>
@@ -72,7 +73,7 @@ struct Promise {
 };
 
 // Thrown by calls of a driver once its process is dead.
-struct Killed {};
+struct Killed : std::exception {};
 
 // Reads the file at kPath as a new process would. Throws what opening and reading throw.
 Content read_content(const Shapes& shapes, Access access);

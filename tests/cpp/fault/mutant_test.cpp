@@ -73,12 +73,18 @@ std::vector<Workload> all_workloads() {
 }
 
 TEST_P(MutantTest, IsFound) {
-  Campaign campaign({});
+  const std::string how = GetParam().how;
+  CampaignOptions options;
+  options.kills = how == "kill";
+  options.power_cuts = how == "cut";
+  options.failures = how == "fail";
+  options.cuts.limit({.all_subsets_up_to = 6, .seeded = 50, .torn = 2});
+  Campaign campaign(options);
   for (const Workload& workload : all_workloads()) {
     if (workload.name == GetParam().workload) campaign.run(workload);
   }
   EXPECT_TRUE(asked) << "nothing asks for it: is its file in the list of CMakeLists.txt?";
-  const std::string place = std::string(GetParam().workload) + "/" + GetParam().how;
+  const std::string place = std::string(GetParam().workload) + "/" + how;
   EXPECT_GT(campaign.findings().count(GetParam().kind, place), 0u)
       << "survives; found was\n"
       << campaign.findings().table();

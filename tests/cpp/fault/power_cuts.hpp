@@ -2,6 +2,7 @@
 // subset, torn at sectors.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -34,6 +35,13 @@ struct CutOptions {
   std::size_t seeded = 200;            // and so many subsets at random
   std::size_t torn = 4;                // contexts in which each write is torn in each way
   std::uint64_t seed = 1;
+
+  // At most as many of each as `other`.
+  void limit(const CutOptions& other) {
+    all_subsets_up_to = std::min(all_subsets_up_to, other.all_subsets_up_to);
+    seeded = std::min(seeded, other.seeded);
+    torn = std::min(torn, other.torn);
+  }
 };
 
 // One state, with the file at one path; what is left beside it has only a name.
