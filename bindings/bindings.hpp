@@ -12,5 +12,6 @@ void register_options(nanobind::module_& module);
 void register_array(nanobind::module_& module);
 void register_statistics(nanobind::module_& module);
 void register_verify(nanobind::module_& module);
+void register_salvage(nanobind::module_& module);
 
 }  // namespace mlarray::bindings

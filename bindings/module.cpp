@@ -15,4 +15,5 @@ NB_MODULE(_core, module) {
   mlarray::bindings::register_array(module);
   mlarray::bindings::register_statistics(module);
   mlarray::bindings::register_verify(module);
+  mlarray::bindings::register_salvage(module);
 }

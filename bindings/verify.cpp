@@ -6,13 +6,12 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <atomic>
 #include <filesystem>
 #include <string>
 
 #include "bindings.hpp"
+#include "cancel.hpp"
 #include "mlarray/array.hpp"
-#include "mlarray/error.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -22,21 +21,11 @@ namespace {
 
 using WithoutGil = nb::gil_scoped_release;
 
-// Ends a verification early. It is looked at, not called: the core must not wait for the GIL
-// (parallel/thread_pool.hpp, OperationGuard).
-struct Cancel {
-  std::atomic<bool> cancelled{false};
-};
-
-VerifyOptions options(bool decode, int threads, Cancel* cancel) {
+VerifyOptions options(bool decode, int threads, const Cancel* cancel) {
   VerifyOptions out;
   out.decode = decode;
   out.threads = threads;
-  if (cancel != nullptr) {
-    out.progress = [cancel](std::int64_t, std::int64_t) {
-      if (cancel->cancelled) throw Error(ErrorKind::invalid_use, "verification was cancelled");
-    };
-  }
+  out.progress = ended_by(cancel, "verification");
   return out;
 }
 

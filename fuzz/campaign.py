@@ -45,6 +45,7 @@ SHARES = {
     "value": 1,
     "checksums": 1,
     "runs": 1,
+    "salvage": 4,
 }
 
 

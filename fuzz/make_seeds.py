@@ -111,6 +111,15 @@ def written_now(folder: Path) -> Iterator[bytes]:
         yield (folder / f"{name}.mla").read_bytes()
 
 
+def damaged(data: bytes) -> Iterator[bytes]:
+    """Without its last bytes, with holes, and with bytes cut out."""
+    end = len(data)
+    yield data[: end - 30]
+    for at in (90, end * 2 // 3):
+        yield data[:at] + bytes(16) + data[at + 16 :]
+    yield data[: end // 2] + data[end // 2 + 8 :]
+
+
 def collect() -> dict[str, list[bytes]]:
     """All seeds by target."""
     seeds: dict[str, list[bytes]] = {
@@ -127,6 +136,7 @@ def collect() -> dict[str, list[bytes]]:
         "msgpack": [],
         "pickle": [],
         "runs": [],
+        "salvage": [],
         "value": [],
     }
     files = sorted((ROOT / "tests/data/golden").rglob("*.mla"))
@@ -139,6 +149,7 @@ def collect() -> dict[str, list[bytes]]:
             seeds["frame"].append(data)
             seeds["array"].append(data)
             seeds["edit"].append(b"\x07" + data)
+            seeds["salvage"] += [data, *damaged(data)]
         frame = Frame(data)
         b2nd = frame.b2nd()
         if b2nd is not None:

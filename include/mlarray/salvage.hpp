@@ -60,9 +60,9 @@ struct SalvageReport {
   std::vector<SalvageState> states;  // newest first
   // Which one was taken. Empty: none, and chunks are in the order of the file.
   std::optional<std::size_t> state = {};
-  // Is that the newest commit that there is any sign of? What lies behind the one that the
+  // There was a newer commit, which is damaged or gone. What lies behind the one that the
   // header names was not committed.
-  bool newest = true;
+  bool newer_lost = false;
   // An older state of which nothing is lost, where something of the one taken is.
   std::optional<std::size_t> whole_state = {};
 
@@ -78,9 +78,9 @@ struct SalvageReport {
   SalvagedMetadata metadata = SalvagedMetadata::absent;
   std::vector<std::string> notes;  // what else a user should know, one line each
 
-  // Nothing of the newest commit is lost, metadata included, but perhaps not all was verified.
+  // Nothing is lost, metadata included, but perhaps not everything was verified.
   bool complete() const {
-    return newest && lost_voxels == 0 && metadata != SalvagedMetadata::lost &&
+    return !newer_lost && lost_voxels == 0 && metadata != SalvagedMetadata::lost &&
            metadata != SalvagedMetadata::older;
   }
   // Everything is there, and right.

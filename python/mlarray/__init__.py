@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ._core import num_threads, set_num_threads, set_verification, verification
     from ._core import version as __version__
     from ._repack import Repacked, repack
+    from ._salvage import SalvageReport, SalvageState, salvage
     from ._tune import Choice, Tuning, tune
     from ._verify import Damage, VerifyReport, verify_file
     from .array import MLArray
@@ -68,6 +69,8 @@ __all__ = [
     "MetaStatistics",
     "MetaVersion",
     "Repacked",
+    "SalvageReport",
+    "SalvageState",
     "Tuning",
     "VerifyReport",
     "__version__",
@@ -76,6 +79,7 @@ __all__ = [
     "is_serializable",
     "num_threads",
     "repack",
+    "salvage",
     "set_num_threads",
     "set_verification",
     "tune",
@@ -95,8 +99,11 @@ _HOME = {
     "cli_convert_to_mlarray": ("cli", "cli_convert_to_mlarray"),
     "cli_print_header": ("cli", "cli_print_header"),
     "Repacked": ("_repack", "Repacked"),
+    "SalvageReport": ("_salvage", "SalvageReport"),
+    "SalvageState": ("_salvage", "SalvageState"),
     "num_threads": ("_core", "num_threads"),
     "repack": ("_repack", "repack"),
+    "salvage": ("_salvage", "salvage"),
     "Choice": ("_tune", "Choice"),
     "Tuning": ("_tune", "Tuning"),
     "tune": ("_tune", "tune"),

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from . import _core
 
-__all__ = ["Damage", "VerifyReport", "report_of", "verify_file"]
+__all__ = ["Damage", "VerifyReport", "damage_of", "report_of", "verify_file"]
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def verify_file(
 
 def report_of(core: _core.VerifyReport, path: str | None) -> VerifyReport:
     """The core's report as Python's."""
-    damage = tuple(_damage(item) for item in core.damage)
+    damage = tuple(damage_of(item) for item in core.damage)
     status: Literal["verified", "unverified", "damaged"] = "verified"
     if damage:
         status = "damaged"
@@ -139,7 +139,7 @@ def report_of(core: _core.VerifyReport, path: str | None) -> VerifyReport:
     )
 
 
-def _damage(core: _core.Damage) -> Damage:
+def damage_of(core: _core.Damage) -> Damage:
     in_chunk = core.chunk >= 0
     return Damage(
         chunk=core.chunk if in_chunk else None,

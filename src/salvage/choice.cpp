@@ -38,8 +38,9 @@ bool is_blank(const SalvagedChunks& chunks) {
 Outcome outcome_of(const ChunkOutcome& chunk, const grid::Geometry& geometry) {
   if (chunk.lost_voxels == 0) return Outcome::whole;
   if (chunk.chunk_is_lost != nullptr) return Outcome::lost;
-  return 2 * chunk.verified_blocks > geometry.block_count() ? Outcome::partly
-                                                            : Outcome::mostly_lost;
+  return 2 * std::int64_t{chunk.verified_blocks} > geometry.block_count()
+             ? Outcome::partly
+             : Outcome::mostly_lost;
 }
 
 int salvage_threads(const grid::Geometry& geometry, std::size_t count, int wanted) {
@@ -125,11 +126,13 @@ Attempt StateChooser::look_at(std::size_t i) {
 Attempt StateChooser::in_order() {
   Attempt attempt;
   const std::vector<Extent>& chunks = all_chunks(0);
-  if (chunks.empty()) nothing_left();
-  if (!options_.assume_order) {
+  const std::int64_t total = survey_.headers[0].geometry.chunk_count();
+  if (chunks.empty() && total > 0) nothing_left();
+  // A single chunk has only one place.
+  const bool sure = total == 0 || (total == 1 && chunks.size() == 1);
+  if (!sure && !options_.assume_order) {
     throw Error(ErrorKind::corruption,
-                std::to_string(chunks.size()) + " of " +
-                    std::to_string(survey_.headers[0].geometry.chunk_count()) +
+                std::to_string(chunks.size()) + " of " + std::to_string(total) +
                     " chunks were found, but neither index nor checksums, and nothing else "
                     "says where in the array they are; assume_order (--assume-order) takes "
                     "them in the order of the file, which is right for a file that was "
@@ -141,8 +144,10 @@ Attempt StateChooser::in_order() {
                                                     Trust::damaged, end);
   attempt.chunks->place_in_order(chunks);
   assess(attempt);
-  if (!attempt.has_something()) nothing_left();
-  notes_.push_back("the places of the chunks are assumed: nothing in the file confirms them");
+  if (!attempt.is_something()) nothing_left();
+  if (!sure) {
+    notes_.push_back("the places of the chunks are assumed: nothing in the file confirms them");
+  }
   return attempt;
 }
 

@@ -111,6 +111,30 @@ std::optional<HeaderGuess> rebuilt_header(const DamagedFile& file, Span start) {
   return std::nullopt;
 }
 
+std::optional<HeaderGuess> header_that_agrees(const DamagedFile& file, Span start,
+                                              std::size_t length) {
+  if (length > start.size()) return std::nullopt;
+  std::vector<std::byte> bytes(start.begin(),
+                               start.begin() + static_cast<std::ptrdiff_t>(length));
+  std::optional<HeaderGuess> found;
+  for (std::size_t i = 0; i < length; ++i) {
+    for (unsigned bit = 0; bit < 8; ++bit) {
+      const auto flip = static_cast<std::byte>(1u << bit);
+      bytes[i] ^= flip;
+      auto guess = guess_of(file, bytes, Origin::mended);
+      bytes[i] ^= flip;
+      if (!guess) continue;
+      const bool same = found && found->geometry.shape() == guess->geometry.shape() &&
+                        found->geometry.chunk() == guess->geometry.chunk() &&
+                        found->geometry.block() == guess->geometry.block() &&
+                        found->dtype == guess->dtype;
+      if (found && !same) return std::nullopt;
+      found = std::move(guess);
+    }
+  }
+  return found;
+}
+
 std::optional<DType> dtype_in(Span start) {
   constexpr std::byte kStr32{0xdb};
   const std::size_t stop = std::min(start.size(), kFarInHeader);

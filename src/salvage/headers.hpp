@@ -33,6 +33,11 @@ std::vector<std::byte> header_for(const DamagedFile& file, std::span<const std::
 // From shape, layout and type, which are looked for by what they look like.
 std::optional<HeaderGuess> rebuilt_header(const DamagedFile& file,
                                           std::span<const std::byte> start);
+// With one bit of the first `length` bytes flipped back, if there is only one by which sizes
+// and layout agree with each other, as they do in every header.
+std::optional<HeaderGuess> header_that_agrees(const DamagedFile& file,
+                                              std::span<const std::byte> start,
+                                              std::size_t length);
 // The first text of a header that is an element type.
 std::optional<DType> dtype_in(std::span<const std::byte> start);
 

@@ -87,7 +87,7 @@ std::optional<io::Bytes> layer_of_another(const DamagedFile& file, const Survey&
   const std::vector<Extent>& layers = survey.landmarks.layers;
   for (std::size_t i = 0; i < std::min(layers.size(), kMostLooked); ++i) {
     const Extent& extent = layers[layers.size() - 1 - i];
-    const io::Bytes layer = file.get(extent.offset, extent.length);
+    io::Bytes layer = file.get(extent.offset, extent.length);
     if (is_checked(layer) && metadata_of(layer, ndim)) return layer;
   }
   return std::nullopt;

@@ -164,7 +164,9 @@ void SalvagedChunks::place_in_order(const std::vector<Extent>& chunks) {
       placed_[static_cast<std::size_t>(number++)] = true;
     }
   };
-  if (count + gaps == total) {  // every gap is one chunk
+  if (total == 1) {
+    place(runs.front(), 0);
+  } else if (count + gaps == total) {  // every gap is one chunk
     std::int64_t number = gap_in_front ? 1 : 0;
     for (const std::vector<Extent>& run : runs) {
       place(run, number);

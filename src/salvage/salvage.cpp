@@ -57,8 +57,9 @@ class Salvager {
           {state.begin(), state.end(), state.sealed, state.named, state.foreign});
     }
     report.state = attempt.state;
-    report.newest = attempt.state && (survey_.states[*attempt.state].named ||
-                                      (*attempt.state == 0 && !survey_.newest_is_gone));
+    report.newer_lost =
+        survey_.newest_is_gone || (attempt.state && *attempt.state > 0 && !options_.state &&
+                                   !survey_.states[*attempt.state].named);
     report.shape = header.geometry.shape();
     report.dtype = header.dtype;
     report.voxels = element_count(report.shape);

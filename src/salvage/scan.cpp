@@ -82,7 +82,7 @@ std::uint64_t trailer_length(Span end) {
 // Where the trailer that begins here ends by its list of metalayers; empty if it has another
 // form.
 Extent trailer_from(const DamagedFile& file, std::uint64_t start) {
-  constexpr unsigned kMostLayers = 1024;
+  constexpr std::uint64_t kMostLayers = 1024;
   constexpr std::size_t kMapAt = 9;  // behind the number of names
   constexpr std::uint64_t kMostMap = kMapAt + kMostLayers * (1 + 31 + 5) + 3;
   const io::Bytes head = file.get(start, kMostMap);
@@ -188,6 +188,7 @@ Landmarks find_landmarks(const DamagedFile& file,
   }
   // Of a trailer whose beginning is damaged, the index in front of it says where that was.
   std::vector<std::uint64_t> index_ends;
+  index_ends.reserve(found.indexes.size());
   for (const Extent& index : found.indexes) index_ends.push_back(index.end());
   std::sort(index_ends.begin(), index_ends.end());
   for (const Extent& trailer : ended) {

@@ -25,8 +25,6 @@ using Origin = HeaderGuess::Origin;
 
 constexpr std::uint64_t kMostHeader = std::uint64_t{1} << 20;
 constexpr std::size_t kSealBytes = 16;
-// How much is hashed to find the one byte that changed: a second or so.
-constexpr std::uint64_t kMendingBytes = std::uint64_t{8} << 30;
 constexpr std::size_t kMostMended = 4;  // states, from the newest on
 
 // A flipped bit of the seal itself is no damage to what it seals.
@@ -63,14 +61,23 @@ struct Tail {
 // Finds the states, each with what it needs to be read.
 class Surveyor {
  public:
-  Surveyor(const DamagedFile& file, Survey& out)
-      : file_(file), out_(out), start_(file.get(0, kMostHeader)) {}
+  Surveyor(const DamagedFile& file, std::uint64_t mending_bytes, Survey& out)
+      : file_(file),
+        mending_bytes_(mending_bytes),
+        out_(out),
+        start_(file.get(0, kMostHeader)) {}
 
   void guess_headers(const std::filesystem::path& like) {
     const Span start = start_.data;
     const std::uint64_t claimed = header_length();
     if (claimed != 0) add_header(guess_of(file_, start.first(claimed), Origin::file));
-    add_header(rebuilt_header(file_, start));
+    auto rebuilt = rebuilt_header(file_, start);
+    if (out_.headers.empty()) {
+      const std::size_t length = rebuilt ? rebuilt->bytes.size() : claimed;
+      if (claimed != 0) add_header(header_that_agrees(file_, start, claimed));
+      if (length != claimed) add_header(header_that_agrees(file_, start, length));
+    }
+    add_header(std::move(rebuilt));
     if (like.empty()) return;
     const std::unique_ptr<io::ByteSource> other = io::open_buffered(like);
     add_header(guess_of(file_, frame::read_state(*other).header_bytes, Origin::like));
@@ -119,6 +126,7 @@ class Surveyor {
  private:
   void find_all_landmarks() {
     std::vector<std::int64_t> sizes;
+    sizes.reserve(out_.headers.size());
     for (const HeaderGuess& guess : out_.headers) {
       sizes.push_back(8 * guess.geometry.chunk_count());
     }
@@ -226,7 +234,7 @@ class Surveyor {
 
   // A seal of 16 bytes tells which one byte of some ten thousand was changed, and to what.
   void mend() {
-    WorkBudget budget(kMendingBytes);
+    WorkBudget budget(mending_bytes_);
     std::size_t tried = 0;
     for (std::size_t i = out_.states.size(); i-- > 0 && tried < kMostMended;) {
       FoundState& state = out_.states[i];
@@ -351,6 +359,7 @@ class Surveyor {
   }
 
   const DamagedFile& file_;
+  std::uint64_t mending_bytes_;
   Survey& out_;
   io::Bytes start_;
 };
@@ -363,9 +372,10 @@ std::uint64_t FoundState::begin() const {
   return layers.empty() ? 0 : layers.front().offset;
 }
 
-Survey survey(const DamagedFile& file, const std::filesystem::path& like) {
+Survey survey(const DamagedFile& file, const std::filesystem::path& like,
+              std::uint64_t mending_bytes) {
   Survey out;
-  Surveyor surveyor(file, out);
+  Surveyor surveyor(file, mending_bytes, out);
   surveyor.guess_headers(like);
   surveyor.find_states();
   return out;

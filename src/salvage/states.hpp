@@ -39,9 +39,13 @@ struct Survey {
   std::vector<std::string> notes;
 };
 
+// How much is hashed to find the one byte that changed: a second or so.
+inline constexpr std::uint64_t kMendingBytes = std::uint64_t{8} << 30;
+
 // `like`: a whole file whose header may stand in; empty for none. Errors: what opening it
 // gives.
-Survey survey(const DamagedFile& file, const std::filesystem::path& like);
+Survey survey(const DamagedFile& file, const std::filesystem::path& like,
+              std::uint64_t mending_bytes = kMendingBytes);
 
 // What a state says of its chunks and of the metadata, as far as it can be read.
 struct StateContent {

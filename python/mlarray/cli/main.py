@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Sequence
 
 from .. import __version__
-from . import convert, header, info, ls, repack, tune, verify
+from . import convert, header, info, ls, repack, salvage, tune, verify
 from ._run import run
 
 __all__ = ["main"]
@@ -22,6 +22,7 @@ _COMMANDS = {
     "header": header,
     "convert": convert,
     "verify": verify,
+    "salvage": salvage,
     "repack": repack,
     "tune": tune,
 }
@@ -31,7 +32,9 @@ exit codes:
   0  everything asked for was done
   1  something failed: stderr says what, in one line each
   2  the command line is wrong
-  3  verify only: nothing is damaged, but not everything could be verified
+  3  verify: nothing is damaged, but not everything could be verified
+     salvage: nothing is lost, but not everything could be verified
+  4  salvage: voxels, metadata or the newest commit are lost
 
 Results go to stdout, progress and errors to stderr. Every command has --help with examples
 and --json.

@@ -157,7 +157,7 @@ TEST(Salvage, ADamagedTailLeavesTheStateBefore) {
   EXPECT_EQ(report.states.size(), 2u);
   EXPECT_TRUE(report.states[*report.state].sealed);
   EXPECT_EQ(report.states[*report.state].offset, trial.history.commits[1].begin);
-  EXPECT_FALSE(report.newest);
+  EXPECT_TRUE(report.newer_lost);
   EXPECT_FALSE(report.complete());
   EXPECT_TRUE(says(report, "names a newer commit"));
   EXPECT_EQ(report.lost_voxels, 0);
@@ -198,7 +198,7 @@ TEST(Salvage, AnyByteOfHeaderIndexAndTrailerIsMended) {
     std::filesystem::remove(trial.good);
     const SalvageReport report = trial.salvage({.level = CommitLevel::none});
     EXPECT_EQ(report.lost_voxels, 0) << place;
-    EXPECT_TRUE(report.newest) << place;
+    EXPECT_FALSE(report.newer_lost) << place;
     EXPECT_EQ(trial.saved(), last.voxels) << place;
     return report;
   };
@@ -274,7 +274,7 @@ TEST(Salvage, TheUserMayTakeAnOlderState) {
   Trial trial;
   const SalvageReport report = trial.salvage({.state = 1});
   EXPECT_EQ(report.state, 1u);
-  EXPECT_FALSE(report.newest);
+  EXPECT_TRUE(report.verified());
   EXPECT_EQ(trial.saved(), trial.history.commits[1].voxels);
   EXPECT_ERROR(salvage(trial.bad, {}, {.state = 3}), ErrorKind::invalid_value, "no state 3",
                "3 were found");
