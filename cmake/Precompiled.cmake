@@ -1,6 +1,7 @@
-# Headers that are parsed once instead of by every source. For the library it is a matter of choice:
-# it hides a missing #include, so the package and the plain build go without.
-option(MLARRAY_PCH "Precompile the standard headers that the library includes" OFF)
+# Headers that are parsed once instead of by every source. For the library it is a matter of choice,
+# and so is compiling all sources of a folder as one: a third of the time where all is compiled
+# once. Both hide a missing #include, so the package and the plain build go without.
+option(MLARRAY_QUICK_BUILD "Precompiled headers for the library, and unity builds" OFF)
 
 # mlarray_precompile(NAME HEADERS header... [LINKS target...]): a target with precompiled headers.
 # It has to be compiled like its users, so it links what gives them their options.

@@ -10,7 +10,7 @@ log=build/log/ctest-$preset.log
 rm -f "build/summary/$name"
 
 say "building the C++ tests ($preset)"
-quietly "build/log/configure-$preset.log" "$bin/cmake" --preset "$preset" -G Ninja \
+quietly "build/log/configure-$preset.log" "$bin/cmake" --preset "$preset" \
   -DCMAKE_MAKE_PROGRAM="$bin/ninja" "${@:3}"
 quietly "build/log/build-$preset.log" "$bin/cmake" --build --preset "$preset" -j "$jobs"
 

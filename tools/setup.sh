@@ -110,27 +110,50 @@ pip_install() {
   printf '%s\n' "$packages" >"$stamp"
 }
 
-install_packages
-make_venv
-# The needs of the build are installed as well, so that it wants no environment of its own.
-for group in build-system build "${groups[@]}"; do
-  list=$("$bin/python" tools/requirements.py "$group")
-  [ -n "$list" ] || continue
-  mapfile -t packages <<<"$list"
-  pip_install "$group" "${packages[@]}"
-done
-# nilearn only for the scan that its wheel carries.
-case $1 in
-  demo | bench) pip_install demo-scan --no-deps 'nilearn>=0.10' ;;
-esac
+# install_groups GROUP...: what tools/requirements.py says of each.
+install_groups() {
+  local group list
+  local -a packages
+  for group in "$@"; do
+    list=$("$bin/python" tools/requirements.py "$group")
+    [ -n "$list" ] || continue
+    mapfile -t packages <<<"$list"
+    pip_install "$group" "${packages[@]}"
+  done
+}
 
-if [ -n "$needs_package" ]; then
-  say "building the package"
+build_package() {
+  rm -rf build/package
   # In the tree of the C++ tests where they can be built too: the library is compiled once.
   if has_header gtest/gtest.h; then
     export SKBUILD_BUILD_DIR=build/default SKBUILD_BUILD_TARGETS='_core;_core_stub'
     export SKBUILD_CMAKE_DEFINE='MLARRAY_BUILD_TESTS=ON;MLARRAY_BUILD_BENCHMARKS=ON'
   fi
-  quietly build/log/package.log "$bin/python" -m pip install --no-build-isolation --no-deps \
-    --force-reinstall .
+  quietly build/log/package.log "$bin/python" -m pip wheel --no-build-isolation --no-deps \
+    --wheel-dir build/package .
+}
+
+install_packages
+make_venv
+# The needs of the build are installed as well, so that it wants no environment of its own.
+install_groups build-system build
+building=''
+if [ -n "$needs_package" ]; then
+  say "building the package"
+  build_package &
+  building=$!
+  trap 'kill "$building" 2>/dev/null' EXIT
+fi
+# Downloads, while the compiler works.
+install_groups "${groups[@]}"
+# nilearn only for the scan that its wheel carries.
+case $1 in
+  demo | bench) pip_install demo-scan --no-deps 'nilearn>=0.10' ;;
+esac
+
+if [ -n "$building" ]; then
+  wait "$building"
+  trap - EXIT
+  quietly build/log/package-install.log "$bin/python" -m pip install --no-deps --force-reinstall \
+    build/package/*.whl
 fi

@@ -16,7 +16,6 @@ namespace mlarray::salvaging {
 namespace {
 
 using Span = std::span<const std::byte>;
-using Origin = HeaderGuess::Origin;
 
 constexpr std::size_t kFarInHeader = 4096;
 
@@ -52,7 +51,7 @@ frame::Header fields_of(const DamagedFile& file, Span bytes) {
 
 }  // namespace
 
-std::optional<HeaderGuess> guess_of(const DamagedFile& file, Span bytes, Origin origin) {
+std::optional<HeaderGuess> guess_of(const DamagedFile& file, Span bytes, HeaderOrigin origin) {
   try {
     if (bytes.size() < frame::kHeaderMinBytes) return std::nullopt;
     const frame::Header header = fields_of(file, bytes);
@@ -103,7 +102,7 @@ std::optional<HeaderGuess> rebuilt_header(const DamagedFile& file, Span start) {
     if (start[i] != std::byte{0x97}) continue;
     try {
       const store::B2nd b2nd = store::parse_b2nd(start.subspan(i), 0);
-      return guess_of(file, header_for(file, start, b2nd), Origin::rebuilt);
+      return guess_of(file, header_for(file, start, b2nd), HeaderOrigin::rebuilt);
     } catch (const Error&) {
       // Not here.
     }
@@ -121,7 +120,7 @@ std::optional<HeaderGuess> header_that_agrees(const DamagedFile& file, Span star
     for (unsigned bit = 0; bit < 8; ++bit) {
       const auto flip = static_cast<std::byte>(1u << bit);
       bytes[i] ^= flip;
-      auto guess = guess_of(file, bytes, Origin::mended);
+      auto guess = guess_of(file, bytes, HeaderOrigin::mended);
       bytes[i] ^= flip;
       if (!guess) continue;
       const bool same = found && found->geometry.shape() == guess->geometry.shape() &&

@@ -13,6 +13,9 @@
 
 namespace mlarray::salvaging {
 
+// Where it was found: in its place, there with one byte mended, made anew, or in another file.
+enum class HeaderOrigin { file, mended, rebuilt, like };
+
 // Its lengths differ from commit to commit and are those
 // of none.
 struct HeaderGuess {
@@ -20,12 +23,12 @@ struct HeaderGuess {
   grid::Geometry geometry;
   DType dtype;
   CodecParams codec;
-  enum class Origin { file, mended, rebuilt, like } origin = Origin::file;
+  HeaderOrigin origin = HeaderOrigin::file;
 };
 
 // Empty if these bytes are no header of an array.
 std::optional<HeaderGuess> guess_of(const DamagedFile& file, std::span<const std::byte> bytes,
-                                    HeaderGuess::Origin origin);
+                                    HeaderOrigin origin);
 // A header as this library writes it, with the codec that `start`, the begin of the file, still
 // has. Errors: unsupported.
 std::vector<std::byte> header_for(const DamagedFile& file, std::span<const std::byte> start,

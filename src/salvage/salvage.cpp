@@ -96,11 +96,10 @@ class Salvager {
 
   void add_notes(const Attempt& attempt, const HeaderGuess& header,
                  std::vector<std::string>& notes) const {
-    using Origin = HeaderGuess::Origin;
     const bool sealed = attempt.state && survey_.states[*attempt.state].sealed;
-    if (header.origin == Origin::mended) notes.push_back("a byte of the header was mended");
-    if (header.origin == Origin::like) notes.push_back("the header is the other file's");
-    if (header.origin == Origin::rebuilt) {
+    if (header.origin == HeaderOrigin::mended) notes.push_back("a byte of the header was mended");
+    if (header.origin == HeaderOrigin::like) notes.push_back("the header is the other file's");
+    if (header.origin == HeaderOrigin::rebuilt) {
       notes.push_back("the header was rebuilt from shape, layout and type");
     }
     if (!sealed) {

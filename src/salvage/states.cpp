@@ -21,7 +21,6 @@ namespace mlarray::salvaging {
 namespace {
 
 using Span = std::span<const std::byte>;
-using Origin = HeaderGuess::Origin;
 
 constexpr std::uint64_t kMostHeader = std::uint64_t{1} << 20;
 constexpr std::size_t kSealBytes = 16;
@@ -70,7 +69,7 @@ class Surveyor {
   void guess_headers(const std::filesystem::path& like) {
     const Span start = start_.data;
     const std::uint64_t claimed = header_length();
-    if (claimed != 0) add_header(guess_of(file_, start.first(claimed), Origin::file));
+    if (claimed != 0) add_header(guess_of(file_, start.first(claimed), HeaderOrigin::file));
     auto rebuilt = rebuilt_header(file_, start);
     if (out_.headers.empty()) {
       const std::size_t length = rebuilt ? rebuilt->bytes.size() : claimed;
@@ -80,7 +79,7 @@ class Surveyor {
     add_header(std::move(rebuilt));
     if (like.empty()) return;
     const std::unique_ptr<io::ByteSource> other = io::open_buffered(like);
-    add_header(guess_of(file_, frame::read_state(*other).header_bytes, Origin::like));
+    add_header(guess_of(file_, frame::read_state(*other).header_bytes, HeaderOrigin::like));
   }
 
   void find_states() {
@@ -141,7 +140,7 @@ class Surveyor {
       return guess_of(
           file_,
           header_for(file_, start_.data, {told->shape, told->chunk, told->block, *dtype}),
-          Origin::rebuilt);
+          HeaderOrigin::rebuilt);
     } catch (const Error&) {
       return std::nullopt;
     }
@@ -221,7 +220,7 @@ class Surveyor {
         with_lengths(header.bytes, state.begin(), state.end(), tail.has_layers()));
     // Where bytes were cut out in front of it, the header still has the lengths that were.
     const bool as_it_is =
-        !by_place && header.origin == Origin::file && tail.is_sealed_by(header.bytes);
+        !by_place && header.origin == HeaderOrigin::file && tail.is_sealed_by(header.bytes);
     if (!by_place && !as_it_is) return;
     state.sealed = true;
     state.foreign = false;
@@ -261,7 +260,7 @@ class Surveyor {
       const auto changed = change_until(bytes, tail.bytes() + length, budget,
                                         [&] { return tail.is_sealed_by(bytes); });
       if (!changed) continue;
-      auto guess = guess_of(file_, bytes, Origin::mended);
+      auto guess = guess_of(file_, bytes, HeaderOrigin::mended);
       if (!guess) continue;
       out_.headers.insert(out_.headers.begin(), std::move(*guess));
       for (FoundState& other : out_.states) ++other.header;

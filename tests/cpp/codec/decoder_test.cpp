@@ -16,6 +16,7 @@
 #include "codec/encoder.hpp"
 #include "expect_error.hpp"
 #include "golden_chunks.hpp"
+#include "support/rounds.hpp"
 
 namespace mlarray::codec::test {
 namespace {
@@ -204,7 +205,7 @@ TEST(Decoder, AgreesWithCBlosc2OnRandomChunks) {
   const std::unique_ptr<blosc2_context, void (*)(blosc2_context*)> reference(
       blosc2_create_dctx(BLOSC2_DPARAMS_DEFAULTS), blosc2_free_ctx);
   int own = 0;
-  for (int round = 0; round < 1500; ++round) {
+  for (int round = 0; round < mlarray::test::rounds(1500); ++round) {
     const int typesizes[] = {1, 2, 4, 8, 16, static_cast<int>(1 + random() % 255)};
     const int typesize = typesizes[random() % 6];
     blosc2_cparams params = BLOSC2_CPARAMS_DEFAULTS;
@@ -242,7 +243,7 @@ TEST(Decoder, AgreesWithCBlosc2OnRandomChunks) {
         << "codec " << int{params.compcode} << " typesize " << typesize << " size " << size
         << " blocksize " << params.blocksize;
   }
-  EXPECT_GT(own, 1000);
+  EXPECT_GT(own, mlarray::test::rounds(1000));
 }
 
 TEST(FillSpecial, RepeatsTheValue) {

@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "codec/decoder.hpp"
+#include "decode.hpp"
 #include "expect_error.hpp"
 #include "golden_chunks.hpp"
 
@@ -35,13 +36,6 @@ Bytes noise(std::size_t size) {
   Bytes data(size);
   for (std::byte& byte : data) byte = static_cast<std::byte>(random());
   return data;
-}
-
-Bytes decode(const Bytes& chunk) {
-  const ChunkHeader header = parse_chunk(chunk, {});
-  Bytes out(static_cast<std::size_t>(header.nbytes));
-  Decoder().decode_chunk(chunk, header, out, "chunk");
-  return out;
 }
 
 Bytes decode_by_blosc(const Bytes& chunk) {

@@ -13,6 +13,7 @@
 #include "codec/decoder.hpp"
 #include "codec/encoder.hpp"
 #include "codec/lz_functions.hpp"
+#include "decode.hpp"
 
 namespace mlarray::codec::test {
 namespace {
@@ -54,13 +55,6 @@ const std::vector<Kind>& kinds() {
        [](std::size_t i, std::size_t, unsigned r) { return i / 3000 % 2 == 0 ? 7 : r; }},
   };
   return all;
-}
-
-Bytes decode(const Bytes& chunk) {
-  const ChunkHeader header = parse_chunk(chunk, {});
-  Bytes out(static_cast<std::size_t>(header.nbytes));
-  Decoder().decode_chunk(chunk, header, out, "chunk");
-  return out;
 }
 
 // Every block by itself: ours and c-blosc2's.

@@ -9,7 +9,7 @@
 namespace mlarray::encoding {
 namespace {
 
-constexpr DecodeLimits kSmall{.max_depth = 64, .max_items = 100'000, .max_bytes = 1u << 20};
+constexpr DecodeLimits kTight{.max_depth = 64, .max_items = 100'000, .max_bytes = 1u << 20};
 
 std::string repeat(std::string_view part, std::size_t count) {
   std::string out;
@@ -18,7 +18,7 @@ std::string repeat(std::string_view part, std::size_t count) {
 }
 
 void expect_refused(const std::string& pickle, ErrorKind kind, std::string_view part,
-                    const DecodeLimits& limits = kSmall) {
+                    const DecodeLimits& limits = kTight) {
   const auto start = std::chrono::steady_clock::now();
   expect_contains(expect_error(kind, [&] { decode_pickle(bytes_of(pickle), limits); }), part);
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
@@ -70,7 +70,7 @@ TEST(PickleLimits, TextThatIsMentionedOftenCountsEachTime) {
       "cnumpy._core.multiarray\nscalar\n(cnumpy\ndtype\n(VS1000\ntRC"
       "\x01"
       "atRp0\n";
-  EXPECT_NO_THROW(decode_pickle(bytes_of("(" + scalar + repeat("g0\n", 2000) + "t."), kSmall));
+  EXPECT_NO_THROW(decode_pickle(bytes_of("(" + scalar + repeat("g0\n", 2000) + "t."), kTight));
   const std::string bytes = "c_codecs\nencode\n(V" + repeat("x", 1000) + "\nVlatin1\ntRp0\n";
   expect_refused("(" + bytes + repeat("g0\n", 2000) + "t.", ErrorKind::unsupported, "bytes");
 }

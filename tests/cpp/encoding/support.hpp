@@ -12,12 +12,11 @@
 #include <vector>
 
 #include "mlarray/error.hpp"
+#include "support/bytes.hpp"
 
 namespace mlarray::encoding {
 
-inline std::span<const std::byte> bytes_of(std::string_view text) {
-  return std::as_bytes(std::span(text.data(), text.size()));
-}
+using test::bytes_of;
 
 inline int hex_digit(char digit) { return digit <= '9' ? digit - '0' : digit - 'a' + 10; }
 

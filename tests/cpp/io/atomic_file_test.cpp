@@ -10,6 +10,7 @@
 #include <string>
 
 #include "io/file.hpp"
+#include "support/bytes.hpp"
 #include "support/child_process.hpp"
 #include "support/errors.hpp"
 #include "support/temp_dir.hpp"
@@ -17,16 +18,13 @@
 namespace mlarray::io {
 namespace {
 
+using test::bytes_of;
 using test::ChildProcess;
 using test::Pipe;
 using test::read_text;
 using test::TempDir;
 using test::write_text;
 using Names = std::vector<std::string>;
-
-std::span<const std::byte> bytes(std::string_view text) {
-  return std::as_bytes(std::span(text.data(), text.size()));
-}
 
 struct stat info(const std::filesystem::path& path) {
   struct stat result = {};
@@ -38,7 +36,7 @@ unsigned mode(const std::filesystem::path& path) { return info(path).st_mode & 0
 
 void replace(const std::filesystem::path& path, std::string_view text) {
   AtomicFile file(path);
-  file.append(bytes(text));
+  file.append(bytes_of(text));
   EXPECT_FALSE(file.publish_and_close(false));
 }
 
@@ -57,10 +55,10 @@ int run_unprivileged(const TempDir& folder, Body body) {
 TEST(AtomicFile, PutsANewFileInPlace) {
   const TempDir folder;
   AtomicFile file(folder / "a", CommitLevel::durable);
-  file.append(bytes("hello "));
-  file.append(bytes("world"));
+  file.append(bytes_of("hello "));
+  file.append(bytes_of("world"));
   EXPECT_EQ(file.position(), 11u);
-  file.write_at(0, bytes("H"));
+  file.write_at(0, bytes_of("H"));
   EXPECT_EQ(file.position(), 11u);
   EXPECT_FALSE(std::filesystem::exists(folder / "a"));
   WritableFile published = file.publish(false).file;
@@ -68,7 +66,7 @@ TEST(AtomicFile, PutsANewFileInPlace) {
   EXPECT_EQ(folder.names(), Names{"a"});
   EXPECT_EQ(published.id(), file_id(folder / "a"));
   EXPECT_EQ(published.path(), (folder / "a").string());
-  published.write_at(11, bytes("!"));
+  published.write_at(11, bytes_of("!"));
   EXPECT_EQ(read_text(folder / "a"), "Hello world!");
   EXPECT_ERROR(WritableFile::open(folder / "a"), ErrorKind::busy);  // still locked
 }
@@ -78,7 +76,7 @@ TEST(AtomicFile, KeepsTheOldContentUntilItIsPublished) {
   write_text(folder / "a", "old");
   const auto old_id = file_id(folder / "a");
   AtomicFile file(folder / "a");
-  file.append(bytes("new content"));
+  file.append(bytes_of("new content"));
   EXPECT_EQ(read_text(folder / "a"), "old");
   EXPECT_EQ(file_id(folder / "a"), old_id);
   file.publish(false);
@@ -91,7 +89,7 @@ TEST(AtomicFile, LeavesNothingWhenItIsAbandoned) {
   write_text(folder / "a", "old");
   {
     AtomicFile file(folder / "a");
-    file.append(bytes("new"));
+    file.append(bytes_of("new"));
     EXPECT_EQ(folder.names().size(), 2u);
   }
   EXPECT_EQ(folder.names(), Names{"a"});
@@ -101,7 +99,7 @@ TEST(AtomicFile, LeavesNothingWhenItIsAbandoned) {
 TEST(AtomicFile, IsNotRemovedByAForkedChild) {
   const TempDir folder;
   std::optional<AtomicFile> file(std::in_place, folder / "a");
-  file->append(bytes("new"));
+  file->append(bytes_of("new"));
   EXPECT_EQ(test::run_in_child([&] {
               file.reset();
               return 0;
@@ -115,8 +113,8 @@ TEST(AtomicFile, IsUsedUpByPublishing) {
   const TempDir folder;
   AtomicFile file(folder / "a");
   file.publish(false);
-  EXPECT_ERROR(file.append(bytes("x")), ErrorKind::invalid_use, (folder / "a").string());
-  EXPECT_ERROR(file.write_at(0, bytes("x")), ErrorKind::invalid_use);
+  EXPECT_ERROR(file.append(bytes_of("x")), ErrorKind::invalid_use, (folder / "a").string());
+  EXPECT_ERROR(file.write_at(0, bytes_of("x")), ErrorKind::invalid_use);
   EXPECT_ERROR(file.publish(false), ErrorKind::invalid_use);
   EXPECT_EQ(read_text(folder / "a"), "");
 }
@@ -294,7 +292,7 @@ TEST(AtomicFile, DoesNotDropEditsOfAProcessThatCameMeanwhile) {
     WritableFile edited = WritableFile::open(folder / "a");
     opened.send();
     finish.receive();
-    edited.write_at(0, bytes("mine"));
+    edited.write_at(0, bytes_of("mine"));
     return 0;
   });
   opened.receive();
@@ -312,7 +310,7 @@ TEST(AtomicFile, ReplacesAFileThatThisProcessHoldsForWriting) {
   const WritableFile writer = WritableFile::open(folder / "a");
   EXPECT_ERROR(AtomicFile(folder / "a"), ErrorKind::busy);
   AtomicFile file(folder / "a", CommitLevel::none, true);
-  file.append(bytes("new"));
+  file.append(bytes_of("new"));
   file.publish(true);
   EXPECT_EQ(read_text(folder / "a"), "new");
   EXPECT_EQ(writer.size(), 3u);
@@ -374,7 +372,7 @@ TEST(AtomicFile, IsNotInTheWayOfOthersThatReplaceTheFile) {
   const int other = ::open((folder / "a").c_str(), O_RDWR | O_CLOEXEC);
   ASSERT_EQ(::flock(other, LOCK_SH), 0);
   AtomicFile file(folder / "a");
-  file.append(bytes("new"));
+  file.append(bytes_of("new"));
   EXPECT_ERROR(WritableFile::open(folder / "a"), ErrorKind::busy, (folder / "a").string());
   EXPECT_FALSE(file.publish_and_close(false));
   EXPECT_EQ(read_text(folder / "a"), "new");

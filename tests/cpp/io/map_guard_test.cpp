@@ -167,11 +167,11 @@ TEST(MapGuard, LeavesOtherFaultsToTheSystem) {
 }
 
 // Handlers of somebody else, who counts calls and mends what he knows.
-std::atomic<int> calls = 0;
+std::atomic<int> handler_calls = 0;
 const volatile char* mended = nullptr;
 
 void mend(int, siginfo_t* info, void*) {
-  ++calls;
+  ++handler_calls;
   if (info->si_addr != const_cast<const char*>(mended)) ::_exit(77);
   void* page = info->si_addr;
   constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
@@ -193,7 +193,7 @@ TEST(MapGuard, PassesOtherFaultsToTheHandlerThatWasThereBefore) {
               const auto source = open_mapped(folder / "a");
               for (int i = 1; i <= 3; ++i) {
                 mended = foreign_map(folder / "b");
-                if (*mended != 0 || calls != i) return 1;
+                if (*mended != 0 || handler_calls != i) return 1;
               }
               return 0;
             }),
@@ -212,7 +212,7 @@ TEST(MapGuard, StaysInFrontOfHandlersThatComeLater) {
   const TempDir folder;
   EXPECT_EQ(run_in_child([&] {
               for (int round = 0; round < 20; ++round) {
-                calls = 0;
+                handler_calls = 0;
                 write_text(folder / "a", std::string(file_size(), 'x'));
                 const auto source = open_mapped(folder / "a");
                 const Bytes all = source->get({0, file_size()});
@@ -220,9 +220,9 @@ TEST(MapGuard, StaysInFrontOfHandlersThatComeLater) {
                 std::filesystem::resize_file(folder / "a", 0);
                 const auto error =
                     test::error_of([&] { checked(*source, [&] { return sum(all.data); }); });
-                if (!error || calls != 0) return 1;
+                if (!error || handler_calls != 0) return 1;
                 mended = foreign_map(folder / "b");
-                if (*mended != 0 || calls != 1) return 2;
+                if (*mended != 0 || handler_calls != 1) return 2;
               }
               return 0;
             }),
@@ -233,7 +233,7 @@ TEST(MapGuard, StaysInFrontOfHandlersThatComeLater) {
 struct sigaction before_reporting;
 
 void report(int signal) {
-  if (++calls > 10) ::_exit(78);
+  if (++handler_calls > 10) ::_exit(78);
   ::sigaction(signal, &before_reporting, nullptr);
   ::raise(signal);
 }

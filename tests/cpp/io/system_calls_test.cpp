@@ -11,19 +11,17 @@
 #include "io/file.hpp"
 #include "io/system.hpp"
 #include "io/temporary.hpp"
+#include "support/bytes.hpp"
 #include "support/errors.hpp"
 #include "support/temp_dir.hpp"
 
 namespace mlarray::io {
 namespace {
 
+using test::bytes_of;
 using test::read_text;
 using test::TempDir;
 using test::write_text;
-
-std::span<const std::byte> bytes_of(std::string_view text) {
-  return std::as_bytes(std::span(text));
-}
 
 // The real calls, but for one name: that one fails with `code` for `times` calls.
 class Failing final : public SystemCalls {

@@ -10,6 +10,7 @@
 
 #include "io/file.hpp"
 #include "io/system.hpp"
+#include "support/bytes.hpp"
 #include "support/child_process.hpp"
 #include "support/errors.hpp"
 #include "support/temp_dir.hpp"
@@ -17,15 +18,12 @@
 namespace mlarray::io {
 namespace {
 
+using test::bytes_of;
 using test::ChildProcess;
 using test::Pipe;
 using test::read_text;
 using test::TempDir;
 using test::write_text;
-
-std::span<const std::byte> bytes(std::string_view text) {
-  return std::as_bytes(std::span(text.data(), text.size()));
-}
 
 bool is_busy(const std::filesystem::path& path) {
   const auto error = test::error_of([&] { WritableFile::open(path); });
@@ -37,8 +35,8 @@ TEST(WritableFile, WritesByPosition) {
   write_text(folder / "a", "0123456789");
   WritableFile file = WritableFile::open(folder / "a");
   EXPECT_EQ(file.path(), (folder / "a").string());
-  file.write_at(3, bytes("abc"));
-  file.write_at(12, bytes("z"));
+  file.write_at(3, bytes_of("abc"));
+  file.write_at(12, bytes_of("z"));
   file.write_at(0, {});
   EXPECT_EQ(file.size(), 13u);
   EXPECT_EQ(read_text(folder / "a"), std::string("012abc6789\0\0z", 13));
@@ -132,7 +130,7 @@ TEST(WritableFile, MovesWithItsLock) {
   WritableFile first = WritableFile::open(folder / "a");
   WritableFile second = std::move(first);
   EXPECT_TRUE(is_busy(folder / "a"));
-  second.write_at(0, bytes("moved"));
+  second.write_at(0, bytes_of("moved"));
   WritableFile third = WritableFile::open(folder / "b");
   third = std::move(second);  // closes b
   EXPECT_FALSE(is_busy(folder / "b"));
@@ -214,7 +212,7 @@ TEST(WritableFile, ErrorsHaveErrnoAndPath) {
   EXPECT_EQ(test::system_error_of([&] { WritableFile::open(folder / "b"); }),
             std::to_string(EWOULDBLOCK) + " " + (folder / "b").string());
   const system::Descriptor full(::open("/dev/full", O_RDWR | O_CLOEXEC));
-  EXPECT_EQ(test::system_error_of([&] { system::write_at(full.get(), 7, bytes("a"), "name"); }),
+  EXPECT_EQ(test::system_error_of([&] { system::write_at(full.get(), 7, bytes_of("a"), "name"); }),
             std::to_string(ENOSPC) + " name");
 }
 
@@ -222,7 +220,7 @@ TEST(WritableFile, ReportsAFullDisk) {
   const int fd = ::open("/dev/full", O_RDWR | O_CLOEXEC);
   ASSERT_GE(fd, 0);
   const system::Descriptor full(fd);
-  EXPECT_ERROR(system::write_at(full.get(), 77, bytes("abc"), "the-name"), ErrorKind::io,
+  EXPECT_ERROR(system::write_at(full.get(), 77, bytes_of("abc"), "the-name"), ErrorKind::io,
                "the-name", "3 bytes at offset 77", "No space left", "free some space");
 }
 
@@ -235,7 +233,7 @@ TEST(WritableFile, ReportsAWriteThatStopsHalfWay) {
     ::setrlimit(RLIMIT_FSIZE, &limit);
     WritableFile file = WritableFile::open(folder / "a");
     const std::string big(20'000, 'x');
-    const auto error = test::error_of([&] { file.write_at(100, bytes(big)); });
+    const auto error = test::error_of([&] { file.write_at(100, bytes_of(big)); });
     if (!error || error->kind() != ErrorKind::io) return 1;
     const std::string message = error->what();
     for (const char* part :
@@ -251,9 +249,9 @@ TEST(WritableFile, RefusesOffsetsBeyondWhatTheSystemKnows) {
   const TempDir folder;
   write_text(folder / "a", "");
   WritableFile file = WritableFile::open(folder / "a");
-  constexpr std::uint64_t kHuge = std::numeric_limits<std::uint64_t>::max();
-  EXPECT_ERROR(file.write_at(kHuge, bytes("abc")), ErrorKind::io, std::to_string(kHuge));
-  EXPECT_ERROR(file.truncate(kHuge), ErrorKind::io, std::to_string(kHuge));
+  constexpr std::uint64_t kFar = std::numeric_limits<std::uint64_t>::max();
+  EXPECT_ERROR(file.write_at(kFar, bytes_of("abc")), ErrorKind::io, std::to_string(kFar));
+  EXPECT_ERROR(file.truncate(kFar), ErrorKind::io, std::to_string(kFar));
   EXPECT_EQ(file.size(), 0u);
 }
 

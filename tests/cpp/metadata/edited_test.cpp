@@ -5,27 +5,18 @@
 #include "golden.hpp"
 #include "metadata/stored.hpp"
 #include "mlarray/error.hpp"
+#include "support/bytes.hpp"
 #include "trees.hpp"
 
 namespace mlarray::metadata {
 namespace {
 
+using test::bytes_of;
 using testing::at;
+using testing::facts;
 using testing::list;
 using testing::map;
 using testing::tuple;
-
-std::span<const std::byte> bytes(const std::string& text) {
-  return std::as_bytes(std::span(text));
-}
-
-ArrayFacts facts() {
-  ArrayFacts facts;
-  facts.shape = {3, 20, 30};
-  facts.layout = {{1, 20, 30}, {1, 10, 10}, {64, 64}};
-  facts.codec = CodecParams{.codec = Codec::lz4, .level = 4};
-  return facts;
-}
 
 // Edits of files of every version: the file's own keys, and nothing lost.
 struct Edit {
@@ -39,10 +30,10 @@ bool is_pickle(const std::string& value) { return value[0] == '\xC4' || value[0]
 class Edited : public ::testing::TestWithParam<Edit> {
  protected:
   std::string edited(const Metadata& metadata) const {
-    return encode_edited(metadata, facts(), bytes(file_));
+    return encode_edited(metadata, facts(), bytes_of(file_));
   }
   const std::string file_ = testing::from_hex(GetParam().file);
-  Metadata metadata_ = decode_stored(bytes(file_));
+  Metadata metadata_ = decode_stored(bytes_of(file_));
 };
 
 TEST_P(Edited, KeepsTheKeysOfTheWriter) {
@@ -52,7 +43,7 @@ TEST_P(Edited, KeepsTheKeysOfTheWriter) {
   metadata_.set("stats", "min", -1);
   const std::string value = edited(metadata_);
   ASSERT_FALSE(is_pickle(value));
-  const Value tree = decode_stored_tree(bytes(value));
+  const Value tree = decode_stored_tree(bytes_of(value));
   EXPECT_EQ(at(tree, {GetParam().source, "data", "more"}), tuple({1}));
   EXPECT_EQ(at(tree, {"stats", "min"}), Value(-1));
   EXPECT_EQ(at(tree, {GetParam().blosc2, "patch_size"}), list({64, 64}));
@@ -64,7 +55,7 @@ TEST_P(Edited, KeepsTheKeysOfTheWriter) {
     EXPECT_EQ(at(tree, {"spatial", "channel_axis"}), Value(0));
     EXPECT_TRUE(at(tree, {"spatial", "axis_labels"}).is_none());
   }
-  EXPECT_EQ(at(decode_stored(bytes(value)).get("source", "data"), {"more"}), tuple({1}));
+  EXPECT_EQ(at(decode_stored(bytes_of(value)).get("source", "data"), {"more"}), tuple({1}));
 }
 
 TEST_P(Edited, MovesOnWhenSomethingWouldBeLost) {
@@ -73,7 +64,7 @@ TEST_P(Edited, MovesOnWhenSomethingWouldBeLost) {
     metadata.set(section, name, set);
     const std::string value = edited(metadata);
     EXPECT_TRUE(is_pickle(value)) << name;
-    EXPECT_EQ(decode_stored(bytes(value)).get(section, name), set);
+    EXPECT_EQ(decode_stored(bytes_of(value)).get(section, name), set);
   };
   moves("spatial", "coord_system", "RAS");
   moves("extra", "data", map({{"k", BigInt{"1208925819614629174706176"}}}));
@@ -81,7 +72,7 @@ TEST_P(Edited, MovesOnWhenSomethingWouldBeLost) {
   Metadata affine = metadata_;
   affine.set("spatial", "spacing", Value());
   affine.set("spatial", "affine", list({list({1, 0, 0}), list({0, 1, 0}), list({0, 0, 1})}));
-  EXPECT_EQ(decode_stored(bytes(edited(affine))).get("spatial", "affine"),
+  EXPECT_EQ(decode_stored(bytes_of(edited(affine))).get("spatial", "affine"),
             affine.get("spatial", "affine"));
 }
 
@@ -97,10 +88,10 @@ TEST(EditedFile, KeepsUnknownKeys) {
       encoding::encode_msgpack(map({{"future", 1},
                                     {"spatial", map({{"newer", 2}, {"axis_units", Value()}})},
                                     {"stats", 5}}));
-  Metadata metadata = decode_stored(bytes(file));
+  Metadata metadata = decode_stored(bytes_of(file));
   metadata.set("spatial", "axis_units", list({"mm"}));
   const Value tree =
-      encoding::decode_msgpack(bytes(encode_edited(metadata, facts(), bytes(file))));
+      encoding::decode_msgpack(bytes_of(encode_edited(metadata, facts(), bytes_of(file))));
   EXPECT_EQ(at(tree, {"future"}), Value(1));
   EXPECT_EQ(at(tree, {"spatial", "newer"}), Value(2));
   EXPECT_EQ(at(tree, {"spatial", "axis_units"}), list({"mm"}));
@@ -113,9 +104,9 @@ TEST(EditedFile, OfAPickleOrOfNothingIsCurrent) {
   metadata.set("source", "data", map({{"k", 1}}));
   const std::string current = encode_stored(metadata, facts(), MetadataEncoding::current);
   const std::string empty = encode_stored({}, facts(), MetadataEncoding::current);
-  EXPECT_EQ(encode_edited(metadata, facts(), bytes(empty)), current);
+  EXPECT_EQ(encode_edited(metadata, facts(), bytes_of(empty)), current);
   EXPECT_EQ(encode_edited(metadata, facts(), {}), current);
-  EXPECT_EQ(encode_edited(metadata, facts(), bytes(std::string("\x81\xA1"))), current);
+  EXPECT_EQ(encode_edited(metadata, facts(), bytes_of(std::string("\x81\xA1"))), current);
 }
 
 }  // namespace

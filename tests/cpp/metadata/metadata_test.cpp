@@ -14,12 +14,7 @@ using testing::kNan;
 using testing::list;
 using testing::map;
 using testing::tuple;
-
-Metadata with(std::string_view section, std::string_view name, Value value) {
-  Metadata metadata;
-  metadata.set(section, name, std::move(value));
-  return metadata;
-}
+using testing::with;
 
 template <class Call>
 std::string message(ErrorKind kind, Call call) {

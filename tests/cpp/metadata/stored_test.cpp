@@ -8,44 +8,31 @@
 #include "encoding/pickle.hpp"
 #include "golden.hpp"
 #include "mlarray/error.hpp"
+#include "support/bytes.hpp"
 #include "trees.hpp"
 
 namespace mlarray::metadata {
 namespace {
 
+using test::bytes_of;
 using testing::at;
 using testing::kNan;
+using testing::facts;
 using testing::list;
 using testing::map;
 using testing::tuple;
-
-std::span<const std::byte> bytes(const std::string& text) {
-  return std::as_bytes(std::span(text));
-}
-
-ArrayFacts facts() {
-  ArrayFacts facts;
-  facts.shape = {3, 20, 30};
-  facts.layout = {{1, 20, 30}, {1, 10, 10}, {64, 64}};
-  facts.codec = CodecParams{.codec = Codec::lz4, .level = 4};
-  return facts;
-}
+using testing::with;
 
 std::string encode(const Metadata& metadata, MetadataEncoding encoding) {
   return encode_stored(metadata, facts(), encoding);
 }
 Value encoded_tree(const Metadata& metadata, MetadataEncoding encoding) {
-  return decode_stored_tree(bytes(encode(metadata, encoding)));
+  return decode_stored_tree(bytes_of(encode(metadata, encoding)));
 }
 
 constexpr auto kCurrent = MetadataEncoding::current;
 constexpr auto kLegacy = MetadataEncoding::legacy;
 
-Metadata with(std::string_view section, std::string_view name, Value value) {
-  Metadata metadata;
-  metadata.set(section, name, std::move(value));
-  return metadata;
-}
 Metadata with_source(Value value) {
   return with("source", "data", map({{"k", std::move(value)}}));
 }
@@ -53,13 +40,13 @@ Metadata with_source(Value value) {
 // A file that another writer made: `tree` in the newer encoding.
 std::string foreign(const Value& tree) {
   const std::string pickle = encoding::gzip(encoding::encode_pickle(tree));
-  return encoding::encode_msgpack_bin(bytes(pickle));
+  return encoding::encode_msgpack_bin(bytes_of(pickle));
 }
 
 class Golden : public ::testing::TestWithParam<std::string_view> {};
 
 TEST_P(Golden, IsReadAsTheSameMetadata) {
-  const Metadata metadata = decode_stored(bytes(testing::from_hex(GetParam())));
+  const Metadata metadata = decode_stored(bytes_of(testing::from_hex(GetParam())));
   EXPECT_EQ(metadata.spacing(), (std::vector<double>{1.0, 1.5}));
   EXPECT_EQ(metadata.is_seg(), true);
   EXPECT_EQ(metadata.get("stats", "max"), Value(3));
@@ -78,7 +65,7 @@ TEST_P(Golden, IsReadAsTheSameMetadata) {
 }
 
 TEST_P(Golden, SurvivesOurWriting) {
-  const Metadata metadata = decode_stored(bytes(testing::from_hex(GetParam())));
+  const Metadata metadata = decode_stored(bytes_of(testing::from_hex(GetParam())));
   ArrayFacts same = facts();
   same.layout.patch.clear();
   same.codec.reset();
@@ -88,7 +75,7 @@ TEST_P(Golden, SurvivesOurWriting) {
     same.layout.chunk[i] = *chunk->items[i].get_if<std::int64_t>();
     same.layout.block[i] = *block->items[i].get_if<std::int64_t>();
   }
-  Metadata again = decode_stored(bytes(encode_stored(metadata, same, kCurrent)));
+  Metadata again = decode_stored(bytes_of(encode_stored(metadata, same, kCurrent)));
   Metadata expected = metadata;
   expected.set("spatial", "shape", list({3, 20, 30}));
   expected.set("spatial", "_num_spatial_axes", 2);
@@ -102,17 +89,17 @@ INSTANTIATE_TEST_SUITE_P(Versions, Golden,
                                            testing::kFrom0054));
 
 TEST(Golden, OfTheNewestHoldsAnyIntegerAndKey) {
-  const Metadata metadata = decode_stored(bytes(testing::from_hex(testing::kFrom0054)));
+  const Metadata metadata = decode_stored(bytes_of(testing::from_hex(testing::kFrom0054)));
   const Map* source = metadata.get("source", "data").get_if<Map>();
   EXPECT_EQ(source->items.back().first, Value(3));
   EXPECT_EQ(source->items.back().second, Value(BigInt{"1208925819614629174706176"}));
 }
 
 TEST(Golden, DropsWhatIsUnset) {
-  const Value tree = decode_stored_tree(bytes(testing::from_hex(testing::kFrom0033)));
+  const Value tree = decode_stored_tree(bytes_of(testing::from_hex(testing::kFrom0033)));
   EXPECT_NE(at(tree, {"original"}).get_if<Map>(), nullptr);
   EXPECT_NE(at(tree, {"stats"}).get_if<Map>()->find("std"), nullptr);
-  const Metadata metadata = decode_stored(bytes(testing::from_hex(testing::kFrom0033)));
+  const Metadata metadata = decode_stored(bytes_of(testing::from_hex(testing::kFrom0033)));
   EXPECT_TRUE(metadata.get("stats", "std").is_none());
   EXPECT_EQ(at(metadata.to_value(), {"stats"}), map({{"max", 3}}));
 }
@@ -138,7 +125,7 @@ TEST(Current, WithoutAnArrayHasNoShape) {
   none.has_array = false;
   Metadata metadata = with("spatial", "shape", list({1}));
   metadata.set("blosc2", "patch_size", list({1}));
-  const Value tree = decode_stored_tree(bytes(encode_stored(metadata, none, kCurrent)));
+  const Value tree = decode_stored_tree(bytes_of(encode_stored(metadata, none, kCurrent)));
   EXPECT_EQ(tree,
             map({{"_has_array", map({{"has_array", false}})}, {"_mlarray_version", "v0"}}));
 }
@@ -146,9 +133,9 @@ TEST(Current, WithoutAnArrayHasNoShape) {
 TEST(Current, KeepsThePatchOfAnUnchangedLayoutOnly) {
   ArrayFacts now = facts();
   now.layout.patch.clear();
-  Metadata metadata = decode_stored(bytes(encode({}, kCurrent)));
+  Metadata metadata = decode_stored(bytes_of(encode({}, kCurrent)));
   const auto patch = [&] {
-    return decode_stored(bytes(encode_stored(metadata, now, kCurrent)))
+    return decode_stored(bytes_of(encode_stored(metadata, now, kCurrent)))
         .get("blosc2", "patch_size");
   };
   EXPECT_EQ(patch(), list({64, 64}));
@@ -172,7 +159,7 @@ TEST(Current, HoldsEveryPlainValue) {
                {Value("s"), Value("\xED\xA0\x80")},
                {Value("n"), Value(kNan)}};
   const Metadata metadata = with("source", "data", odd);
-  Metadata again = decode_stored(bytes(encode(metadata, kCurrent)));
+  Metadata again = decode_stored(bytes_of(encode(metadata, kCurrent)));
   EXPECT_EQ(again.get("source", "data").get_if<Map>()->items.size(), 4U);
   again.set("spatial", "shape", Value());
   for (const char* name : {"chunk_size", "block_size", "patch_size", "cparams"}) {
@@ -191,7 +178,7 @@ TEST(Current, KeepsUnknownKeysAndWrongValuesOfAFile) {
   const Value tree = map({{"future", list({1})},
                           {"spatial", map({{"newer", 2}, {"spacing", "wide"}})},
                           {"stats", 5}});
-  const Value again = encoded_tree(decode_stored(bytes(foreign(tree))), kCurrent);
+  const Value again = encoded_tree(decode_stored(bytes_of(foreign(tree))), kCurrent);
   EXPECT_EQ(at(again, {"future"}), list({1}));
   EXPECT_EQ(at(again, {"spatial", "newer"}), Value(2));
   EXPECT_EQ(at(again, {"spatial", "spacing"}), Value("wide"));
@@ -205,7 +192,7 @@ TEST(Legacy, UsesTheOlderNames) {
   metadata.set("spatial", "coord_system", "RAS");
   metadata.set("spatial", "axis_units", list({"", "mm", "mm"}));
   const std::string stored = encode(metadata, kLegacy);
-  const Value tree = encoding::decode_msgpack(bytes(stored));
+  const Value tree = encoding::decode_msgpack(bytes_of(stored));
   const Value& marked = at(tree, {"original", "data", "k"});
   EXPECT_EQ(marked.get_if<List>()->items[0], Value("__tuple__"));
   EXPECT_EQ(
@@ -215,7 +202,7 @@ TEST(Legacy, UsesTheOlderNames) {
                                         {"block_size", list({1, 10, 10})},
                                         {"patch_size", list({64, 64})}}));
   EXPECT_TRUE(at(tree, {"source"}).is_none());
-  const Metadata again = decode_stored(bytes(stored));
+  const Metadata again = decode_stored(bytes_of(stored));
   EXPECT_EQ(again.get("source", "data").get_if<Map>()->items.size(), 1U);
   EXPECT_TRUE(at(again.get("source", "data"), {"k"}).get_if<List>()->is_tuple);
   EXPECT_EQ(again.get("spatial", "axis_labels"), metadata.get("spatial", "axis_labels"));
@@ -226,7 +213,7 @@ TEST(Legacy, TellsListsFromTuples) {
        {list({}), tuple({}), list({list({}), tuple({list({}), tuple({})}), 1}),
         tuple({"__tuple__", 1}), tuple({"__tuple__"}), list({1, "__tuple__"})}) {
     const Metadata metadata = with_source(value);
-    const Metadata again = decode_stored(bytes(encode(metadata, kLegacy)));
+    const Metadata again = decode_stored(bytes_of(encode(metadata, kLegacy)));
     EXPECT_EQ(at(again.get("source", "data"), {"k"}), value);
   }
 }
@@ -247,7 +234,7 @@ TEST(Legacy, WritesAnAffineAsItsParts) {
   const Metadata metadata = with("spatial", "affine",
                                  list({list({0, -3, 0, 10}), list({2, 0, 0, 20}),
                                        list({0, 0, 0, 30}), list({0, 0, 0, 1})}));
-  const Metadata again = decode_stored(bytes(encode(metadata, kLegacy)));
+  const Metadata again = decode_stored(bytes_of(encode(metadata, kLegacy)));
   EXPECT_TRUE(again.get("spatial", "affine").is_none());
   EXPECT_EQ(again.affine(3), metadata.affine(3));
   EXPECT_EQ(again.spacing(), (std::vector<double>{2, 3, 0}));
@@ -280,7 +267,7 @@ TEST(Legacy, RefusesWhatItCannotHoldNamingTheField) {
 
 TEST(Legacy, DropsUnknownKeys) {
   const Metadata metadata =
-      decode_stored(bytes(foreign(map({{"future", 1}, {"spatial", map({{"newer", 2}})}}))));
+      decode_stored(bytes_of(foreign(map({{"future", 1}, {"spatial", map({{"newer", 2}})}}))));
   const Value tree = encoded_tree(metadata, kLegacy);
   EXPECT_TRUE(at(tree, {"future"}).is_none());
   EXPECT_TRUE(at(tree, {"spatial", "newer"}).is_none());
@@ -293,7 +280,7 @@ constexpr std::string_view kPickledDate =
 
 TEST(Opaque, IsReadAndRefusedOnWriting) {
   const std::string pickle = encoding::gzip(testing::from_hex(kPickledDate));
-  const Metadata metadata = decode_stored(bytes(encoding::encode_msgpack_bin(bytes(pickle))));
+  const Metadata metadata = decode_stored(bytes_of(encoding::encode_msgpack_bin(bytes_of(pickle))));
   const Value when = at(metadata.get("source", "data"), {"when"});
   ASSERT_NE(when.get_if<Opaque>(), nullptr);
   EXPECT_EQ(when.type_name(), "datetime.date");
@@ -313,7 +300,7 @@ TEST(Opaque, IsReadAndRefusedOnWriting) {
 TEST(Decode, RefusesWhatIsNoMetadata) {
   const auto refuses = [](const std::string& value, ErrorKind kind) {
     try {
-      decode_stored(bytes(value));
+      decode_stored(bytes_of(value));
       ADD_FAILURE();
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), kind) << error.what();
@@ -321,7 +308,7 @@ TEST(Decode, RefusesWhatIsNoMetadata) {
   };
   refuses("", ErrorKind::corruption);
   refuses("\x05", ErrorKind::corruption);
-  refuses(encoding::encode_msgpack_bin(bytes(std::string("plain"))), ErrorKind::corruption);
+  refuses(encoding::encode_msgpack_bin(bytes_of(std::string("plain"))), ErrorKind::corruption);
   refuses(foreign(list({1})), ErrorKind::corruption);
   const std::string whole = encode(with_source(1), kCurrent);
   refuses(whole.substr(0, whole.size() - 1), ErrorKind::corruption);
@@ -345,7 +332,7 @@ TEST(Encode, HoldsTheDeepestValueThatAFieldAccepts) {
   const Metadata metadata = with_source(deep);
   for (const auto encoding : {kCurrent, kLegacy}) {
     const std::string stored = encode(metadata, encoding);
-    EXPECT_EQ(decode_stored(bytes(stored)).get("source", "data"),
+    EXPECT_EQ(decode_stored(bytes_of(stored)).get("source", "data"),
               metadata.get("source", "data"));
   }
 }

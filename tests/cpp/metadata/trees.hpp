@@ -1,4 +1,4 @@
-// Short ways to write trees of plain data.
+// Short ways to write trees of plain data, and metadata.
 #pragma once
 
 #include <initializer_list>
@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "metadata/stored.hpp"
+#include "mlarray/metadata.hpp"
 #include "mlarray/value.hpp"
 
 namespace mlarray::metadata::testing {
@@ -31,6 +33,22 @@ inline const Value& at(const Value& tree, std::initializer_list<std::string_view
     if (!value) return none;
   }
   return *value;
+}
+
+// An array for metadata that is written.
+inline ArrayFacts facts() {
+  ArrayFacts facts;
+  facts.shape = {3, 20, 30};
+  facts.layout = {{1, 20, 30}, {1, 10, 10}, {64, 64}};
+  facts.codec = CodecParams{.codec = Codec::lz4, .level = 4};
+  return facts;
+}
+
+// Metadata with one field.
+inline Metadata with(std::string_view section, std::string_view name, Value value) {
+  Metadata metadata;
+  metadata.set(section, name, std::move(value));
+  return metadata;
 }
 
 }  // namespace mlarray::metadata::testing

@@ -19,13 +19,13 @@ using test::TempDir;
 using test::with_layout;
 using test::write;
 
-const Shape kShape = {24, 24, 24};
-const Box kWhole = {{0, 0, 0}, kShape};
+const Shape kCube = {24, 24, 24};
+const Box kWhole = {{0, 0, 0}, kCube};
 
 // Every state of the array is one value everywhere, and its metadata says which, so that a
 // mixture of states is seen.
 std::vector<std::int16_t> filled(std::int16_t value) {
-  return std::vector<std::int16_t>(static_cast<std::size_t>(element_count(kShape)), value);
+  return std::vector<std::int16_t>(static_cast<std::size_t>(element_count(kCube)), value);
 }
 
 Metadata named(std::int16_t value) {
@@ -44,7 +44,7 @@ TEST(AllAtOnce, NobodySeesAMixtureAndNothingIsLost) {
   const auto other = folder / "b.mla";
   SaveOptions options = with_layout({8, 8, 8}, {4, 4, 8});
   {
-    Array first = Array::in_memory(kShape, int16(), {}, named(0), options);
+    Array first = Array::in_memory(kCube, int16(), {}, named(0), options);
     first.save(path, options);
     first.save(other, options);
   }
@@ -100,7 +100,7 @@ TEST(AllAtOnce, NobodySeesAMixtureAndNothingIsLost) {
         const Array inherited = writer;
         const bool whole =
             is_one_state(read_all(inherited)) && is_one_state(read_all(Array::open(path)));
-        return whole && inherited.shape() == kShape ? 0 : 1;
+        return whole && inherited.shape() == kCube ? 0 : 1;
       });
       if (status != 0) ++mixed;
       ++children;

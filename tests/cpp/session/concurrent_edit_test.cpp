@@ -20,9 +20,9 @@ using test::Voxels;
 using test::with_layout;
 using test::write;
 
-const Shape kShape = {24, 32, 20};
+const Shape kEdited = {24, 32, 20};
 const Shape kChunk = {16, 16, 12};
-const Shape kBlock = {8, 8, 4};
+const Shape kEditedBlock = {8, 8, 4};
 
 // The voxels after each of a series of random edits, known beforehand.
 struct History {
@@ -32,9 +32,9 @@ struct History {
   explicit History(unsigned seed) {
     constexpr std::int16_t kWrites = 50;
     std::mt19937 random(seed);
-    states.emplace_back(kShape, seed);
+    states.emplace_back(kEdited, seed);
     for (std::int16_t i = 1; i <= kWrites; ++i) {
-      boxes.push_back(random_box(kShape, random));
+      boxes.push_back(random_box(kEdited, random));
       const auto count = static_cast<std::size_t>(element_count(boxes.back().shape()));
       states.push_back(states.back());
       states.back().put(boxes.back(), std::vector<std::int16_t>(count, i));
@@ -44,10 +44,10 @@ struct History {
 
 Box random_block(std::mt19937& random) {
   Box box;
-  for (std::size_t a = 0; a < kShape.size(); ++a) {
-    const auto number = static_cast<std::int64_t>(random()) % (kShape[a] / kBlock[a]);
-    box.start.push_back(number * kBlock[a]);
-    box.stop.push_back((number + 1) * kBlock[a]);
+  for (std::size_t a = 0; a < kEdited.size(); ++a) {
+    const auto number = static_cast<std::int64_t>(random()) % (kEdited[a] / kEditedBlock[a]);
+    box.start.push_back(number * kEditedBlock[a]);
+    box.stop.push_back((number + 1) * kEditedBlock[a]);
   }
   return box;
 }
@@ -95,7 +95,7 @@ TEST(ConcurrentEdit, BlocksAreOldOrNewInAFile) {
   for (const Access access : {Access::mapped, Access::buffered}) {
     const History history(access == Access::mapped ? 1 : 2);
     Array::save_voxels(path, history.states[0].view(), int16(), {},
-                       with_layout(kChunk, kBlock));
+                       with_layout(kChunk, kEditedBlock));
     Array array = Array::open(path, {.mode = Mode::read_write, .access = access});
     read_while_edited(array, history, true);
     array.close();
@@ -105,19 +105,19 @@ TEST(ConcurrentEdit, BlocksAreOldOrNewInAFile) {
 
 TEST(ConcurrentEdit, BlocksAreOldOrNewInMemory) {
   const History history(4);
-  Array array = Array::in_memory(kShape, int16(), history.states[0].view(), {},
-                                 with_layout(kChunk, kBlock));
+  Array array = Array::in_memory(kEdited, int16(), history.states[0].view(), {},
+                                 with_layout(kChunk, kEditedBlock));
   read_while_edited(array, history, false);
 }
 
 TEST(ConcurrentEdit, ClosingBesideReadersGivesTheVoxelsOrAnError) {
   const TempDir folder;
   const auto path = folder / "a.mla";
-  const Voxels voxels(kShape);
+  const Voxels voxels(kEdited);
   const std::vector<double> spacing = {1.0, 2.0, 3.0};
   Metadata metadata;
   metadata.set("spatial", "spacing", List{{1.0, 2.0, 3.0}});
-  Array::save_voxels(path, voxels.view(), int16(), metadata, with_layout(kChunk, kBlock));
+  Array::save_voxels(path, voxels.view(), int16(), metadata, with_layout(kChunk, kEditedBlock));
   for (int round = 0; round < 30; ++round) {
     Array array = Array::open(path, {.mode = round % 2 == 0 ? Mode::read : Mode::read_write});
     std::atomic<int> reads = 0, wrong = 0, closed = 0;
@@ -126,7 +126,7 @@ TEST(ConcurrentEdit, ClosingBesideReadersGivesTheVoxelsOrAnError) {
       readers.emplace_back([&, t] {
         std::mt19937 random(t);
         for (;;) {
-          const Box box = random_box(kShape, random);
+          const Box box = random_box(kEdited, random);
           bool right = false;
           const auto error = test::error_of([&] {
             right = t == 0 ? array.metadata().spacing() == spacing

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "support/errors.hpp"
+#include "support/rounds.hpp"
 #include "support/temp_dir.hpp"
 #include "support/voxels.hpp"
 
@@ -25,6 +26,7 @@ namespace {
 using test::int16;
 using test::read;
 using test::read_all;
+using test::rounds;
 using test::TempDir;
 using test::Voxels;
 using test::with_layout;
@@ -531,7 +533,7 @@ TEST_F(Session, TenThousandEditsLeaveAFileOfAboutTheSizeOfAFreshOne) {
   std::uintmax_t largest = 0;
   {
     Array image = open_to_write(CommitLevel::none);
-    for (int i = 0; i < 10'000; ++i) {
+    for (int i = 0; i < rounds(10'000); ++i) {
       Box box;
       for (int axis = 0; axis < 3; ++axis) {
         box.start.push_back(static_cast<std::int64_t>(random() % 40));

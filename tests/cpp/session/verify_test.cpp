@@ -86,7 +86,7 @@ struct Sample {
 };
 
 // Voxels of chunk 13 (the middle one), block 1.
-const Box kBlock{{8, 12, 8}, {12, 16, 16}};
+const Box kOneBlock{{8, 12, 8}, {12, 16, 16}};
 
 TEST(Verify, AnOpenFileVerifiesABlockOnceAndVerifyAgain) {
   const Sample sample;
@@ -111,7 +111,7 @@ TEST(Verify, AWrongSumNamesEverythingAndTheWayOut) {
   for (const Access access : {Access::mapped, Access::buffered}) {
     const Array array = Array::open(sample.path, {.access = access});
     EXPECT_EQ(array.seal(), Seal::valid);
-    const std::string text = corruption([&] { read(array, kBlock); });
+    const std::string text = corruption([&] { read(array, kOneBlock); });
     for (const char* part : {"a.mla", "chunk 13, block 1", "(8, 12, 8) to (12, 16, 16)",
                              "checksum", "restore", "mlarray verify", "verify=False"}) {
       EXPECT_TRUE(contains(text, part)) << part << " is not in: " << text;
@@ -239,7 +239,7 @@ TEST(Verify, AHeaderThatTurnsSpecialIsFound) {
   bytes[chunk + 31] = static_cast<char>(0x32);
   store_bytes(sample.path, bytes);
   const Array array = Array::open(sample.path);
-  EXPECT_NE(corruption([&] { read(array, kBlock); }), "");
+  EXPECT_NE(corruption([&] { read(array, kOneBlock); }), "");
   EXPECT_EQ(array.verify().damaged_blocks, 1);
 }
 
@@ -268,8 +268,8 @@ TEST(Verify, ReportsEveryDamagedBox) {
   ASSERT_EQ(report.damage.size(), 3U);
   EXPECT_EQ(report.damage[1].chunk, 13);
   EXPECT_EQ(report.damage[1].block, 1);
-  EXPECT_EQ(report.damage[1].voxels.start, kBlock.start);
-  EXPECT_EQ(report.damage[1].voxels.stop, kBlock.stop);
+  EXPECT_EQ(report.damage[1].voxels.start, kOneBlock.start);
+  EXPECT_EQ(report.damage[1].voxels.stop, kOneBlock.stop);
 }
 
 TEST(Verify, ReportsABrokenSealAndWhatIsLeft) {

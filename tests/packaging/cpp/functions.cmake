@@ -45,7 +45,8 @@ function(build_and_run_consumer folder)
   file(REMOVE_RECURSE "${folder}")
   run(COMMAND "${CMAKE_COMMAND}" -S "${SOURCE_DIR}/tests/packaging/cpp/consumer" -B "${folder}"
     -G "${GENERATOR}" "-DCMAKE_MAKE_PROGRAM=${MAKE_PROGRAM}" "-DCMAKE_CXX_COMPILER=${COMPILER}"
-    "-DCMAKE_CXX_FLAGS=${FLAGS}" "-DCMAKE_BUILD_TYPE=Debug" ${ARGN})
+    "-DCMAKE_CXX_FLAGS=${FLAGS}" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0
+    ${ARGN})
   run(COMMAND "${CMAKE_COMMAND}" --build "${folder}" --parallel 2 --target consumer)
   run_consumer("${folder}" "${folder}/consumer")
 endfunction()
@@ -93,7 +94,7 @@ function(check_symbols prefix)
   endif()
   string(REPLACE ";" "," symbols "${symbols}")
   string(REPLACE "\n" ";" symbols "${symbols}")
-  set(inner "mlarray::(array|base|codec|encoding|frame|io|layout|metadata|parallel)::")
+  set(inner "mlarray::(base|codec|encoding|frame|grid|io|layout|metadata|parallel|pipeline|salvaging|session|statistics|store)::")
   foreach(symbol IN LISTS symbols)
     # "W" are templates of the standard library, which every C++ program has.
     if(symbol AND NOT symbol MATCHES " [WVu] |mlarray::" OR symbol MATCHES " [TDBR] ${inner}")
