@@ -217,6 +217,7 @@ def write_nifti(path: str, exported: Exported) -> None:
             _take_position_away(header)
         elif not fields or not _says(header, affine):
             checked_affine(affine, path, _KIND, length_unit)
+            _check_lengths(affine, path)
             if not large and not _fits_single_precision(affine, voxels.shape[:3]):
                 large = True
                 exported.notes.append(
@@ -339,6 +340,19 @@ def _fits_single_precision(affine: Any, shape: tuple[int, ...]) -> bool:
         ends = [*(max(size - 1, 1) for size in shape), *[1] * (3 - len(shape)), 1]
         moved = np.abs(rounded - affine)[:3] @ np.array(ends, float)
     return bool((moved <= 0.05 * least).all())
+
+
+def _check_lengths(affine: Any, path: str) -> None:
+    """NIfTI has the length of each axis beside the affine."""
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        lengths = np.hypot.reduce(affine[:3, :3])
+    if not np.isfinite(lengths).all():
+        raise UnsupportedError(
+            f"'{path}': voxels are {lengths.tolist()} long, which no number of NIfTI holds; "
+            f"set affine or spacing to smaller numbers"
+        )
 
 
 def _set_position(header: Any, affine: Any) -> None:

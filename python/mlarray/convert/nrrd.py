@@ -163,8 +163,8 @@ def _metadata(header: Any, path: str) -> tuple[dict[str, Any], int]:
         return _in_space(header, directions, kinds, path)
     spacings, origin = ends_of_axes(header, ndim)
     # An axis whose spacing is NaN is no domain, unless it is said to be one.
-    unsaid = [spacing is not None or "spacings" not in header for spacing in spacings]
-    axes = [k in _DOMAIN_KINDS or (k == "???" and unsaid[i]) for i, k in enumerate(kinds)]
+    known = [spacing is not None or "spacings" not in header for spacing in spacings]
+    axes = [k in _DOMAIN_KINDS or (k == "???" and known[i]) for i, k in enumerate(kinds)]
     if not any(axes):
         axes = [True] * ndim
     spatial: dict[str, Any] = {
