@@ -42,21 +42,17 @@ def timed(rng: Rng, place: Place) -> int:
     found = _of_nifti(target) if target.suffix == ".nii" else _of_nrrd(story, target)
     if found is None:
         story.fail("times: no step", f"notes    {notes}")
-    if said in SECONDS and unit in SECONDS:
-        expected = np.array([step, start]) * SECONDS[said]
-    elif unit in SECONDS and said == "":
-        expected = np.array([step, start]) * SECONDS[unit]
-    else:
-        expected = np.array([step, start])
-        if said not in ("", unit) and not any(
-            f"'{said}'" in n or f"'{unit}'" in n for n in notes
-        ):
-            story.fail("times: another unit, not said", f"notes    {notes}")
-    numbers = np.array(found[:2], float)
-    if unit in SECONDS and (said in SECONDS or said == ""):
+    # Numbers of an unknown unit are taken for the one that the image has now.
+    of_numbers = said if said in SECONDS else unit
+    expected, numbers = np.array([step, start]), np.array(found[:2], float)
+    if unit in SECONDS:
         if found[2] not in SECONDS:
             story.fail("times: the unit is lost", f"found    {found}", f"notes    {notes}")
+        expected *= SECONDS[of_numbers]
         numbers *= SECONDS[found[2]]
+    comparable = (said in SECONDS and unit in SECONDS) or said in ("", unit)
+    if not comparable and not any(f"'{said}'" in note for note in notes):
+        story.fail("times: another unit, not said", f"notes    {notes}")
     if not np.allclose(numbers, expected, rtol=3e-7, atol=0):
         story.fail(f"times: another step or start, {source.name} to {target.suffix}",
                    f"found    {found}", f"expected {expected.tolist()} ({said}, now {unit})",

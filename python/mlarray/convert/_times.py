@@ -99,10 +99,9 @@ def _of_nrrd(source: dict[str, Any]) -> tuple[float, float, str] | None:
     ndim = int(header["dimension"])
     directions = [known_vector(v) for v in per_axis(header, "space directions", ndim, None)]
     units = per_axis(header, "units", ndim, "")
-    if space_of(header.get("space"))[1]:
-        axes = [i for i, vector in enumerate(directions) if vector and vector[-1]]
-        if len(axes) != 1:
-            return None
+    timed = space_of(header.get("space"))[1]
+    axes = [i for i, vector in enumerate(directions) if timed and vector and vector[-1]]
+    if len(axes) == 1:
         of_space = list(header.get("space units") or [""])
         start = header.get("space origin", [0.0])[-1]
         unit = units[axes[0]] or of_space[-1]

@@ -223,6 +223,15 @@ def test_no_step_of_nifti_is_none_of_nrrd(tmp_path: Path) -> None:
     assert np.isnan(header["space directions"][3]).all()
 
 
+def test_a_space_with_time_that_no_axis_runs_along(tmp_path: Path) -> None:
+    fields = (
+        "space: LPST\nspace directions: (2,0,0,0) (0,1,0,0) (0,0,3,0) none\nspacings: nan nan "
+        'nan 1.5\nkinds: space space space time\nunits: "" "" "" "ms"\n'
+    )
+    from_nrrd(tmp_path, fields)
+    assert to_nifti(tmp_path)[0] == (1.5, 0, "msec")
+
+
 def test_steps_of_other_axes_are_said(tmp_path: Path) -> None:
     fields = f"space: LPS\n{DIRECTIONS}kinds: space space space list\n"
     from_nrrd(tmp_path, fields + "spacings: nan nan nan 2.5\n")
