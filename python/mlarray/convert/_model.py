@@ -25,6 +25,7 @@ __all__ = [
     "Converted",
     "Exported",
     "MissingPackageError",
+    "axes_of_length_1",
     "checked_affine",
     "export_geometry",
     "fill_space",
@@ -160,12 +161,32 @@ def fill_space(exported: Exported, position: int, kind: str) -> None:
     exported.axis_of_row = sorted(range(3), key=lambda axis: world[axis])
     exported.world = [0, 1, 2]
     exported.notes.append(
-        f"{missing} axis of length 1 added: {_NAMES[kind]} has three axes of space"
+        f"{axes_of_length_1(missing)} added: {_NAMES[kind]} has three axes of space"
     )
 
 
-def checked_affine(affine: Any, path: str, kind: str) -> Any:
+def axes_of_length_1(count: int) -> str:
+    """So many of them.
+
+    Examples
+    --------
+    >>> axes_of_length_1(1), axes_of_length_1(2)
+    ('1 axis of length 1', '2 axes of length 1')
+    """
+    return f"{count} {'axis' if count == 1 else 'axes'} of length 1"
+
+
+def checked_affine(affine: Any, path: str, kind: str, unit: str | None = None) -> Any:
     """The affine, if every voxel has a position by it.
+
+    Parameters
+    ----------
+    affine : numpy.ndarray
+        Homogeneous.
+    path, kind : str
+        What is written, and the format's name.
+    unit : str, optional
+        What the positions are in by now.
 
     Raises
     ------
@@ -184,6 +205,7 @@ def checked_affine(affine: Any, path: str, kind: str) -> Any:
         raise UnsupportedError(
             f"'{path}': {_NAMES[kind]} holds no position that is nan or inf: "
             f"{affine[:-1].tolist()}; set spacing, origin, direction or affine to numbers"
+            + (f" that are finite in {unit}" if unit else "")
         )
     return affine
 

@@ -21,7 +21,11 @@ __all__ = [
     "FREE_SPACES",
     "Header",
     "check_geometry",
+    "ends_of_axes",
+    "entry_of",
     "field_name",
+    "is_space_of_nrrd",
+    "known_vector",
     "per_axis",
     "read_lines",
     "space_of",
@@ -35,6 +39,15 @@ _FIELDS: Final = (
     *("centerings", "kinds", "labels", "units", "min", "max", "old min", "old max", "endian"),
     *("encoding", "line skip", "byte skip", "sample units", "space units", "space origin"),
     *("measurement frame", "data file"),
+)
+_TIMED: Final = ("rast", "last", "lpst")
+_SPACES: Final = tuple(
+    f"{name}{time}"
+    for name in (
+        *("rightanteriorsuperior", "leftanteriorsuperior", "leftposteriorsuperior"),
+        *("scannerxyz", "3drighthanded", "3dlefthanded"),
+    )
+    for time in ("", "time")
 )
 _NAMES: Final = {name.replace(" ", ""): name for name in _FIELDS} | {"centers": "centerings"}
 _VECTORS: Final = ("space directions", "space origin", "measurement frame")
@@ -148,6 +161,8 @@ def _add(header: Header, line: str, path: str) -> None:
 
 
 def _in_pynrrds_words(name: str, text: str, path: str) -> str:
+    if name == "space":
+        return _without_quotes(text)
     if name in _NUMBERS:
         return " ".join(re.split(r"[\s,]+", text.strip(" \t,")))
     if name in _WORDS:
@@ -168,6 +183,24 @@ def _in_pynrrds_words(name: str, text: str, path: str) -> str:
     return " ".join(found)
 
 
+def _without_quotes(text: str) -> str:
+    """A space in quotes, which no reader knows, may only be the one between them."""
+    inner = text.strip().strip("\"'").strip()
+    return inner if is_space_of_nrrd(inner) else text
+
+
+def is_space_of_nrrd(text: str) -> bool:
+    """Whether the format has a space of this name.
+
+    Examples
+    --------
+    >>> is_space_of_nrrd("Left-Posterior-Superior"), is_space_of_nrrd("RPS")
+    (True, False)
+    """
+    name = text.strip().lower()
+    return name in ("ras", "las", "lps", *_TIMED) or re.sub(r"[-\s]", "", name) in _SPACES
+
+
 def space_of(text: str | None) -> tuple[str | None, bool]:
     """The ``coord_system`` of a space, and whether its last coordinate is time.
 
@@ -179,7 +212,7 @@ def space_of(text: str | None) -> tuple[str | None, bool]:
     if not text:
         return None, False
     words = text.strip()
-    timed = words.lower().endswith("time") or words.lower() in ("rast", "last", "lpst")
+    timed = words.lower().endswith("time") or words.lower() in _TIMED
     if timed:
         rest = words[:-4] if words.lower().endswith("time") else words[:-1]
         words = rest.rstrip(" -")
@@ -196,6 +229,38 @@ def space_of(text: str | None) -> tuple[str | None, bool]:
 def per_axis(header: Any, name: str, ndim: int, missing: Any) -> list[Any]:
     """A field with one entry for each axis, as a list."""
     return list(plain(header[name])) if name in header else [missing] * ndim
+
+
+def known_vector(vector: Any) -> Any:
+    """None for the direction of an axis that has none."""
+    return None if vector is None or any(item != item for item in vector) else vector
+
+
+def ends_of_axes(header: Any, ndim: int) -> tuple[list[float | None], list[float | None]]:
+    """Spacing and the position of the first sample, where no space is named.
+
+    An axis without a spacing has its ends divided by the number of samples. Without that
+    either, nobody knows where the first sample of a cell lies, and no reader takes the ends.
+    """
+    sizes = plain(header["sizes"])
+    stated = per_axis(header, "spacings", ndim, math.nan)
+    low = per_axis(header, "axis mins", ndim, math.nan)
+    high = per_axis(header, "axis maxs", ndim, math.nan)
+    centers = per_axis(header, "centerings", ndim, "???")
+    spacings: list[float | None] = []
+    origins: list[float | None] = []
+    for i in range(ndim):
+        cell = centers[i].lower() != "node"  # "cell" is what teem and ITK assume
+        spacing = stated[i] if stated[i] == stated[i] else None
+        if spacing is None and low[i] == low[i] and high[i] == high[i]:
+            steps = sizes[i] if cell else max(sizes[i] - 1, 1)
+            spacing = (high[i] - low[i]) / steps
+        origin = None
+        if low[i] == low[i] and spacing is not None:
+            origin = low[i] + (spacing / 2 if cell else 0.0)
+        spacings.append(spacing)
+        origins.append(origin)
+    return spacings, origins
 
 
 def check_geometry(header: Any, path: str) -> None:
@@ -253,13 +318,13 @@ def _check_directed(header: Any, axis: int, vector: list[float], path: str) -> N
         return
     here = f"'{path}': axis {axis} has a direction in 'space directions'"
     for name in ("axis mins", "axis maxs"):
-        value = _entry(header, name, axis)
+        value = entry_of(header, name, axis)
         if value == value:
             raise CorruptionError(
                 f"{here}, and {value} in '{name}': its position is said twice; remove "
                 f"'{name}', or 'space directions' and 'space origin'"
             )
-    spacing, stated = math.hypot(*vector), _entry(header, "spacings", axis)
+    spacing, stated = math.hypot(*vector), entry_of(header, "spacings", axis)
     if stated == stated and not math.isclose(abs(stated), spacing, rel_tol=1e-3):
         raise CorruptionError(
             f"{here} of length {spacing}, and {stated} in 'spacings'; remove the wrong one"
@@ -275,8 +340,8 @@ def _check_directed(header: Any, axis: int, vector: list[float], path: str) -> N
 
 def _check_ends(header: Any, axis: int, ndim: int, path: str) -> None:
     """Spacing and ends fit for cells or for nodes, where the file does not say which it has."""
-    spacing = _entry(header, "spacings", axis)
-    low, high = (_entry(header, name, axis) for name in ("axis mins", "axis maxs"))
+    spacing = entry_of(header, "spacings", axis)
+    low, high = (entry_of(header, name, axis) for name in ("axis mins", "axis maxs"))
     if not all(map(math.isfinite, (spacing, low, high))):
         return
     size = int(header["sizes"][axis])
@@ -290,7 +355,8 @@ def _check_ends(header: Any, axis: int, ndim: int, path: str) -> None:
         )
 
 
-def _entry(header: Any, name: str, axis: int) -> float:
+def entry_of(header: Any, name: str, axis: int) -> float:
+    """A number of one axis, NaN where the file does not say it."""
     return float(header[name][axis]) if name in header else math.nan
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, Final
@@ -46,8 +48,8 @@ _SECONDS: Final = {
     **dict.fromkeys(("sec", "secs"), Fraction(1)),
     **dict.fromkeys(("msec", "msecs"), Fraction(1, 10**3)),
     **dict.fromkeys(("usec", "usecs"), Fraction(1, 10**6)),
-    **dict.fromkeys(("min", "minute", "minutes"), Fraction(60)),
-    **dict.fromkeys(("h", "hour", "hours"), Fraction(3600)),
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), Fraction(60)),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), Fraction(3600)),
 }
 
 
@@ -67,8 +69,8 @@ def time(unit: str) -> Fraction | None:
 
     Examples
     --------
-    >>> time("Minutes")
-    Fraction(60, 1)
+    >>> time("Minutes"), time("Sec"), time("Ms")
+    (Fraction(60, 1), Fraction(1, 1), None)
     """
     return _look_up(_SECONDS, unit)
 
@@ -99,9 +101,11 @@ def _look_up(units: dict[str, Fraction], unit: str) -> Fraction | None:
     text = simple_text(unit.strip())
     if text in units:
         return units[text]
-    # "Mm" is no millimetre, but "MM" and "Millimeter" can only be one.
+    # "Mm" is no millimetre and "Ps" no picosecond, but "MM", "Millimeter" and "Sec" can only
+    # be one thing.
     shouted = text.isupper() and len(text) > 1
-    return units.get(text.lower()) if shouted or len(text) > 4 else None
+    began = len(text) > 1 and text[1:].islower() and not re.fullmatch("[MP](m|s|secs?)", text)
+    return units.get(text.lower()) if shouted or began or len(text) > 4 else None
 
 
 def convert_lengths(exported: Exported, known: dict[str, Fraction]) -> str | None:
@@ -162,5 +166,11 @@ def _scale(exported: Exported, factors: list[Fraction]) -> None:
 
 
 def _times(number: Any, factor: Fraction) -> float:
-    """Rounded once where the factor is a power of ten."""
-    return float(number) * factor.numerator / factor.denominator
+    """Rounded once; inf where it is too large, which nothing in between is."""
+    plain = float(number)
+    if not math.isfinite(plain):
+        return plain
+    try:
+        return float(Fraction(plain) * factor)
+    except OverflowError:
+        return math.copysign(math.inf, plain)

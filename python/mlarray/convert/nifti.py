@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import zlib
+from fractions import Fraction
 from typing import Any
 
 from ..errors import CorruptionError, NotFoundError, UnsupportedError
@@ -27,6 +29,7 @@ from ._model import (
     replacing,
     simple_voxels,
 )
+from ._times import note_other_steps, times_of
 from ._units import LENGTHS, TIMES, convert_lengths, is_named, time
 
 __all__ = ["read_nifti", "write_nifti"]
@@ -44,6 +47,7 @@ _SPACE_BITS, _TIME_BITS = 0x07, 0x38
 _STORED = "u1 i1 u2 i2 u4 i4 u8 i8 f4 f8 f16 c8 c16 c32"
 _MAX_AXES = 7
 _NIFTI1_LENGTH = 2**15 - 1
+_WHO_READS = "which nibabel reads and SimpleITK 2.5 does not"
 # These follow the image that is written.
 _DERIVED_FIELDS = (
     "dim",
@@ -200,17 +204,26 @@ def write_nifti(path: str, exported: Exported) -> None:
     if fields:
         voxels = _stored_axes(voxels, fields)
 
-    large = max(voxels.shape, default=0) > _NIFTI1_LENGTH or fields.get("sizeof_hdr") == 540
+    large = fields.get("sizeof_hdr") == 540
+    if not large and max(voxels.shape, default=0) > _NIFTI1_LENGTH:
+        large = True
+        exported.notes.append(
+            f"written as NIfTI-2, {_WHO_READS}: NIfTI-1 has axes of {_NIFTI1_LENGTH} voxels "
+            f"at most"
+        )
     try:
         header, lost = _new_header(nibabel, large, voxels, fields)
         if affine is None:
             _take_position_away(header)
         elif not fields or not _says(header, affine):
-            checked_affine(affine, path, _KIND)
+            checked_affine(affine, path, _KIND, length_unit)
+            _check_lengths(affine, path)
             if not large and not _fits_single_precision(affine, voxels.shape[:3]):
                 large = True
                 exported.notes.append(
-                    "written as NIfTI-2: the single precision of NIfTI-1 would move voxels"
+                    f"written as NIfTI-2, {_WHO_READS}: the single precision of NIfTI-1 would "
+                    f"move voxels by more than a twentieth of their size. '.nrrd' holds them "
+                    f"for every reader"
                 )
                 header, lost = _new_header(nibabel, large, voxels, fields)
             _set_position(header, affine)
@@ -224,6 +237,7 @@ def write_nifti(path: str, exported: Exported) -> None:
         raise UnsupportedError(f"'{path}': NIfTI cannot hold this image ({error})") from error
     if unscaled is not None:
         image.header.set_slope_inter(fields["scl_slope"], fields["scl_inter"])
+    note_other_steps(exported, _KIND)
     note_what_stays(exported, _KIND)
     with replacing(path) as beside:
         nibabel.save(image, beside)
@@ -328,6 +342,19 @@ def _fits_single_precision(affine: Any, shape: tuple[int, ...]) -> bool:
     return bool((moved <= 0.05 * least).all())
 
 
+def _check_lengths(affine: Any, path: str) -> None:
+    """NIfTI has the length of each axis beside the affine."""
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        lengths = np.hypot.reduce(affine[:3, :3])
+    if not np.isfinite(lengths).all():
+        raise UnsupportedError(
+            f"'{path}': voxels are {lengths.tolist()} long, which no number of NIfTI holds; "
+            f"set affine or spacing to smaller numbers"
+        )
+
+
 def _set_position(header: Any, affine: Any) -> None:
     """Write it as the sform, and as near to it as it can be as the qform, without a code."""
     import numpy as np
@@ -408,7 +435,7 @@ def _restore_extensions(nibabel: Any, header: Any, extensions: Any) -> None:
 def _set_units(
     header: Any, exported: Exported, length_unit: str | None, from_source: bool
 ) -> None:
-    """Write the units, and where that of the time is another, the times of the source in it."""
+    """Write the units, and the time from volume to volume in one that NIfTI has."""
     of_space = [u for u, keep in zip(exported.units, exported.spatial_axes) if keep]
     code = int(header["xyzt_units"])
     said = _axis_units(header, 4)
@@ -421,44 +448,66 @@ def _set_units(
     if (length_unit or _UNKNOWN_UNIT) != said[0]:
         code = (code & ~_SPACE_BITS) | _UNIT_CODES.get(length_unit or "", 0)
     if "temporal" in exported.labels:
-        unit = exported.units[exported.labels.index("temporal")]
-        named = _time_code(unit)
-        if is_named(unit) and named is None:
-            exported.notes.append(
-                f"the unit of time, '{unit}', is none of NIfTI's: pixdim[4] and its unit stay "
-                f"{'those of the source' if from_source else 'unknown'}"
-            )
-        elif (named or _UNKNOWN_UNIT) != said[3]:
+        named = _set_times(header, exported, from_source)
+        if (named or _UNKNOWN_UNIT) != said[3]:
             code = (code & ~_TIME_BITS) | _UNIT_CODES.get(named or "", 0)
-            _convert_times(header, exported, said[3], named, from_source)
     header["xyzt_units"] = code
 
 
-def _time_code(unit: str) -> str | None:
-    """NIfTI's name of a unit of its fourth axis."""
-    size = time(unit)
-    if size is not None:
-        return next((name for name, seconds in TIMES.items() if seconds == size), None)
-    return unit.lower() if unit.lower() in ("hz", "ppm", "rads") else None
+def _set_times(header: Any, exported: Exported, from_source: bool) -> str | None:
+    """Write the times of the source; NIfTI's name of their unit, None where it has none."""
+    import numpy as np
 
-
-def _convert_times(
-    header: Any, exported: Exported, said: str, named: str | None, from_source: bool
-) -> None:
-    if not from_source:
+    unit = exported.units[exported.labels.index("temporal")]
+    named = _time_unit(unit)
+    times = times_of(exported)
+    if times is None:
+        if from_source:  # which does not know it either
+            return named
         exported.notes.append(
             "the time from volume to volume is not known: pixdim[4] is NIfTI's default, 1"
+            + (f", and its unit, '{unit}', is not written" if is_named(unit) else "")
         )
-    elif said in TIMES and named in TIMES:
-        factor = TIMES[said] / TIMES[named]
-        header["pixdim"][4] = header["pixdim"][4] * float(factor)
-        for name in ("toffset", "slice_duration"):
-            header[name] = header[name] * float(factor)
+        return None
+    size = time(unit)
+    further = size / TIMES[named] if size is not None and named in TIMES else Fraction(1)
+    fields = ["pixdim[4]", "toffset", *(["slice_duration"] if from_source else [])]
+    if is_named(unit) and named is None:
         exported.notes.append(
-            f"pixdim[4], toffset and slice_duration are converted from {said} to {named}"
+            f"the unit of time, '{unit}', is none of NIfTI's: no unit is written, and "
+            f"{', '.join(fields)} as they are"
         )
-    elif said != _UNKNOWN_UNIT:
+    elif further != 1:
         exported.notes.append(
-            f"the unit of time is now '{named or _UNKNOWN_UNIT}' instead of '{said}': "
-            f"pixdim[4], toffset and slice_duration stay as they are"
+            f"{', '.join(fields)} are written in {named}: the unit of time is '{unit}'"
         )
+    elif from_source and times.factor != 1:
+        exported.notes.append(f"{', '.join(fields)} are converted to {named}")
+    if from_source and times.factor * further == 1:
+        return named  # as they lie in the header
+    step, start = (times.scaled(number, further) for number in (times.step, times.start))
+    number = header["pixdim"].dtype.type
+    with np.errstate(over="ignore", under="ignore"):
+        held = 0 < number(step) < math.inf and math.isfinite(number(start))
+    if not held:
+        exported.notes.append(
+            f"the time from volume to volume is {step:g} {named or unit}, the first at "
+            f"{start:g}, which NIfTI cannot hold: pixdim[4] is its default, 1, without a unit"
+        )
+        step, start, named = 1.0, 0.0, None
+    header["pixdim"][4], header["toffset"] = step, start
+    if from_source:
+        duration = times.scaled(float(header["slice_duration"]), further)
+        header["slice_duration"] = duration if held else 0
+    return named
+
+
+def _time_unit(unit: str) -> str | None:
+    """NIfTI's name of a unit of its fourth axis, or of the one that it is converted to."""
+    size = time(unit)
+    if size is None:
+        return unit.lower() if unit.lower() in ("hz", "ppm", "rads") else None
+    for name, seconds in TIMES.items():
+        if seconds == size:
+            return name
+    return "usec" if size < TIMES["usec"] else "sec"

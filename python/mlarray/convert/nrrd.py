@@ -16,38 +16,34 @@ from ._model import (
     SPATIAL_LABELS,
     Converted,
     Exported,
-    checked_affine,
-    fill_space,
+    axes_of_length_1,
     import_package,
-    in_frame,
     note_what_stays,
     plain,
     read_error,
     replacing,
     simple_voxels,
 )
+from ._nrrd_fields import is_spelled, new_geometry
 from ._nrrd_header import (
-    FREE_SPACES,
     check_geometry,
+    ends_of_axes,
     field_name,
+    is_space_of_nrrd,
+    known_vector,
     per_axis,
     read_lines,
     space_of,
 )
-from ._units import convert_lengths, is_named, simple_text
+from ._nrrd_notes import notes_on_geometry
+from ._times import note_other_steps
 
 __all__ = ["read_nrrd", "write_nrrd"]
 
 _KIND = "nrrd"
 _STORED = "i1 u1 i2 u2 i4 u4 i8 u8 f4 f8"
-_NAMES = {
-    "RAS": "right-anterior-superior",
-    "LPS": "left-posterior-superior",
-    "LAS": "left-anterior-superior",
-}
 _DOMAIN_KINDS = ("domain", "space")
 _KIND_LABELS = {"time": "temporal", "list": "non_spatial"}
-_LABEL_KINDS = {"temporal": "time", "components": "vector"}
 # Keys that no field can have: a line that begins so is a comment.
 _MAGIC, _COMMENTS = "#magic", "#comments"
 _GEOMETRY = (
@@ -123,9 +119,10 @@ def read_nrrd(path: str) -> Converted:
         source[_COMMENTS] = lines.comments
     notes = []
     if added:
-        notes.append(f"{added} axis of length 1 added: the file is a plane in space")
+        notes.append(f"{axes_of_length_1(added)} added: the file is a plane in space")
     if lines.lost:
         notes.append(f"keys with names of fields are not kept: {', '.join(lines.lost)}")
+    notes += notes_on_geometry(header)
     if space_of(header.get("space"))[0] and "coord_system" not in metadata:
         notes.append(
             f"no axis has a direction in the space '{header['space']}': coord_system is not set"
@@ -159,18 +156,15 @@ def _metadata(header: Any, path: str) -> tuple[dict[str, Any], int]:
     check_geometry(header, path)
     ndim = int(header["dimension"])
     kinds = [kind.lower() for kind in per_axis(header, "kinds", ndim, "???")]
-    directions = [_known(v) for v in per_axis(header, "space directions", ndim, None)]
+    directions = [known_vector(v) for v in per_axis(header, "space directions", ndim, None)]
     if "space directions" not in header and "space origin" in header:
         directions = _along_the_axes(header, kinds, path)
     if any(vector is not None for vector in directions):
         return _in_space(header, directions, kinds, path)
-    spacings, origin = _per_axis(header, ndim)
-    axes = [True] * ndim
-    if "kinds" in header:
-        axes = [kind in _DOMAIN_KINDS or kind == "???" for kind in kinds]
-    if "spacings" in header:  # NaN there: an axis that is no domain
-        stated = plain(header["spacings"])
-        axes = [keep and stated[i] == stated[i] for i, keep in enumerate(axes)]
+    spacings, origin = ends_of_axes(header, ndim)
+    # An axis whose spacing is NaN is no domain, unless it is said to be one.
+    known = [spacing is not None or "spacings" not in header for spacing in spacings]
+    axes = [k in _DOMAIN_KINDS or (k == "???" and known[i]) for i, k in enumerate(kinds)]
     if not any(axes):
         axes = [True] * ndim
     spatial: dict[str, Any] = {
@@ -200,29 +194,6 @@ def _along_the_axes(header: Any, kinds: list[str], path: str) -> list[Any]:
     for place, axis in enumerate(axes):
         directions[axis] = [float(place == i) for i in range(len(origin))]
     return directions
-
-
-def _per_axis(header: Any, ndim: int) -> tuple[list[float | None], list[float | None]]:
-    """Spacing and the position of the first sample, where no space is named."""
-    sizes = plain(header["sizes"])
-    stated = per_axis(header, "spacings", ndim, math.nan)
-    low = per_axis(header, "axis mins", ndim, math.nan)
-    high = per_axis(header, "axis maxs", ndim, math.nan)
-    centers = per_axis(header, "centerings", ndim, "???")
-    spacings: list[float | None] = []
-    origins: list[float | None] = []
-    for i in range(ndim):
-        cell = centers[i].lower() != "node"  # "cell" is what teem and ITK assume
-        spacing = stated[i] if stated[i] == stated[i] else None
-        if spacing is None and low[i] == low[i] and high[i] == high[i]:
-            steps = sizes[i] if cell else max(sizes[i] - 1, 1)
-            spacing = (high[i] - low[i]) / steps
-        origin = None
-        if low[i] == low[i]:
-            origin = low[i] + ((spacing or 1.0) / 2 if cell else 0.0)
-        spacings.append(spacing)
-        origins.append(origin)
-    return spacings, origins
 
 
 def _in_space(
@@ -282,11 +253,6 @@ def _complement(matrix: Any, count: int) -> Any:
     if np.linalg.det(np.hstack([matrix, basis])) < 0:
         basis[:, -1] *= -1
     return basis
-
-
-def _known(vector: Any) -> Any:
-    """None for the direction of an axis that has none."""
-    return None if vector is None or any(item != item for item in vector) else vector
 
 
 def _labels(axes: list[bool], kinds: list[str]) -> list[str]:
@@ -360,12 +326,13 @@ def write_nrrd(path: str, exported: Exported) -> None:
     header["encoding"] = source.get("encoding") or "gzip"
     kept = _kept_geometry(source, exported, path)
     if kept is None:
-        kept = _new_geometry(exported, path)
+        kept = new_geometry(exported, path)
         lost = [name for name in _OF_AXES if name in source]
         if lost:
             exported.notes.append(
                 f"not written, as the geometry is not the source's: {', '.join(lost)}"
             )
+        note_other_steps(exported, _KIND)
     header.update(kept)
     note_what_stays(exported, _KIND)
     with replacing(path) as beside, open(beside, "wb") as file:
@@ -409,8 +376,10 @@ def _kept_geometry(
     if "axis maxs" in source and list(source["sizes"]) != list(exported.voxels.shape[:ndim]):
         return None
     kept = {name: header[name] for name in _GEOMETRY if name in header}
+    if kept.get("space") and not is_space_of_nrrd(str(kept["space"])):
+        return None  # nobody else would read it
     texts = [str(text) for name in _TEXTS for text in kept.get(name) or ()]
-    if not all(text.isascii() and _spelled(text) for text in texts):
+    if not all(text.isascii() and is_spelled(text) for text in texts):
         return None
     if added:
         if exported.voxels.shape[ndim:] != (1,) * added:
@@ -429,69 +398,7 @@ def _array(name: str, value: Any) -> Any:
     return value
 
 
-def _kinds(exported: Exported, of_space: str) -> list[str]:
-    return [
-        of_space if keep else _LABEL_KINDS.get(label, "list")
-        for keep, label in zip(exported.spatial_axes, exported.labels)
-    ]
-
-
 def _writable(name: str, value: Any) -> bool:
     """Whether a field survives pynrrd, which writes ASCII, one field a line."""
     text = f"{name}{value}"
     return isinstance(value, str | int | float) and text.isascii() and "\n" not in text
-
-
-def _new_geometry(exported: Exported, path: str) -> dict[str, Any]:
-    import numpy as np
-
-    spatial = exported.meta.spatial
-    count = sum(exported.spatial_axes)
-    if exported.affine is None:
-        return {"kinds": _kinds(exported, "domain")}
-    checked_affine(exported.affine, path, _KIND)
-    convert_lengths(exported, {})
-    # A frame has three axes, and readers such as ITK want as many axes of the array.
-    if count < 3 and (exported.frame or exported.world != list(range(count))):
-        fill_space(exported, exported.voxels.ndim, _KIND)
-        count = 3
-    axes, affine = exported.spatial_axes, exported.affine
-    fields: dict[str, Any] = {"kinds": _kinds(exported, "space")}
-    if exported.frame and count == 3:
-        named = exported.frame if exported.frame in _NAMES else "LPS"
-        affine = in_frame(affine, exported.frame, named)
-        fields["space"] = _NAMES[named]
-    elif count == 3 and spatial.coord_system in FREE_SPACES:
-        fields["space"] = spatial.coord_system
-    else:
-        fields["space dimension"] = count
-        if exported.frame or spatial.coord_system:
-            exported.notes.append(
-                f"coord_system '{spatial.coord_system}' is not written: NRRD has no name for "
-                f"it in {count} dimensions"
-            )
-    columns = iter(affine[:count, :count].T)
-    fields["space directions"] = np.array(
-        [next(columns) if keep else [math.nan] * count for keep in axes]
-    )
-    fields["space origin"] = affine[:count, count]
-    fields.update(_unit_fields(exported))
-    return fields
-
-
-def _unit_fields(exported: Exported) -> dict[str, Any]:
-    """``space units`` are those of the coordinates, ``units`` those of other axes."""
-    lost = sorted({unit for unit in exported.units if not _spelled(unit)})
-    if lost:
-        exported.notes.append(f"units that pynrrd cannot write: {lost}")
-    written = ["" if u in lost or not is_named(u) else simple_text(u) for u in exported.units]
-    of_axes = [unit for unit, keep in zip(written, exported.spatial_axes) if keep]
-    of_space = [of_axes[axis] for axis in exported.axis_of_row]
-    others = ["" if keep else unit for unit, keep in zip(written, exported.spatial_axes)]
-    fields = {"space units": of_space, "units": others}
-    return {name: units for name, units in fields.items() if any(units)}
-
-
-def _spelled(text: str) -> bool:
-    """Whether a text in quotes comes back as it is."""
-    return simple_text(text).isascii() and text.isprintable() and not set(text) & set('"\\')

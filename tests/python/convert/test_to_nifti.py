@@ -136,7 +136,8 @@ def test_a_plane_and_what_is_left_out(tmp_path: Path) -> None:
 
 
 def test_long_axes_need_nifti_2(tmp_path: Path) -> None:
-    nifti, _ = export(MLArray(np.zeros((40000, 2, 1), np.uint8)), tmp_path)
+    nifti, notes = export(MLArray(np.zeros((40000, 2, 1), np.uint8)), tmp_path)
+    assert any("NIfTI-2" in note and "SimpleITK" in note for note in notes)
     assert isinstance(nifti, nibabel.Nifti2Image)
     assert nifti.shape == (40000, 2, 1)
 

@@ -12,6 +12,8 @@ import SimpleITK
 
 from mlarray import MLArray
 from mlarray.convert import convert
+from mlarray.convert._units import length, time
+from mlarray.errors import UnsupportedError
 
 VOXELS = np.zeros((3, 4, 5), np.uint8)
 # In metres, by the SI and the definition of the inch.
@@ -290,8 +292,10 @@ def test_a_time_step_that_nobody_knows_is_said(tmp_path: Path) -> None:
     image.meta.spatial.axis_units = ["ms", "mm", "mm", "mm"]
     image.save(tmp_path / "image.mla")
     nifti, notes = written(tmp_path / "image.mla")
-    assert nifti.header.get_xyzt_units() == ("mm", "msec")
-    assert any("pixdim[4]" in note for note in notes)
+    # 1 ms would be made up; 1 of an unknown unit is what NIfTI has where nothing is known.
+    assert nifti.header.get_xyzt_units() == ("mm", "unknown")
+    assert nifti.header["pixdim"][4] == 1
+    assert any("pixdim[4]" in note and "'ms'" in note for note in notes)
 
 
 @pytest.mark.parametrize("code", [0, 5, 7, 64 + 2 + 8, 56])
@@ -333,3 +337,66 @@ def test_units_and_labels_of_the_source_that_pynrrd_cannot_write(tmp_path: Path)
         header["space directions"], [[0, 2, 0], [0.5, 0, 0], [0, 0, 3]]
     )
     assert any("labels" in note for note in notes)
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nrrd"])
+@pytest.mark.parametrize("units", [["km", "mm", "mm"], ["km", "cm", "cm"]])
+@pytest.mark.parametrize("place", ["spacing", "origin", "affine"])
+def test_positions_that_are_infinite_in_another_unit_are_errors(
+    place: str, units: list[str], suffix: str, tmp_path: Path
+) -> None:
+    geometry: dict[str, object] = {place: (1e306, 1, 1)}
+    if place == "affine":
+        geometry = {"affine": np.diag([1e306, 1, 1, 1]).tolist()}
+    path = made(tmp_path, units, **geometry)
+    with pytest.raises(UnsupportedError, match=rf"out\{suffix}'.*inf.*finite in mm"):
+        convert(path, tmp_path / f"out{suffix}")
+    assert not (tmp_path / f"out{suffix}").exists()
+
+
+@pytest.mark.parametrize(("unit", "number"), [("inch", 5e306), ("angstrom", 1e300)])
+def test_large_positions_of_another_unit(unit: str, number: float, tmp_path: Path) -> None:
+    # Nothing on the way is larger than the numbers.
+    path = made(tmp_path, [unit, "mm", "mm"], spacing=(number, 1, 1))
+    convert(path, tmp_path / "out.nrrd")
+    header = nrrd.read_header(str(tmp_path / "out.nrrd"))
+    size = {"inch": 25.4, "angstrom": 1e-7}[unit]
+    np.testing.assert_allclose(header["space directions"][0, 0], number * size, rtol=1e-15)
+
+
+def test_lengths_of_axes_that_are_infinite_are_errors(tmp_path: Path) -> None:
+    affine = np.diag([1.5e308, 1, 1, 1])
+    affine[1, 0] = 1.5e308
+    path = made(tmp_path, ["mm"] * 3, affine=affine.tolist())
+    with pytest.raises(UnsupportedError, match=r"out\.nii'.*long"):
+        convert(path, tmp_path / "out.nii")
+
+
+@pytest.mark.parametrize(
+    ("unit", "seconds"),
+    [
+        ("Sec", 1),
+        ("SEC", 1),
+        ("Secs", 1),
+        ("Second", 1),
+        ("Min", 60),
+        ("mins", 60),
+        ("Hr", 3600),
+        ("Hour", 3600),
+        ("H", None),
+        ("Ms", None),  # megaseconds, by the SI
+        ("Msec", None),
+        ("Ps", None),
+        ("mS", None),  # millisiemens
+    ],
+)
+def test_capitals_of_times(unit: str, seconds: int | None) -> None:
+    assert time(unit) == seconds
+
+
+@pytest.mark.parametrize(
+    ("unit", "size"), [("Cm", 1e-2), ("Um", 1e-6), ("In", 0.0254), ("Mm", None), ("mM", None)]
+)
+def test_capitals_of_lengths(unit: str, size: float | None) -> None:
+    found = length(unit)
+    assert (found is None and size is None) or float(found) == size
