@@ -33,6 +33,8 @@ void check_params(const CodecParams& params);
 // Errors: as check_params(); invalid_value for filters that would destroy such elements and for
 // numbers that no reader takes.
 CodecParams params_for(CodecParams params, const DType& dtype);
+// Whether a filter shortens elements, so that voxels are not read as they were given.
+bool shortens(const CodecParams& params);
 // What params_for() gives, without the filters that it refuses: how a file is edited that
 // somebody else wrote. DELTA is left out, too, and what follows two filters. Errors: none.
 CodecParams params_for_edits(CodecParams params, const DType& dtype);

@@ -133,6 +133,13 @@ CodecParams params_for(CodecParams params, const DType& dtype) {
   return params;
 }
 
+bool shortens(const CodecParams& params) {
+  return std::any_of(params.filters.begin(), params.filters.end(), [](std::uint8_t code) {
+    const auto filter = static_cast<Filter>(code);
+    return filter == Filter::trunc_prec || filter == Filter::int_trunc;
+  });
+}
+
 CodecParams params_for_edits(CodecParams params, const DType& dtype) {
   int used = 0;
   for (std::size_t slot = 0; slot < params.filters.size(); ++slot) {

@@ -14,6 +14,14 @@ namespace {
 
 bool is_float(const DType& dtype) { return dtype.kind() == 'f' || dtype.kind() == 'c'; }
 
+// Without statistics, which are of the voxels before a filter shortened them.
+Metadata without_statistics(Metadata metadata) {
+  for (const MetadataField& field : Metadata::fields()) {
+    if (field.section == "stats") metadata.set(field.section, field.name, {});
+  }
+  return metadata;
+}
+
 }  // namespace
 
 NewFile::NewFile(const Shape& shape, const DType& dtype, const Metadata& metadata,
@@ -30,7 +38,8 @@ NewFile::NewFile(const Shape& shape, const DType& dtype, const Metadata& metadat
   array_.codec = codec::params_for(array_.codec, dtype);
   if (store_metadata_) {
     metadata_layer_ = store::build_metadata_layer(
-        metadata, array_, {layout.patch, options.has_array, options.metadata_encoding});
+        codec::shortens(array_.codec) ? without_statistics(metadata) : metadata, array_,
+        {layout.patch, options.has_array, options.metadata_encoding});
   }
   header_ = store::new_header(array_, header_bytes_);
   index_.resize(static_cast<std::size_t>(array_.geometry.chunk_count()));

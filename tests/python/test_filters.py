@@ -154,3 +154,23 @@ def test_three_filters_are_refused(tmp_path: Path) -> None:
     pair = ["bytedelta", "nofilter", "shuffle"]
     MLArray(voxels).save(tmp_path / "a.mla", cparams={"codec": "blosclz", "filters": pair})
     np.testing.assert_array_equal(MLArray(tmp_path / "a.mla"), voxels)
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("trunc_prec", "<f4"), ("int_trunc", "<i4")])
+def test_statistics_of_voxels_that_are_shortened_are_not_stored(
+    tmp_path: Path, name: str, dtype: str
+) -> None:
+    image = MLArray(voxels_of(dtype), spacing=(2, 2))
+    image.compute_statistics()
+    image.save(tmp_path / "whole.mla")
+    image.save(tmp_path / "short.mla", cparams=params(name, 3))
+    with MLArray.open(tmp_path / "whole.mla") as whole:
+        assert whole.meta.stats.max == image.meta.stats.max
+    with MLArray.open(tmp_path / "short.mla", mmap="r+") as short:
+        assert short.meta.stats.is_default()
+        assert list(short.meta.spatial.spacing) == [2, 2]
+        computed = short.compute_statistics().max
+        assert computed == float(short[...].max())
+        assert computed < image.meta.stats.max
+    with MLArray.open(tmp_path / "short.mla") as short:
+        assert short.meta.stats.max == computed
