@@ -97,7 +97,8 @@ class Salvager {
   void add_notes(const Attempt& attempt, const HeaderGuess& header,
                  std::vector<std::string>& notes) const {
     const bool sealed = attempt.state && survey_.states[*attempt.state].sealed;
-    if (header.origin == HeaderOrigin::mended) notes.push_back("a byte of the header was mended");
+    if (header.origin == HeaderOrigin::mended)
+      notes.push_back("a byte of the header was mended");
     if (header.origin == HeaderOrigin::like) notes.push_back("the header is the other file's");
     if (header.origin == HeaderOrigin::rebuilt) {
       notes.push_back("the header was rebuilt from shape, layout and type");

@@ -161,16 +161,16 @@ def test_statistics_of_voxels_that_are_shortened_are_not_stored(
     tmp_path: Path, name: str, dtype: str
 ) -> None:
     image = MLArray(voxels_of(dtype), spacing=(2, 2))
-    image.compute_statistics()
+    most = image.compute_statistics().max
     image.save(tmp_path / "whole.mla")
     image.save(tmp_path / "short.mla", cparams=params(name, 3))
     with MLArray.open(tmp_path / "whole.mla") as whole:
-        assert whole.meta.stats.max == image.meta.stats.max
+        assert whole.meta.stats.max == most
     with MLArray.open(tmp_path / "short.mla", mmap="r+") as short:
         assert short.meta.stats.is_default()
-        assert list(short.meta.spatial.spacing) == [2, 2]
+        assert short.spacing == [2, 2]
         computed = short.compute_statistics().max
         assert computed == float(short[...].max())
-        assert computed < image.meta.stats.max
+        assert computed != most
     with MLArray.open(tmp_path / "short.mla") as short:
         assert short.meta.stats.max == computed

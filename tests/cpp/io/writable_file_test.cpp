@@ -212,8 +212,9 @@ TEST(WritableFile, ErrorsHaveErrnoAndPath) {
   EXPECT_EQ(test::system_error_of([&] { WritableFile::open(folder / "b"); }),
             std::to_string(EWOULDBLOCK) + " " + (folder / "b").string());
   const system::Descriptor full(::open("/dev/full", O_RDWR | O_CLOEXEC));
-  EXPECT_EQ(test::system_error_of([&] { system::write_at(full.get(), 7, bytes_of("a"), "name"); }),
-            std::to_string(ENOSPC) + " name");
+  EXPECT_EQ(
+      test::system_error_of([&] { system::write_at(full.get(), 7, bytes_of("a"), "name"); }),
+      std::to_string(ENOSPC) + " name");
 }
 
 TEST(WritableFile, ReportsAFullDisk) {

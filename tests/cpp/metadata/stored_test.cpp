@@ -16,8 +16,8 @@ namespace {
 
 using test::bytes_of;
 using testing::at;
-using testing::kNan;
 using testing::facts;
+using testing::kNan;
 using testing::list;
 using testing::map;
 using testing::tuple;
@@ -280,7 +280,8 @@ constexpr std::string_view kPickledDate =
 
 TEST(Opaque, IsReadAndRefusedOnWriting) {
   const std::string pickle = encoding::gzip(testing::from_hex(kPickledDate));
-  const Metadata metadata = decode_stored(bytes_of(encoding::encode_msgpack_bin(bytes_of(pickle))));
+  const Metadata metadata =
+      decode_stored(bytes_of(encoding::encode_msgpack_bin(bytes_of(pickle))));
   const Value when = at(metadata.get("source", "data"), {"when"});
   ASSERT_NE(when.get_if<Opaque>(), nullptr);
   EXPECT_EQ(when.type_name(), "datetime.date");
