@@ -39,14 +39,14 @@ Mode mode_from_text(const std::string& mode) {
   throw Error(ErrorKind::invalid_value, "mode '" + mode + "' is not one of 'r', 'r+' and 'c'");
 }
 
-using Lengths = nb::typed<nb::tuple, int, nb::ellipsis>;
+using IntTuple = nb::typed<nb::tuple, int, nb::ellipsis>;
 
-Lengths to_tuple(const Shape& shape) {
+IntTuple to_tuple(const Shape& shape) {
   nb::list items;
   for (const std::int64_t length : shape) {
     items.append(length);
   }
-  return nb::borrow<Lengths>(nb::tuple(items));
+  return nb::borrow<IntTuple>(nb::tuple(items));
 }
 
 Array open(const Path& path, const std::string& mode, bool mapped, int threads,
