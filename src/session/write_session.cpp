@@ -9,11 +9,9 @@
 
 namespace mlarray::session {
 
-WriteSession::WriteSession(io::WritableFile file, std::filesystem::path path,
-                           frame::Header header, std::vector<std::byte> header_bytes,
-                           CommitLevel level)
-    : file_(std::move(file)),
-      path_(std::move(path)),
+WriteSession::WriteSession(const std::filesystem::path& path, frame::Header header,
+                           std::vector<std::byte> header_bytes, CommitLevel level)
+    : folder_(io::folder_of_name(path)),
       level_(level),
       header_(std::move(header)),
       header_bytes_(std::move(header_bytes)),
@@ -27,11 +25,15 @@ void WriteSession::guarded(Body body) {
   try {
     body();
   } catch (const Error& error) {
-    // The end is moved as well, in commit(): one of both is enough.
-    if (base::mutant("not_poisoned") || base::mutant("end_not_moved")) throw;
-    failure_ = error;
+    poison(error);
     throw;
   }
+}
+
+void WriteSession::poison(const Error& error) noexcept {
+  // The end is moved as well, in commit(): one of both is enough.
+  if (base::mutant("not_poisoned") || base::mutant("end_not_moved")) return;
+  failure_ = error;
 }
 
 void WriteSession::check_usable() const {
@@ -41,10 +43,10 @@ void WriteSession::check_usable() const {
 frame::IndexEntry WriteSession::append(std::span<const std::byte> chunk) {
   if (chunk.empty()) return {};
   const auto entry = frame::IndexEntry::at(end_ - header_.header_len);
-  guarded([&] { file_.write_at(end_, chunk); });
+  guarded([&] { file_->write_at(end_, chunk); });
   end_ += chunk.size();
   if (level_ != CommitLevel::none && end_ - written_back_ >= io::kWriteback) {
-    file_.start_writeback({written_back_, end_ - written_back_});
+    file_->start_writeback({written_back_, end_ - written_back_});
     written_back_ = end_;
   }
   return entry;
@@ -69,17 +71,17 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
     const std::uint64_t position = end_;
     // From here on the tail may become live, whatever fails: nothing is written over it.
     if (!base::mutant("end_not_moved")) end_ = header.frame_len;
-    if (!base::mutant("flip_before_tail")) file_.write_at(position, tail);
+    if (!base::mutant("flip_before_tail")) file_->write_at(position, tail);
     const bool late = base::mutant("sync_after_flip");
     if (level != CommitLevel::none && !late && !base::mutant("no_sync_before_flip"))
       sync_file();
     flip_unsure_ = true;
     // One small write: both lengths and the vlmeta flag change together.
-    file_.write_at(frame::kFlipBegin,
+    file_->write_at(frame::kFlipBegin,
                    std::span<const std::byte>(header_bytes)
                        .subspan(frame::kFlipBegin, frame::kFlipEnd - frame::kFlipBegin));
     flip_unsure_ = false;
-    if (base::mutant("flip_before_tail")) file_.write_at(position, tail);
+    if (base::mutant("flip_before_tail")) file_->write_at(position, tail);
     if (level != CommitLevel::none && late) sync_file();
     header_ = std::move(header);
     header_bytes_ = std::move(header_bytes);
@@ -99,7 +101,7 @@ void WriteSession::raise(CommitLevel level) {
 
 void WriteSession::sync_file() {
   try {
-    file_.sync_data();
+    file_->sync_data();
   } catch (const Error&) {
     if (!base::mutant("failed_sync_ignored")) throw;
   }
@@ -110,11 +112,12 @@ void WriteSession::sync_committed(CommitLevel level) {
     if (!base::mutant("no_sync_after_flip")) sync_file();
     // Whoever put the file in place may not have waited for its name.
     if (level == CommitLevel::durable && !name_synced_) {
-      if (!base::mutant("name_forgotten")) io::sync_name(path_);
+      if (!base::mutant("name_forgotten")) io::sync_folder(folder_);
       name_synced_ = true;
     }
     reached_ = level;
   } catch (const Error& error) {
+    poison(error);  // now: there may be no memory for more words
     throw Error(ErrorKind::io,
                 std::string(error.what()) +
                     "; the edits are in the file, but it is not known whether they would "
@@ -133,12 +136,12 @@ void WriteSession::close(const Snapshot& state) {
   if (end_ > header_.frame_len && !flip_unsure_) {
     try {
       state.chunks->check();
-      file_.truncate(header_.frame_len);
-    } catch (const Error&) {
+      file_->truncate(header_.frame_len);
+    } catch (...) {
       // Bytes behind the end belong to nobody: the next writer cuts them off.
     }
   }
-  file_.close();
+  file_->close();
 }
 
 std::vector<frame::VlMetalayer> layers_to_write(const Snapshot& state) {
