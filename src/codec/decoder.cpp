@@ -81,7 +81,7 @@ struct Decoder::State {
   BlockDecoder blocks;
   // Made when first needed: most threads meet only chunks that `blocks` decodes.
   BloscContext context;
-  bool knows_zstd = false;  // the context had memory for it
+  bool knows_zstd = false;         // the context had memory for it
   std::vector<std::byte> patched;  // a chunk with its header completed
   std::vector<std::byte> whole;    // for blocks that c-blosc2 cannot address
   Scratch viewed;                  // blocks that nobody gave a place
@@ -259,8 +259,8 @@ void Decoder::decode_chunk(std::span<const std::byte> chunk, const ChunkHeader& 
   if (header.dictionary && header.compressor == kFormatZstd) check_memory_for_zstd();
   const BloscContext own = header.dictionary ? make_decompressor() : BloscContext();
   const int written =
-      blosc2_decompress_ctx(header.dictionary ? own.get() : state_->blosc(header), source.data(),
-                            static_cast<std::int32_t>(source.size()), out.data(),
+      blosc2_decompress_ctx(header.dictionary ? own.get() : state_->blosc(header),
+                            source.data(), static_cast<std::int32_t>(source.size()), out.data(),
                             static_cast<std::int32_t>(out.size()));
   check_memory(written);
   if (written != header.nbytes) {

@@ -32,9 +32,7 @@ void check_started(int status) {
 
 class Inflater {
  public:
-  Inflater() {
-    check_started(inflateInit2(&stream_, kGzipWindow));
-  }
+  Inflater() { check_started(inflateInit2(&stream_, kGzipWindow)); }
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
   ~Inflater() { inflateEnd(&stream_); }

@@ -73,7 +73,10 @@ std::filesystem::path folder_of_name(const std::filesystem::path& path) {
   return folder_of(follow_links(path));
 }
 
-void sync_folder(const std::filesystem::path& folder) { system::sync_folder(folder); }
+Folder::Folder(const std::filesystem::path& folder)
+    : name_(system::display_name(folder)), fd_(system::open_folder(folder).release()) {}
+Folder::~Folder() { system::Descriptor(fd_).reset(); }
+void Folder::sync() { system::sync_folder(fd_, name_); }
 
 AtomicFile::AtomicFile(const std::filesystem::path& target, CommitLevel level,
                        bool own_writer_open)
@@ -137,8 +140,11 @@ Published AtomicFile::put_in_place(bool own_writer_open, bool keep_lock) {
                 name);
   }
   const std::string name = file_.path();
-  // What follows the rename allocates nothing that it could not do without.
-  const std::filesystem::path folder = folder_of(target_);
+  // What follows the rename needs no memory and no descriptor that it could not do without.
+  std::optional<Folder> folder;
+  if (level_ == CommitLevel::durable && !base::mutant("no_folder_sync")) {
+    folder.emplace(folder_of(target_));
+  }
   const std::string unknown =
       "'" + name + "' was replaced, but it is not known whether it would survive a power cut";
   const Error unsure(ErrorKind::io, unknown, name, EIO);
@@ -168,9 +174,9 @@ Published AtomicFile::put_in_place(bool own_writer_open, bool keep_lock) {
   system::replace(temporary_, target_, name);
   if (level_ != CommitLevel::none && late) file_.sync();
   Published published{std::move(file_), std::nullopt};
-  if (level_ != CommitLevel::durable || base::mutant("no_folder_sync")) return published;
+  if (!folder) return published;
   try {
-    system::sync_folder(folder);
+    folder->sync();
   } catch (const Error& error) {
     published.unsure = unsure;
     try {

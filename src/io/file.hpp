@@ -52,7 +52,10 @@ class WritableFile {
   // Closes it and reports what went wrong: in any case it is closed and unlocked. Errors: io.
   void close();
   std::uint64_t size() const;
-  FileId id() const;  // Errors of these two: io.
+  FileId id() const;
+  // Whether it has no name any more, neither `path` nor another: what is written is lost when
+  // it is closed. Errors of these three: io.
+  bool is_removed(const std::filesystem::path& path) const;
   const std::string& path() const noexcept { return path_; }
   // Closes the descriptor without unlocking it for the parent: for a forked child.
   void abandon() noexcept;
@@ -131,9 +134,20 @@ std::filesystem::path follow_links(std::filesystem::path path);
 // The folder that has the name of a file; symbolic links are followed, whether or not there is
 // a file. Errors: io.
 std::filesystem::path folder_of_name(const std::filesystem::path& path);
-// Waits until the disk has the names in a folder, which syncing a file does not promise.
-// Allocates nothing. Errors: io.
-void sync_folder(const std::filesystem::path& folder);
+// Lets the disk have the names in a folder, which syncing a file does not promise. Made before
+// the change that is to be synced, so that nothing but the sync can fail after it.
+class Folder {
+ public:
+  explicit Folder(const std::filesystem::path& folder);  // Errors: io.
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder();
+  void sync();  // Errors: io.
+
+ private:
+  std::string name_;
+  int fd_;
+};
 
 // Who writes much asks the system in pieces of this size to begin, so that the wait for the
 // disk at the end is short.

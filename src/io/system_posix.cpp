@@ -129,6 +129,7 @@ Status to_status(const struct stat& info) {
                 : S_ISDIR(info.st_mode) ? FileType::folder
                                         : FileType::other;
   status.permissions = info.st_mode & 0777u;
+  status.has_names = info.st_nlink > 0;
   status.user = info.st_uid;
   status.group = info.st_gid;
   return status;
@@ -318,7 +319,8 @@ bool try_read_at(int fd, std::uint64_t offset, std::span<std::byte> out) noexcep
 void write_at(int fd, std::uint64_t offset, std::span<const std::byte> data,
               const std::string& name) {
   const off_t start = to_offset(
-      offset, data.size(), [&] { return transfer_text("write", data.size(), offset, 0); }, name);
+      offset, data.size(), [&] { return transfer_text("write", data.size(), offset, 0); },
+      name);
   for (std::size_t done = 0; done < data.size();) {
     const std::size_t wanted = std::min(data.size() - done, kMaxTransfer);
     const ssize_t put = retry_interrupted([&] {
@@ -334,9 +336,7 @@ void write_at(int fd, std::uint64_t offset, std::span<const std::byte> data,
 }
 
 void truncate(int fd, std::uint64_t size, const std::string& name) {
-  const auto action = [&] {
-    return "set the size to " + std::to_string(size) + " bytes of";
-  };
+  const auto action = [&] { return "set the size to " + std::to_string(size) + " bytes of"; };
   const off_t length = to_offset(size, 0, action, name);
   if (retry_interrupted([&] { return system_calls().ftruncate(fd, length); }) != 0) {
     fail_at(action, name, errno);
@@ -362,21 +362,16 @@ void start_writeback(int fd, Range range) noexcept {
                                  static_cast<off_t>(range.length));
 }
 
-void sync_folder(const std::filesystem::path& folder) {
-  const auto failed = [&](int code) {
-    std::string name;
-    try {
-      name = display_name(folder);
-    } catch (const std::bad_alloc&) {
-      throw without_words;
-    }
-    fail("sync folder", name, code);
-  };
-  const Descriptor file(try_open(folder, O_RDONLY | O_DIRECTORY));
-  if (file.get() < 0) failed(errno);
-  const int result = retry_interrupted([&] { return system_calls().fsync(file.get()); });
+Descriptor open_folder(const std::filesystem::path& folder) {
+  Descriptor file(try_open(folder, O_RDONLY | O_DIRECTORY));
+  if (file.get() < 0) fail("open folder", display_name(folder), errno);
+  return file;
+}
+
+void sync_folder(int fd, const std::string& name) {
+  const int result = retry_interrupted([&] { return system_calls().fsync(fd); });
   // Some file systems cannot sync a folder, and need not.
-  if (result != 0 && errno != EINVAL && errno != ENOTSUP) failed(errno);
+  if (result != 0 && errno != EINVAL && errno != ENOTSUP) fail("sync folder", name, errno);
 }
 
 void replace(const std::filesystem::path& from, const std::filesystem::path& to,

@@ -46,8 +46,9 @@ class Array::Impl : public std::enable_shared_from_this<Array::Impl> {
   // (session/registry.hpp) and edit_mutex held.
   //
   // Begins to write a file in two steps, of which the second cannot fail: it follows on what
-  // cannot be undone. The file is open and locked, and holds the state that `shown` and `header`
-  // describe. `had_commits`: of an array that wrote it before, which may have left dead extents.
+  // cannot be undone. The file is open and locked, and holds the state that `shown` and
+  // `header` describe. `had_commits`: of an array that wrote it before, which may have left
+  // dead extents.
   struct Adoption {
     std::unique_ptr<session::WriteSession> writer;
     std::shared_ptr<const session::Snapshot> state;

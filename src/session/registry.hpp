@@ -64,8 +64,8 @@ class Registry {
   Notice notice_;
 };
 
-// Where `path` leads, wherever the process goes and whether or not there is a file: the same for
-// all names of a file that are no hard links. Errors: io.
+// Where `path` leads, wherever the process goes and whether or not there is a file: the same
+// for all names of a file that are no hard links. Errors: io.
 std::filesystem::path resolved(const std::filesystem::path& path);
 
 // Begins a new file for `path`, which an array of this process may be writing. Locks the name.

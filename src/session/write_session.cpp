@@ -1,6 +1,7 @@
 #include "session/write_session.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <memory>
 #include <string>
 #include <utility>
@@ -11,7 +12,8 @@ namespace mlarray::session {
 
 WriteSession::WriteSession(const std::filesystem::path& path, frame::Header header,
                            std::vector<std::byte> header_bytes, CommitLevel level)
-    : folder_(io::folder_of_name(path)),
+    : path_(path),
+      folder_(io::folder_of_name(path)),
       level_(level),
       header_(std::move(header)),
       header_bytes_(std::move(header_bytes)),
@@ -67,6 +69,16 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
   const std::vector<std::byte> tail = frame::build_tail(
       header, header_bytes, end_, state.chunks->index().entries(), layers_to_write(state));
   state.chunks->check();
+  if (file_->is_removed(path_)) {
+    throw Error(
+        ErrorKind::not_found,
+        "'" + file_->path() +
+            "' was removed while it was open, so that its edits would be lost; save the "
+            "array to another path",
+        file_->path(), ENOENT);
+  }
+  std::optional<io::Folder> folder;
+  open_folder(folder, level);
   guarded([&] {
     const std::uint64_t position = end_;
     // From here on the tail may become live, whatever fails: nothing is written over it.
@@ -78,8 +90,8 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
     flip_unsure_ = true;
     // One small write: both lengths and the vlmeta flag change together.
     file_->write_at(frame::kFlipBegin,
-                   std::span<const std::byte>(header_bytes)
-                       .subspan(frame::kFlipBegin, frame::kFlipEnd - frame::kFlipBegin));
+                    std::span<const std::byte>(header_bytes)
+                        .subspan(frame::kFlipBegin, frame::kFlipEnd - frame::kFlipBegin));
     flip_unsure_ = false;
     if (base::mutant("flip_before_tail")) file_->write_at(position, tail);
     if (level != CommitLevel::none && late) sync_file();
@@ -89,14 +101,22 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
     committed_ = ever_committed_ = true;
     reached_ = std::min(level, CommitLevel::ordered);
     committed_at_ = std::chrono::steady_clock::now();
-    if (level == CommitLevel::durable) sync_committed(level);
+    if (level == CommitLevel::durable) sync_committed(level, folder);
   });
   if (base::mutant("end_not_moved")) end_ = header_.frame_len;
 }
 
 void WriteSession::raise(CommitLevel level) {
   if (level <= reached_) return;
-  guarded([&] { sync_committed(level); });
+  check_usable();
+  std::optional<io::Folder> folder;
+  open_folder(folder, level);
+  guarded([&] { sync_committed(level, folder); });
+}
+
+void WriteSession::open_folder(std::optional<io::Folder>& folder, CommitLevel level) const {
+  // Whoever put the file in place may not have waited for its name.
+  if (level == CommitLevel::durable && !name_synced_) folder.emplace(folder_);
 }
 
 void WriteSession::sync_file() {
@@ -107,12 +127,11 @@ void WriteSession::sync_file() {
   }
 }
 
-void WriteSession::sync_committed(CommitLevel level) {
+void WriteSession::sync_committed(CommitLevel level, std::optional<io::Folder>& folder) {
   try {
     if (!base::mutant("no_sync_after_flip")) sync_file();
-    // Whoever put the file in place may not have waited for its name.
-    if (level == CommitLevel::durable && !name_synced_) {
-      if (!base::mutant("name_forgotten")) io::sync_folder(folder_);
+    if (folder) {
+      if (!base::mutant("name_forgotten")) folder->sync();
       name_synced_ = true;
     }
     reached_ = level;

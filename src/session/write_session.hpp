@@ -42,7 +42,8 @@ class WriteSession {
   // Makes `state`, whose chunks are in this file, what a new reader sees. If this throws, the
   // file holds the old state, unless committed() says that the new one is there and only its
   // durability is unknown.
-  // Errors: io; corruption if the file is not what it was, or the metalayers.
+  // Errors: io; not_found if the file was removed; corruption if the file is not what it was,
+  // or the metalayers.
   void commit(const Snapshot& state, CommitLevel level);
   bool committed() const { return committed_; }  // did the last commit() take place?
   // Makes the committed state as safe as `level` says, if it is not known to be. Errors: io.
@@ -78,10 +79,13 @@ class WriteSession {
   void guarded(Body body);
   void poison(const Error& error) noexcept;
   void sync_file();
-  void sync_committed(CommitLevel level);
+  // The folder that has the name of the file, where `level` asks to sync it. Errors: io.
+  void open_folder(std::optional<io::Folder>& folder, CommitLevel level) const;
+  void sync_committed(CommitLevel level, std::optional<io::Folder>& folder);
 
   std::optional<io::WritableFile> file_;  // from start() on
-  std::filesystem::path folder_;          // that has its name
+  std::filesystem::path path_;
+  std::filesystem::path folder_;  // that has its name
   CommitLevel level_;
   frame::Header header_;  // of the committed state
   std::vector<std::byte> header_bytes_;

@@ -168,9 +168,9 @@ struct Scene {
   std::optional<Array> reader, writer, other;
   Values read;  // by what is tried
 
-  Values in_file;     // the last commit
-  Values in_writer;   // what it shows
-  Values next_file;   // the same where what is tried succeeds
+  Values in_file;    // the last commit
+  Values in_writer;  // what it shows
+  Values next_file;  // the same where what is tried succeeds
   Values next_writer;
   void open(CommitLevel level = CommitLevel::ordered) {
     writer = Array::open(path, writing(level));
@@ -438,8 +438,9 @@ class NoMemory {
       writer = Array::open(scene.path, writing());
     }
     Values next = read_all(*writer);
-    writer->write({{0, 0}, {1, 1}}, {reinterpret_cast<const std::byte*>(scene.third.data.data()),
-                                     {1, 1}, {2, 2}});
+    writer->write(
+        {{0, 0}, {1, 1}},
+        {reinterpret_cast<const std::byte*>(scene.third.data.data()), {1, 1}, {2, 2}});
     next[0] = scene.third.data[0];
     writer->flush();
     EXPECT_EQ(committed(scene), next) << where_;
@@ -558,8 +559,9 @@ TEST_F(NoWords, OfAFolderThatWasNotSynced) {
   Scene& s = *scene_;
   s.edit();
   calls_.fail_fsync(2);  // the file, and then its folder
-  EXPECT_NE(error_of([&] { s.writer->save(s.path, options_at(CommitLevel::durable)); })
-                .find("not known whether it would survive a power cut"),
+  EXPECT_NE(error_of([&] {
+              s.writer->save(s.path, options_at(CommitLevel::durable));
+            }).find("not known whether it would survive a power cut"),
             std::string::npos);
   EXPECT_EQ(committed(s), s.in_writer);
   s.writer->write(kWhole, s.third.view());  // into the new file
