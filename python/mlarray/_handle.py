@@ -84,6 +84,8 @@ class Handle(State):
         FileAccessError
             If the file cannot be written, or could not be before: it keeps its last commit.
             The image is closed all the same.
+        MemoryError
+            The image stays open, with all edits: free some memory and close it again.
         InvalidTypeError, InvalidValueError, UnsupportedError
             If edited metadata cannot be stored, naming the field. Voxels are saved, and the
             image stays open: mend `meta` and close again, or discard it. Whoever opens the
@@ -127,8 +129,13 @@ class Handle(State):
                 pass  # close() raises it again, and nothing that could be mended would help
             else:
                 raise self._explained(fault)
-        _writers.discard(self)
-        core.close()
+        if isinstance(fault, MemoryError):
+            raise fault  # nothing is lost yet: it stays open
+        try:
+            core.close()
+        finally:
+            if core.closed:  # not where there was no memory
+                _writers.discard(self)
         if fault is not None:
             raise fault
 

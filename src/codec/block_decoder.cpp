@@ -2,6 +2,7 @@
 
 #include <blosc2.h>
 
+#include <new>
 #include <optional>
 
 #include "codec/bytes.hpp"
@@ -65,9 +66,10 @@ bool BlockDecoder::decode_stream(std::span<const std::byte> bytes, int compresso
                                  std::size_t size, std::span<std::byte> out) {
   if (compressor == kFormatLz4) return decode_lz4(bytes, size, out);
   if (!zstd_) zstd_.reset(ZSTD_createDCtx());
-  if (!zstd_) return false;
+  if (!zstd_) throw std::bad_alloc();
   const std::size_t written =
       ZSTD_decompressDCtx(zstd_.get(), out.data(), size, bytes.data(), bytes.size());
+  if (written == kZstdNoMemory) throw std::bad_alloc();
   return ZSTD_isError(written) == 0 && written == size;
 }
 

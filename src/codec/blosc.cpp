@@ -3,12 +3,12 @@
 #include <blosc2.h>
 
 #include <array>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <new>
 
-#include "mlarray/error.hpp"
+#include "codec/lz_functions.hpp"
 
 namespace mlarray::codec {
 namespace {
@@ -47,10 +47,22 @@ BloscContext make_decompressor() {
   blosc2_dparams params = BLOSC2_DPARAMS_DEFAULTS;
   params.nthreads = 1;
   BloscContext context(blosc2_create_dctx(params));
-  if (!context) {
-    throw Error(ErrorKind::io, "c-blosc2: no memory for a decompression context", "", ENOMEM);
-  }
+  if (!context) throw std::bad_alloc();
   return context;
+}
+
+void check_memory_for_zstd() {
+  ZSTD_CCtx_s* const encoder = ZSTD_createCCtx();
+  ZSTD_DCtx_s* const decoder = ZSTD_createDCtx();
+  ZSTD_freeCCtx(encoder);
+  ZSTD_freeDCtx(decoder);
+  if (encoder == nullptr || decoder == nullptr) throw std::bad_alloc();
+}
+
+void check_memory(int code) {
+  if (code == BLOSC2_ERROR_MEMORY_ALLOC || code == BLOSC2_ERROR_THREAD_CREATE) {
+    throw std::bad_alloc();
+  }
 }
 
 }  // namespace mlarray::codec

@@ -81,11 +81,16 @@ struct Decoder::State {
   BlockDecoder blocks;
   // Made when first needed: most threads meet only chunks that `blocks` decodes.
   BloscContext context;
+  bool knows_zstd = false;         // the context had memory for it
   std::vector<std::byte> patched;  // a chunk with its header completed
   std::vector<std::byte> whole;    // for blocks that c-blosc2 cannot address
   Scratch viewed;                  // blocks that nobody gave a place
 
-  blosc2_context* blosc() {
+  blosc2_context* blosc(const ChunkHeader& header) {
+    if (header.compressor == kFormatZstd && !knows_zstd) {
+      check_memory_for_zstd();
+      knows_zstd = true;
+    }
     if (!context) context = make_decompressor();
     return context.get();
   }
@@ -216,9 +221,10 @@ void Decoder::decode_block(std::span<const std::byte> chunk, const ChunkHeader& 
   }
   const auto source = state_->complete(chunk, header);
   const int written = blosc2_getitem_ctx(
-      state_->blosc(), source.data(), static_cast<std::int32_t>(source.size()),
+      state_->blosc(header), source.data(), static_cast<std::int32_t>(source.size()),
       static_cast<int>(position / header.typesize), static_cast<int>(size / header.typesize),
       out.data(), static_cast<std::int32_t>(size));
+  check_memory(written);
   if (written != size) throw_block(what, block, written);
 }
 
@@ -250,11 +256,13 @@ void Decoder::decode_chunk(std::span<const std::byte> chunk, const ChunkHeader& 
   const auto source = state_->complete(chunk, header);
   // A context keeps a dictionary, by its address in the chunk, until the next whole decode:
   // such chunks get one of their own.
+  if (header.dictionary && header.compressor == kFormatZstd) check_memory_for_zstd();
   const BloscContext own = header.dictionary ? make_decompressor() : BloscContext();
   const int written =
-      blosc2_decompress_ctx(header.dictionary ? own.get() : state_->blosc(), source.data(),
-                            static_cast<std::int32_t>(source.size()), out.data(),
+      blosc2_decompress_ctx(header.dictionary ? own.get() : state_->blosc(header),
+                            source.data(), static_cast<std::int32_t>(source.size()), out.data(),
                             static_cast<std::int32_t>(out.size()));
+  check_memory(written);
   if (written != header.nbytes) {
     throw_corrupt(what, "it cannot be decoded (c-blosc2 returned " + std::to_string(written) +
                             " for " + std::to_string(header.nbytes) + " bytes)");

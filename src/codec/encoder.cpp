@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <new>
 #include <optional>
 #include <string>
 
@@ -107,7 +108,10 @@ struct Encoder::State {
     wanted.splitmode = params.split ? BLOSC_ALWAYS_SPLIT : BLOSC_NEVER_SPLIT;
     std::copy(params.filters.begin(), params.filters.end(), wanted.filters);
     std::copy(params.filters_meta.begin(), params.filters_meta.end(), wanted.filters_meta);
+    if (params.codec == Codec::zstd) check_memory_for_zstd();
     context.reset(blosc2_create_cctx(wanted));
+    // The parameters are checked: who changes them is the environment.
+    if (!context && blosc_variables().empty()) throw std::bad_alloc();
     if (!context) throw_overridden("c-blosc2 refused the parameters");
     return context.get();
   }
@@ -201,6 +205,7 @@ std::vector<std::byte> Encoder::encode(std::span<const std::byte> data) {
   const int written =
       blosc2_compress_ctx(state.blosc(), data.data(), static_cast<std::int32_t>(data.size()),
                           state.buffer.get(), static_cast<std::int32_t>(bound));
+  check_memory(written);
   if (written <= 0) {
     throw_overridden("c-blosc2 refused the data (error " + std::to_string(written) + ")");
   }

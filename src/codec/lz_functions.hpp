@@ -37,3 +37,10 @@ std::size_t ZSTD_compressCCtx(ZSTD_CCtx_s* context, void* target, std::size_t ta
 unsigned ZSTD_isError(std::size_t code);
 
 }  // extern "C"
+
+namespace mlarray::codec {
+
+// The code of a call that got no memory.
+inline constexpr auto kZstdNoMemory = static_cast<std::size_t>(-64);
+
+}  // namespace mlarray::codec

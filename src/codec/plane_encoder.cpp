@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <new>
 
 #include "codec/chunk_format.hpp"
 #include "codec/encoder.hpp"
@@ -76,9 +77,7 @@ PlaneEncoder::PlaneEncoder(const CodecParams& params, std::int32_t typesize,
   const std::size_t plane = block / static_cast<std::size_t>(typesize);
   if (family_ == Family::zstd) {
     zstd_.reset(ZSTD_createCCtx());
-    if (!zstd_) {
-      throw Error(ErrorKind::io, "compression: no memory for ZSTD's state", "", ENOMEM);
-    }
+    if (!zstd_) throw std::bad_alloc();
   } else {
     lz4_state_.resize(static_cast<std::size_t>(LZ4_sizeofStateHC()));
     if (LZ4_initStreamHC(lz4_state_.data(), lz4_state_.size()) == nullptr) {
@@ -97,6 +96,7 @@ std::size_t PlaneEncoder::compress(int level, std::span<const std::byte> plane,
   if (family_ == Family::zstd) {
     const std::size_t size =
         ZSTD_compressCCtx(zstd_.get(), out.data(), limit, plane.data(), plane.size(), level);
+    if (size == kZstdNoMemory) throw std::bad_alloc();
     return ZSTD_isError(size) != 0 ? 0 : size;
   }
   const auto* from = reinterpret_cast<const char*>(plane.data());

@@ -30,7 +30,7 @@ class PlaneEncoder {
   static bool handles(const CodecParams& params, std::int32_t typesize,
                       std::int32_t blocksize) noexcept;
 
-  // Precondition: handles(). Errors: io without memory for a codec's state.
+  // Precondition: handles().
   PlaneEncoder(const CodecParams& params, std::int32_t typesize, std::int32_t blocksize);
 
   // `data` is one or more whole blocks. The same data give the same bytes, whatever was

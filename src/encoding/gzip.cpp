@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <new>
 
 #include "mlarray/error.hpp"
 
@@ -24,13 +25,14 @@ Bytef* input_of(const void* data) {
   return const_cast<Bytef*>(static_cast<const Bytef*>(data));
 }
 
+void check_started(int status) {
+  if (status == Z_MEM_ERROR) throw std::bad_alloc();
+  if (status != Z_OK) throw Error(ErrorKind::unsupported, "gzip: zlib could not start");
+}
+
 class Inflater {
  public:
-  Inflater() {
-    if (inflateInit2(&stream_, kGzipWindow) != Z_OK) {
-      throw Error(ErrorKind::unsupported, "gzip: zlib could not start");
-    }
-  }
+  Inflater() { check_started(inflateInit2(&stream_, kGzipWindow)); }
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
   ~Inflater() { inflateEnd(&stream_); }
@@ -54,6 +56,7 @@ void inflate_member(z_stream& stream, std::span<const std::byte> data, std::size
     stream.avail_out = static_cast<uInt>(buffer.size());
     const int status = inflate(&stream, Z_NO_FLUSH);
     position += feed - stream.avail_in;
+    if (status == Z_MEM_ERROR) throw std::bad_alloc();
     if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR) {
       fail(stream.msg != nullptr ? stream.msg : "damaged data", position);
     }
@@ -89,12 +92,12 @@ std::string gunzip(std::span<const std::byte> data, std::size_t max_bytes) {
 std::string gzip(std::string_view data, int level) {
   z_stream stream{};
   constexpr int kMemory = 8;
-  if (level < 0 || level > 9 ||
-      deflateInit2(&stream, level, Z_DEFLATED, kGzipWindow, kMemory, Z_DEFAULT_STRATEGY) !=
-          Z_OK) {
-    throw Error(ErrorKind::invalid_value, "gzip: level " + std::to_string(level) +
-                                              " is outside 0 to 9, or zlib could not start");
+  if (level < 0 || level > 9) {
+    throw Error(ErrorKind::invalid_value,
+                "gzip: level " + std::to_string(level) + " is outside 0 to 9");
   }
+  check_started(
+      deflateInit2(&stream, level, Z_DEFLATED, kGzipWindow, kMemory, Z_DEFAULT_STRATEGY));
   gz_header header{};
   header.os = 255;  // "unknown": the same bytes on every system
   deflateSetHeader(&stream, &header);

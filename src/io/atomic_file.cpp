@@ -1,4 +1,5 @@
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include "base/mutants.hpp"
@@ -18,18 +19,6 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
 
 [[noreturn]] void refuse(const std::string& name, const std::string& reason, int code) {
   throw Error(ErrorKind::io, "cannot write '" + name + "': " + reason, name, code);
-}
-
-// The path that the last name of `path` leads to, whether or not there is a file.
-std::filesystem::path follow_links(std::filesystem::path path) {
-  const std::filesystem::path given = path;
-  for (int links = 0; links < 40; ++links) {
-    const std::optional<std::filesystem::path> link = system::read_link(path);
-    if (!link) return path;
-    path = link->is_absolute() ? *link : folder_of(path) / *link;
-  }
-  refuse(system::display_name(given), "its symbolic links lead in a circle; remove the link",
-         ELOOP);
 }
 
 void check_folder(const std::filesystem::path& folder, const std::string& name) {
@@ -69,9 +58,25 @@ class HeldLock {
 
 }  // namespace
 
-void sync_name(const std::filesystem::path& path) {
-  system::sync_folder(folder_of(follow_links(path)));
+std::filesystem::path follow_links(std::filesystem::path path) {
+  const std::filesystem::path given = path;
+  for (int links = 0; links < 40; ++links) {
+    const std::optional<std::filesystem::path> link = system::read_link(path);
+    if (!link) return path;
+    path = link->is_absolute() ? *link : folder_of(path) / *link;
+  }
+  refuse(system::display_name(given), "its symbolic links lead in a circle; remove the link",
+         ELOOP);
 }
+
+std::filesystem::path folder_of_name(const std::filesystem::path& path) {
+  return folder_of(follow_links(path));
+}
+
+Folder::Folder(const std::filesystem::path& folder)
+    : name_(system::display_name(folder)), fd_(system::open_folder(folder).release()) {}
+Folder::~Folder() { system::Descriptor(fd_).reset(); }
+void Folder::sync() { system::sync_folder(fd_, name_); }
 
 AtomicFile::AtomicFile(const std::filesystem::path& target, CommitLevel level,
                        bool own_writer_open)
@@ -135,6 +140,14 @@ Published AtomicFile::put_in_place(bool own_writer_open, bool keep_lock) {
                 name);
   }
   const std::string name = file_.path();
+  // What follows the rename needs no memory and no descriptor that it could not do without.
+  std::optional<Folder> folder;
+  if (level_ == CommitLevel::durable && !base::mutant("no_folder_sync")) {
+    folder.emplace(folder_of(target_));
+  }
+  const std::string unknown =
+      "'" + name + "' was replaced, but it is not known whether it would survive a power cut";
+  const Error unsure(ErrorKind::io, unknown, name, EIO);
   const bool late = base::mutant("rename_before_sync");
   if (level_ != CommitLevel::none && !late && !base::mutant("no_sync_before_rename")) {
     file_.sync();
@@ -148,24 +161,30 @@ Published AtomicFile::put_in_place(bool own_writer_open, bool keep_lock) {
     try {
       replaced.emplace(target_, keep_lock ? system::Hold::alone : system::Hold::shared);
     } catch (const Error& error) {
-      if (error.kind() == ErrorKind::busy) throw;
-      // There is no such file, or one that nobody can write to: no edits to lose.
+      // There is no such file, or one that nobody can write to: no edits to lose. Nothing is
+      // known where the system has no room for one more open file or failed.
+      const int code = error.system_error();
+      const bool nobody_writes = error.kind() == ErrorKind::not_found || code == EACCES ||
+                                 code == EPERM || code == EROFS || code == ETXTBSY ||
+                                 code == EISDIR || code == EINVAL;
+      if (!nobody_writes) throw;
     }
   }
   if (!keep_lock) system::unlock(file_.fd_);
   system::replace(temporary_, target_, name);
   if (level_ != CommitLevel::none && late) file_.sync();
   Published published{std::move(file_), std::nullopt};
-  if (level_ != CommitLevel::durable || base::mutant("no_folder_sync")) return published;
+  if (!folder) return published;
   try {
-    system::sync_folder(folder_of(target_));
+    folder->sync();
   } catch (const Error& error) {
-    published.unsure = Error(ErrorKind::io,
-                             "'" + name +
-                                 "' was replaced, but it is not known whether it "
-                                 "would survive a power cut: " +
-                                 error.what(),
-                             name, error.system_error());
+    published.unsure = unsure;
+    try {
+      published.unsure =
+          Error(ErrorKind::io, unknown + ": " + error.what(), name, error.system_error());
+    } catch (const std::bad_alloc&) {
+      // It goes without the reason.
+    }
   }
   return published;
 }

@@ -52,7 +52,10 @@ class WritableFile {
   // Closes it and reports what went wrong: in any case it is closed and unlocked. Errors: io.
   void close();
   std::uint64_t size() const;
-  FileId id() const;  // Errors of these two: io.
+  FileId id() const;
+  // Whether it has no name any more, neither `path` nor another: what is written is lost when
+  // it is closed. Errors of these three: io.
+  bool is_removed(const std::filesystem::path& path) const;
   const std::string& path() const noexcept { return path_; }
   // Closes the descriptor without unlocking it for the parent: for a forked child.
   void abandon() noexcept;
@@ -107,8 +110,8 @@ class AtomicFile {
   // Puts the file in the place of the target, for the caller to go on with. Its bytes reach the
   // disk before the rename (not at level `none`), the rename before the return (`durable`).
   // What closing the file would report is asked for before the rename. Errors: io; busy if
-  // somebody has opened the target for writing meanwhile; invalid_use the second time. The
-  // target is then as it was.
+  // somebody has opened the target for writing meanwhile; invalid_use the second time;
+  // std::bad_alloc. The target is then as it was: nothing is thrown once it is replaced.
   Published publish(bool own_writer_open);
   // The same for who has no more to write: the file is in place without a lock, so that any
   // number of processes may save to one path and none is in another's way.
@@ -126,9 +129,25 @@ class AtomicFile {
   std::uint64_t written_back_ = 0;  // up to here the system was asked to write to the disk
 };
 
-// Waits until the disk has the name of a file (symbolic links are followed), which syncing the
-// file does not promise. Errors: io.
-void sync_name(const std::filesystem::path& path);
+// The path that the last name of `path` leads to, whether or not there is a file. Errors: io.
+std::filesystem::path follow_links(std::filesystem::path path);
+// The folder that has the name of a file; symbolic links are followed, whether or not there is
+// a file. Errors: io.
+std::filesystem::path folder_of_name(const std::filesystem::path& path);
+// Lets the disk have the names in a folder, which syncing a file does not promise. Made before
+// the change that is to be synced, so that nothing but the sync can fail after it.
+class Folder {
+ public:
+  explicit Folder(const std::filesystem::path& folder);  // Errors: io.
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder();
+  void sync();  // Errors: io.
+
+ private:
+  std::string name_;
+  int fd_;
+};
 
 // Who writes much asks the system in pieces of this size to begin, so that the wait for the
 // disk at the end is short.

@@ -59,6 +59,7 @@ struct Status {
   std::uint64_t size = 0;
   FileType type = FileType::other;
   std::uint32_t permissions = 0;  // the nine rwx bits
+  bool has_names = true;          // false: removed, or the file system does not say it
   std::uint32_t user = 0;
   std::uint32_t group = 0;
 };
@@ -113,7 +114,9 @@ void sync_data(int fd, const std::string& name);
 void start_writeback(int fd, Range range) noexcept;
 // What closing the file would report (see Descriptor::close); it stays open and locked.
 void report_close(int fd, const std::string& name);
-void sync_folder(const std::filesystem::path& folder);
+// For sync_folder(), which then needs no other descriptor.
+Descriptor open_folder(const std::filesystem::path& folder);
+void sync_folder(int fd, const std::string& name);
 void replace(const std::filesystem::path& from, const std::filesystem::path& to,
              const std::string& name);
 void remove_quietly(const std::filesystem::path& path) noexcept;

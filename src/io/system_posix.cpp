@@ -63,12 +63,38 @@ std::string way_out(int code) {
   }
 }
 
+// Made while there is memory, and never destroyed: arrays may outlive every static object.
+const Error& without_words = *new Error(
+    ErrorKind::io,
+    "a call of the operating system failed, and there was no memory to say which; free some "
+    "memory and open the file again",
+    "", ENOMEM);
+
+// Errors: never std::bad_alloc instead: whoever writes must know that it was the system.
 [[noreturn]] void fail(const std::string& action, const std::string& name, int code) {
-  const bool missing = code == ENOENT || code == ENOTDIR;
-  throw Error(missing ? ErrorKind::not_found : ErrorKind::io,
-              "cannot " + action + " '" + name + "': " + std::generic_category().message(code) +
-                  way_out(code),
-              name, code);
+  std::optional<Error> error;
+  try {
+    const bool missing = code == ENOENT || code == ENOTDIR;
+    error.emplace(missing ? ErrorKind::not_found : ErrorKind::io,
+                  "cannot " + action + " '" + name +
+                      "': " + std::generic_category().message(code) + way_out(code),
+                  name, code);
+  } catch (const std::bad_alloc&) {
+    throw without_words;
+  }
+  throw *error;
+}
+
+// The same with an action that is put into words only here.
+template <typename Action>
+[[noreturn]] void fail_at(Action action, const std::string& name, int code) {
+  std::string text;
+  try {
+    text = action();
+  } catch (const std::bad_alloc&) {
+    throw without_words;
+  }
+  fail(text, name, code);
 }
 
 template <typename Call>
@@ -103,6 +129,7 @@ Status to_status(const struct stat& info) {
                 : S_ISDIR(info.st_mode) ? FileType::folder
                                         : FileType::other;
   status.permissions = info.st_mode & 0777u;
+  status.has_names = info.st_nlink > 0;
   status.user = info.st_uid;
   status.group = info.st_gid;
   return status;
@@ -140,10 +167,12 @@ Descriptor open_regular(const std::filesystem::path& path, int flags,
   return file;
 }
 
-off_t to_offset(std::uint64_t offset, std::uint64_t length, const std::string& action,
+// Errors: io, with what `action` says.
+template <typename Action>
+off_t to_offset(std::uint64_t offset, std::uint64_t length, Action action,
                 const std::string& name) {
   constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<off_t>::max());
-  if (offset > kMax || length > kMax - offset) fail(action, name, EFBIG);
+  if (offset > kMax || length > kMax - offset) fail_at(action, name, EFBIG);
   return static_cast<off_t>(offset);
 }
 
@@ -258,15 +287,18 @@ bool is_surely_unlocked(int fd) noexcept {
 }
 
 void read_at(int fd, std::uint64_t offset, std::span<std::byte> out, const std::string& name) {
-  const off_t start =
-      to_offset(offset, out.size(), transfer_text("read", out.size(), offset, 0), name);
+  const off_t start = to_offset(
+      offset, out.size(), [&] { return transfer_text("read", out.size(), offset, 0); }, name);
   for (std::size_t done = 0; done < out.size();) {
     const std::size_t wanted = std::min(out.size() - done, kMaxTransfer);
     const ssize_t got = retry_interrupted([&] {
       return system_calls().pread(fd, out.data() + done, wanted,
                                   start + static_cast<off_t>(done));
     });
-    if (got < 0) fail(transfer_text("read", out.size(), offset, done), name, errno);
+    if (got < 0) {
+      const auto action = [&] { return transfer_text("read", out.size(), offset, done); };
+      fail_at(action, name, errno);
+    }
     if (got == 0) {
       throw Error(ErrorKind::corruption,
                   "cannot " + transfer_text("read", out.size(), offset, done) + " '" + name +
@@ -286,8 +318,9 @@ bool try_read_at(int fd, std::uint64_t offset, std::span<std::byte> out) noexcep
 
 void write_at(int fd, std::uint64_t offset, std::span<const std::byte> data,
               const std::string& name) {
-  const off_t start =
-      to_offset(offset, data.size(), transfer_text("write", data.size(), offset, 0), name);
+  const off_t start = to_offset(
+      offset, data.size(), [&] { return transfer_text("write", data.size(), offset, 0); },
+      name);
   for (std::size_t done = 0; done < data.size();) {
     const std::size_t wanted = std::min(data.size() - done, kMaxTransfer);
     const ssize_t put = retry_interrupted([&] {
@@ -295,17 +328,18 @@ void write_at(int fd, std::uint64_t offset, std::span<const std::byte> data,
                                    start + static_cast<off_t>(done));
     });
     if (put <= 0) {
-      fail(transfer_text("write", data.size(), offset, done), name, put < 0 ? errno : EIO);
+      const auto action = [&] { return transfer_text("write", data.size(), offset, done); };
+      fail_at(action, name, put < 0 ? errno : EIO);
     }
     done += base::mutant("short_write_believed") ? wanted : static_cast<std::size_t>(put);
   }
 }
 
 void truncate(int fd, std::uint64_t size, const std::string& name) {
-  const std::string action = "set the size to " + std::to_string(size) + " bytes of";
+  const auto action = [&] { return "set the size to " + std::to_string(size) + " bytes of"; };
   const off_t length = to_offset(size, 0, action, name);
   if (retry_interrupted([&] { return system_calls().ftruncate(fd, length); }) != 0) {
-    fail(action, name, errno);
+    fail_at(action, name, errno);
   }
 }
 
@@ -328,11 +362,14 @@ void start_writeback(int fd, Range range) noexcept {
                                  static_cast<off_t>(range.length));
 }
 
-void sync_folder(const std::filesystem::path& folder) {
-  const std::string name = display_name(folder);
-  const Descriptor file(try_open(folder, O_RDONLY | O_DIRECTORY));
-  if (file.get() < 0) fail("sync folder", name, errno);
-  const int result = retry_interrupted([&] { return system_calls().fsync(file.get()); });
+Descriptor open_folder(const std::filesystem::path& folder) {
+  Descriptor file(try_open(folder, O_RDONLY | O_DIRECTORY));
+  if (file.get() < 0) fail("open folder", display_name(folder), errno);
+  return file;
+}
+
+void sync_folder(int fd, const std::string& name) {
+  const int result = retry_interrupted([&] { return system_calls().fsync(fd); });
   // Some file systems cannot sync a folder, and need not.
   if (result != 0 && errno != EINVAL && errno != ENOTSUP) fail("sync folder", name, errno);
 }

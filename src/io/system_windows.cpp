@@ -255,7 +255,8 @@ void sync_data(int fd, const std::string& name) { sync(fd, name); }
 
 void start_writeback(int, Range) noexcept {}
 
-void sync_folder(const std::filesystem::path&) {}  // replace() writes through
+Descriptor open_folder(const std::filesystem::path&) { return {}; }
+void sync_folder(int, const std::string&) {}  // replace() writes through
 
 void replace(const std::filesystem::path& from, const std::filesystem::path& to,
              const std::string& name) {

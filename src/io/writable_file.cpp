@@ -95,6 +95,12 @@ void WritableFile::start_writeback(Range range) noexcept {
 
 std::uint64_t WritableFile::size() const { return system::status(fd_, path_).size; }
 
+bool WritableFile::is_removed(const std::filesystem::path& path) const {
+  const system::Status status = system::status(fd_, path_);
+  // File systems of programs (FUSE) may count no names.
+  return !status.has_names && file_id(path) != status.id;
+}
+
 FileId WritableFile::id() const { return system::status(fd_, path_).id; }
 
 }  // namespace mlarray::io

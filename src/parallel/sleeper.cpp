@@ -47,14 +47,22 @@ void Sleeper::allow_all_processors() noexcept {
   restricted_ = false;
   cpu_set_t now;
   if (::sched_getaffinity(0, sizeof now, &now) != 0) return;
-  // Fewer where a cpuset shrank meanwhile. Others: somebody has chosen them.
-  cpu_set_t common;
-  CPU_AND(&common, &now, &others_);
-  if (!CPU_EQUAL(&common, &now)) return;
-  // Every number, not only those that exist now: the system takes what there is and allowed.
+  // Every number, not only those that exist now: the system takes what there is and allowed,
+  // and remembers that all were asked for when a cpuset changes.
   cpu_set_t all;
   std::memset(&all, 0xff, sizeof all);
   ::sched_setaffinity(0, sizeof all, &all);
+  if (CPU_EQUAL(&now, &others_)) return;
+  cpu_set_t most;
+  if (::sched_getaffinity(0, sizeof most, &most) != 0) return;
+  if (is_chosen(now, others_, most)) ::sched_setaffinity(0, sizeof now, &now);
+}
+
+bool is_chosen(const cpu_set_t& now, const cpu_set_t& asked, const cpu_set_t& most) noexcept {
+  cpu_set_t left;
+  CPU_AND(&left, &most, &asked);
+  // Where nothing is left, the system gives a thread all of its cpuset.
+  return !CPU_EQUAL(&now, CPU_COUNT(&left) > 0 ? &left : &most);
 }
 
 #else

@@ -22,6 +22,8 @@ namespace mlarray::parallel {
 // run on each of them: the system remembers what a thread was allowed, so that a smaller set,
 // put back after the processors of its cgroup have changed, would hold it on the old ones. On
 // other systems than Linux, or where the system refuses, a thread is woken and no more.
+// Who pins the sleeper in the microseconds between the two may be overruled: no call of the
+// system changes a set only if it is what it was.
 class Sleeper {
  public:
   // On the worker: names the thread that the others are for. Once, before it sleeps.
@@ -45,5 +47,11 @@ class Sleeper {
   cpu_set_t others_{};  // what the waker left
 #endif
 };
+
+#ifdef __linux__
+// Whether it was somebody's choice that a thread, which was allowed `asked`, is allowed `now`:
+// no cpuset (a cgroup's) explains it, under which it would get `most` if it asked for all.
+bool is_chosen(const cpu_set_t& now, const cpu_set_t& asked, const cpu_set_t& most) noexcept;
+#endif
 
 }  // namespace mlarray::parallel

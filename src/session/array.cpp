@@ -178,12 +178,16 @@ std::vector<std::string> Array::take_detached_notice() {
 
 void Array::close_all_writers() noexcept {
   const parallel::OperationGuard guard;
-  for (const auto& writer : session::Registry::instance().all()) {
-    try {
-      writer->close();
-    } catch (...) {
-      // One writer that cannot commit must not keep the others from it.
+  try {
+    for (const auto& writer : session::Registry::instance().all()) {
+      try {
+        writer->close();
+      } catch (...) {
+        // One writer that cannot commit must not keep the others from it.
+      }
     }
+  } catch (...) {
+    // No memory for the list.
   }
 }
 

@@ -182,34 +182,38 @@ void Array::Impl::flush(CommitLevel at) {
 
 void Array::Impl::close() {
   if (closed || !snapshot()) return;  // or it was never opened
+  // Of the file. Where there is no memory the array stays open, to be closed again: nothing
+  // that was edited is lost.
   std::exception_ptr failure;
-  const auto trying = [&](const auto& step) {
-    try {
-      step();
-    } catch (...) {
-      if (!failure) failure = std::current_exception();
-    }
-  };
-  trying([&] {
+  {
     const std::lock_guard lock(edit_mutex);
-    if (!closed) commit_pending(level);
-  });
-  trying([&] { compact(true); });
+    if (closed) return;
+    try {
+      commit_pending(level);
+    } catch (const Error&) {
+      failure = std::current_exception();
+    }
+  }
+  compact(true);
   const std::lock_guard lock(edit_mutex);
   if (closed) return;
-  if (failure_) failure = std::make_exception_ptr(*failure_);
-  if (writes_file()) trying([&] { writer_->close(*snapshot()); });
-  writer_.reset();
-  closed = true;
   auto rest = std::make_shared<Snapshot>(*snapshot());
   rest->chunks.reset();
   rest->layers.reset();
+  if (failure_) failure = std::make_exception_ptr(*failure_);
+  try {
+    if (writes_file()) writer_->close(*snapshot());
+  } catch (...) {
+    if (!failure) failure = std::current_exception();
+  }
+  writer_.reset();
+  closed = true;
   shown.set(std::move(rest));
   committed_.reset();
   if (failure) std::rethrow_exception(failure);
 }
 
-io::WritableFile Array::Impl::detach(const std::optional<Error>& lost) {
+io::WritableFile Array::Impl::detach(const std::optional<Error>& lost) noexcept {
   failure_ = writer_->failure() ? writer_->failure() : lost;
   // What was not committed will be written over.
   if (lost) shown.set(committed_);
@@ -226,17 +230,27 @@ void Array::Impl::after_fork() noexcept {
   if (writer_) writer_->abandon();
 }
 
-void Array::Impl::adopt(io::WritableFile file, frame::Header header,
-                        std::vector<std::byte> header_bytes, session::Snapshot state,
-                        bool had_commits) {
-  write_codec = codec::params_for_edits(state.array->codec, state.array->dtype);
-  writer_ = std::make_unique<session::WriteSession>(
-      std::move(file), file_path, std::move(header), std::move(header_bytes), level);
-  if (had_commits) writer_->note_commits();
+Array::Impl::Adoption Array::Impl::prepare_to_adopt(frame::Header header,
+                                                    std::vector<std::byte> header_bytes,
+                                                    session::Snapshot state,
+                                                    bool had_commits) const {
+  Adoption out;
+  out.codec = codec::params_for_edits(state.array->codec, state.array->dtype);
+  out.writer = std::make_unique<session::WriteSession>(file_path, std::move(header),
+                                                       std::move(header_bytes), level);
+  if (had_commits) out.writer->note_commits();
+  out.state = std::make_shared<const Snapshot>(std::move(state));
+  return out;
+}
+
+void Array::Impl::adopt(io::WritableFile file, Adoption prepared) noexcept {
+  write_codec = prepared.codec;
+  prepared.writer->start(std::move(file));
+  writer_ = std::move(prepared.writer);
   generation_ = parallel::process_generation();
   pending_ = false;
   look_again_ = kMaxGrowth * writer_->committed_bytes() + kMinGrowth;
-  committed_ = std::make_shared<const Snapshot>(std::move(state));
+  committed_ = std::move(prepared.state);
   shown.set(committed_);
 }
 
@@ -244,17 +258,22 @@ bool Array::Impl::may_have_dead_extents() const {
   return writes_file() && writer_->ever_committed();
 }
 
-void Array::Impl::compact(bool closing) {
+void Array::Impl::compact(bool closing) noexcept {
   if (mode != Mode::read_write || detached || closed) return;  // before the name is locked
-  const session::Registry::NameLock name(file_path);
-  const std::lock_guard lock(edit_mutex);
-  if (closed || !writes_file() || writer_->failure()) return;
-  if (closing && !writer_->ever_committed()) return;
   try {
-    compact_if_worth(closing);
+    const session::Registry::NameLock name(file_path);
+    const std::lock_guard lock(edit_mutex);
+    if (closed || !writes_file() || writer_->failure()) return;
+    if (closing && !writer_->ever_committed()) return;
+    try {
+      compact_if_worth(closing);
+    } catch (...) {
+      // The edits are safe where they are; a file with dead extents is whole. Not again at
+      // once.
+      look_again_ = writer_->end() + std::max(kMinGrowth, writer_->end());
+    }
   } catch (...) {
-    // The edits are safe where they are; a file with dead extents is whole. Not again at once.
-    look_again_ = writer_->end() + std::max(kMinGrowth, writer_->end());
+    // No memory for the name.
   }
 }
 

@@ -45,17 +45,24 @@ class Array::Impl : public std::enable_shared_from_this<Array::Impl> {
   // The following are for whoever changes what a path names, with the path's name locked
   // (session/registry.hpp) and edit_mutex held.
   //
-  // Begins to write `file`, which is open and locked and holds the state that `shown` and
+  // Begins to write a file in two steps, of which the second cannot fail: it follows on what
+  // cannot be undone. The file is open and locked, and holds the state that `shown` and
   // `header` describe. `had_commits`: of an array that wrote it before, which may have left
   // dead extents.
-  void adopt(io::WritableFile file, frame::Header header, std::vector<std::byte> header_bytes,
-             session::Snapshot shown, bool had_commits = false);
+  struct Adoption {
+    std::unique_ptr<session::WriteSession> writer;
+    std::shared_ptr<const session::Snapshot> state;
+    CodecParams codec;
+  };
+  Adoption prepare_to_adopt(frame::Header header, std::vector<std::byte> header_bytes,
+                            session::Snapshot shown, bool had_commits = false) const;
+  void adopt(io::WritableFile file, Adoption prepared) noexcept;
   // Commits what is pending, if anything, so that all commits of this array are safe as `level`
   // says. Errors: io, corruption.
   void commit_pending(CommitLevel level);
   // Gives the file up: later writes are errors, reads go on. `lost`: why pending edits could
   // not be committed before; they are gone then, and close() says it.
-  io::WritableFile detach(const std::optional<Error>& lost = {});
+  io::WritableFile detach(const std::optional<Error>& lost = {}) noexcept;
   bool may_have_dead_extents() const;
   std::optional<io::FileId> written_file() const;  // nothing: it writes none
 
@@ -84,8 +91,8 @@ class Array::Impl : public std::enable_shared_from_this<Array::Impl> {
   void publish_edit(std::shared_ptr<const Snapshot> next);
   void commit(const Snapshot& state, CommitLevel at);
   // Rewrites the file without its dead extents, if they pass the limits. Locks the name.
-  // Errors: none: a file that could not be rewritten is whole.
-  void compact(bool closing);
+  // A file that could not be rewritten is whole, so that it is no error.
+  void compact(bool closing) noexcept;
   void compact_if_worth(bool closing);
 
   std::unique_ptr<session::WriteSession> writer_;  // under edit_mutex

@@ -1,6 +1,7 @@
 // Opening and creating.
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <system_error>
 
 #include "base/mutants.hpp"
@@ -25,11 +26,9 @@ std::shared_ptr<Array::Impl> new_impl(const std::filesystem::path& path,
   impl->path = path.string();
   std::error_code ignored;
   impl->absolute_path = std::filesystem::absolute(path, ignored).string();
+  if (ignored == std::errc::not_enough_memory) throw std::bad_alloc();
   if (ignored) impl->absolute_path = impl->path;
-  if (options.mode == Mode::read_write) {
-    impl->file_path = std::filesystem::weakly_canonical(path, ignored);
-    if (ignored) impl->file_path = impl->path;
-  }
+  if (options.mode == Mode::read_write) impl->file_path = session::resolved(path);
   return impl;
 }
 
@@ -94,21 +93,23 @@ void open_to_write(const std::shared_ptr<Array::Impl>& impl,
   const io::FileId id = own ? *older->written_file() : file->id();
   const std::lock_guard edits(impl->edit_mutex);
   const bool had_commits = own && older->may_have_dead_extents();
+  const std::uint64_t length = header.frame_len;
+  Array::Impl::Adoption adoption = impl->prepare_to_adopt(
+      std::move(header), std::move(header_bytes), std::move(shown), had_commits);
+  Registry::Entry entry = Registry::entry_of(id, impl);
   if (own) {
+    Registry::Notice notice = Registry::notice_of(*older);
     file = older->detach(lost);
-    registry.note_detached(*older);
+    registry.note_detached(std::move(notice));
   }
   try {
     // What a writer that was killed, or that failed, left behind its last commit.
-    if (file->size() > header.frame_len && !base::mutant("dead_tail_kept")) {
-      file->truncate(header.frame_len);
-    }
-  } catch (const Error&) {
+    if (file->size() > length && !base::mutant("dead_tail_kept")) file->truncate(length);
+  } catch (...) {
     // Nobody reads it, and it will be written over.
   }
-  impl->adopt(std::move(*file), std::move(header), std::move(header_bytes), std::move(shown),
-              had_commits);
-  registry.add(id, impl);
+  impl->adopt(std::move(*file), std::move(adoption));
+  registry.add(std::move(entry));
 }
 
 // The first `size` bytes, on several threads: to read what is in memory is to copy it.
@@ -144,14 +145,15 @@ Array::Array(std::shared_ptr<Impl> impl)
 
 Array Array::open(const std::filesystem::path& path, const OpenOptions& options) {
   const parallel::OperationGuard guard;
-  auto impl = new_impl(path, options);
+  const auto impl = new_impl(path, options);
+  Array out(impl);  // what can fail comes before a writer is given up
   if (options.mode == Mode::read_write) {
     open_to_write(impl, path);
   } else {
     session::commit_own_writer(path);
     read_from(*impl, io::open_file(path, options.access, impl->path), path);
   }
-  return Array(std::move(impl));
+  return out;
 }
 
 Array Array::load(const std::filesystem::path& path, const OpenOptions& options) {
@@ -178,10 +180,11 @@ Array Array::create(const std::filesystem::path& path, const Shape& shape, const
   const parallel::OperationGuard guard;
   session::NewFile file = base::naming(
       path.string(), [&] { return session::NewFile(shape, dtype, metadata, options); });
-  auto impl = new_impl(path, {.mode = Mode::read_write,
-                              .access = options.access,
-                              .threads = options.threads,
-                              .level = options.level});
+  const auto impl = new_impl(path, {.mode = Mode::read_write,
+                                    .access = options.access,
+                                    .threads = options.threads,
+                                    .level = options.level});
+  Array created(impl);  // what can fail comes before the file is in place
   Registry& registry = Registry::instance();
   std::shared_ptr<Impl> older;  // goes after the name lock
   const Registry::NameLock name(path);
@@ -192,6 +195,8 @@ Array Array::create(const std::filesystem::path& path, const Shape& shape, const
   io::AtomicFile out(path, options.level, own);
   file.begin(out);
   file.finish(out);
+  Registry::Notice notice;
+  if (own) notice = Registry::notice_of(*older);
   std::optional<Error> unsure;
   {
     const std::lock_guard edits(impl->edit_mutex);
@@ -199,10 +204,10 @@ Array Array::create(const std::filesystem::path& path, const Shape& shape, const
   }
   if (own) {
     older->detach();
-    registry.note_detached(*older);
+    registry.note_detached(std::move(notice));
   }
   if (unsure) throw *unsure;
-  return Array(std::move(impl));
+  return created;
 }
 
 Array Array::in_memory(const Shape& shape, const DType& dtype,

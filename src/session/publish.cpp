@@ -19,13 +19,18 @@ std::optional<Error> publish_and_adopt(io::AtomicFile& out, bool own_writer_open
   frame::Header header = state.header;
   std::vector<std::byte> header_bytes = state.header_bytes;
   Snapshot shown = snapshot_of(std::move(state), source);
-  const io::FileId id = out.id();
-  io::Published published = out.publish(own_writer_open);
-  if (base::mutant("old_file_written_on")) return {};
-  writer.adopt(std::move(published.file), std::move(header), std::move(header_bytes),
-               std::move(shown));
+  Array::Impl::Adoption adoption =
+      writer.prepare_to_adopt(std::move(header), std::move(header_bytes), std::move(shown));
+  Registry::Entry entry;
   // Not from its destructor, where it is closed next.
-  if (const auto self = writer.weak_from_this().lock()) Registry::instance().add(id, self);
+  if (const auto self = writer.weak_from_this().lock()) {
+    entry = Registry::entry_of(out.id(), self);
+  }
+  io::Published published = out.publish(own_writer_open);
+  // From here on nothing fails: it would be written to a file that has lost its name.
+  if (base::mutant("old_file_written_on")) return {};
+  writer.adopt(std::move(published.file), std::move(adoption));
+  Registry::instance().add(std::move(entry));
   return published.unsure;
 }
 
@@ -37,10 +42,12 @@ void publish_and_close(io::AtomicFile& out, const std::filesystem::path& path) {
   std::unique_lock<std::mutex> its_edits;
   if (older) its_edits = std::unique_lock(older->edit_mutex);
   const bool own = older && older->writes_file();
+  Registry::Notice notice;
+  if (own) notice = Registry::notice_of(*older);
   const std::optional<Error> unsure = out.publish_and_close(own);
   if (own) {
     older->detach();
-    registry.note_detached(*older);
+    registry.note_detached(std::move(notice));
   }
   if (unsure) throw *unsure;
 }

@@ -1,6 +1,7 @@
 #include "session/registry.hpp"
 
 #include <algorithm>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -19,9 +20,7 @@ Registry& Registry::instance() {
 }
 
 Registry::NameLock::NameLock(const std::filesystem::path& path) {
-  std::error_code ignored;
-  name_ = std::filesystem::weakly_canonical(path, ignored).string();
-  if (ignored) name_ = path.string();
+  name_ = resolved(path).string();
   Registry& registry = instance();
   {
     const std::lock_guard lock(registry.mutex_);
@@ -41,14 +40,22 @@ Registry::NameLock::~NameLock() {
   if (it != registry.names_.end() && it->second.expired()) registry.names_.erase(it);
 }
 
-void Registry::add(io::FileId file, const std::shared_ptr<Array::Impl>& writer) {
+Registry::Entry Registry::entry_of(io::FileId file,
+                                   const std::shared_ptr<Array::Impl>& writer) {
+  Writers one;
+  return one.extract(one.emplace(file, writer).first);
+}
+
+void Registry::add(Entry entry) noexcept {
+  if (entry.empty()) return;
   const std::lock_guard lock(mutex_);
-  std::erase_if(writers_, [&](const auto& entry) {
-    const auto& known = entry.second;
-    const bool same = !known.owner_before(writer) && !writer.owner_before(known);
-    return same || known.expired();
+  std::erase_if(writers_, [&](const auto& known) {
+    const auto& writer = known.second;
+    const bool same =
+        !writer.owner_before(entry.mapped()) && !entry.mapped().owner_before(writer);
+    return same || writer.expired() || known.first == entry.key();
   });
-  writers_[file] = writer;
+  writers_.insert(std::move(entry));
 }
 
 std::vector<std::shared_ptr<Array::Impl>> Registry::all() {
@@ -74,20 +81,43 @@ std::shared_ptr<Array::Impl> Registry::writer_of(const std::filesystem::path& pa
   return found && !found->closed && !found->detached ? found : nullptr;
 }
 
-void Registry::note_detached(const Array::Impl& older) {
+Registry::Notice Registry::notice_of(const Array::Impl& older) { return {older.path}; }
+
+void Registry::note_detached(Notice notice) noexcept {
   const std::lock_guard lock(mutex_);
-  notice_.push_back(older.path);
+  notice_.splice(notice_.end(), notice);
 }
 
 std::vector<std::string> Registry::take_notice() {
   const std::lock_guard lock(mutex_);
-  return std::exchange(notice_, {});
+  std::vector<std::string> out(notice_.begin(), notice_.end());
+  notice_.clear();
+  return out;
 }
 
 void Registry::after_fork() {
   Registry& registry = instance();
-  for (const auto& writer : registry.all()) writer->after_fork();
+  for (const auto& [file, weak] : registry.writers_) {  // no thread is left to change them
+    if (const auto writer = weak.lock()) writer->after_fork();
+  }
   registry.writers_.clear();  // they belong to the parent
+}
+
+std::filesystem::path resolved(const std::filesystem::path& path) {
+  std::error_code error;
+  // First: the other leaves a relative path relative where its first folder is missing.
+  const std::filesystem::path whole = std::filesystem::absolute(path, error);
+  if (!error) {
+    std::filesystem::path out = std::filesystem::weakly_canonical(whole, error);
+    std::error_code ignored;
+    // A link to what is not there yet.
+    if (!error && std::filesystem::is_symlink(out, ignored)) {
+      out = std::filesystem::weakly_canonical(io::follow_links(out), error);
+    }
+    if (!error) return out;
+  }
+  if (error == std::errc::not_enough_memory) throw std::bad_alloc();
+  return path;
 }
 
 void begin_file(std::optional<io::AtomicFile>& out, const std::filesystem::path& path,

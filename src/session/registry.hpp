@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -38,11 +39,18 @@ class Registry {
     std::shared_ptr<std::mutex> mutex_;
   };
 
-  void add(io::FileId file, const std::shared_ptr<Array::Impl>& writer);
+  // Both in two steps, of which the second cannot fail.
+  using Writers = std::map<io::FileId, std::weak_ptr<Array::Impl>>;
+  using Entry = Writers::node_type;
+  static Entry entry_of(io::FileId file, const std::shared_ptr<Array::Impl>& writer);
+  // An empty entry adds nothing.
+  void add(Entry entry) noexcept;
   // The open writer of the file that `path` names now, or nullptr.
   std::shared_ptr<Array::Impl> writer_of(const std::filesystem::path& path);
   // A newer writer took the file of `older`, as take_notice() will tell.
-  void note_detached(const Array::Impl& older);
+  using Notice = std::list<std::string>;
+  static Notice notice_of(const Array::Impl& older);
+  void note_detached(Notice notice) noexcept;
   std::vector<std::string> take_notice();
   std::vector<std::shared_ptr<Array::Impl>> all();
 
@@ -51,10 +59,14 @@ class Registry {
   static void after_fork();
 
   std::mutex mutex_;
-  std::map<io::FileId, std::weak_ptr<Array::Impl>> writers_;
+  Writers writers_;
   std::map<std::string, std::weak_ptr<std::mutex>> names_;
-  std::vector<std::string> notice_;
+  Notice notice_;
 };
+
+// Where `path` leads, wherever the process goes and whether or not there is a file: the same
+// for all names of a file that are no hard links. Errors: io.
+std::filesystem::path resolved(const std::filesystem::path& path);
 
 // Begins a new file for `path`, which an array of this process may be writing. Locks the name.
 // Errors: as AtomicFile.

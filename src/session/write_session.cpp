@@ -1,6 +1,7 @@
 #include "session/write_session.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <memory>
 #include <string>
 #include <utility>
@@ -9,11 +10,10 @@
 
 namespace mlarray::session {
 
-WriteSession::WriteSession(io::WritableFile file, std::filesystem::path path,
-                           frame::Header header, std::vector<std::byte> header_bytes,
-                           CommitLevel level)
-    : file_(std::move(file)),
-      path_(std::move(path)),
+WriteSession::WriteSession(const std::filesystem::path& path, frame::Header header,
+                           std::vector<std::byte> header_bytes, CommitLevel level)
+    : path_(path),
+      folder_(io::folder_of_name(path)),
       level_(level),
       header_(std::move(header)),
       header_bytes_(std::move(header_bytes)),
@@ -27,11 +27,15 @@ void WriteSession::guarded(Body body) {
   try {
     body();
   } catch (const Error& error) {
-    // The end is moved as well, in commit(): one of both is enough.
-    if (base::mutant("not_poisoned") || base::mutant("end_not_moved")) throw;
-    failure_ = error;
+    poison(error);
     throw;
   }
+}
+
+void WriteSession::poison(const Error& error) noexcept {
+  // The end is moved as well, in commit(): one of both is enough.
+  if (base::mutant("not_poisoned") || base::mutant("end_not_moved")) return;
+  failure_ = error;
 }
 
 void WriteSession::check_usable() const {
@@ -41,10 +45,10 @@ void WriteSession::check_usable() const {
 frame::IndexEntry WriteSession::append(std::span<const std::byte> chunk) {
   if (chunk.empty()) return {};
   const auto entry = frame::IndexEntry::at(end_ - header_.header_len);
-  guarded([&] { file_.write_at(end_, chunk); });
+  guarded([&] { file_->write_at(end_, chunk); });
   end_ += chunk.size();
   if (level_ != CommitLevel::none && end_ - written_back_ >= io::kWriteback) {
-    file_.start_writeback({written_back_, end_ - written_back_});
+    file_->start_writeback({written_back_, end_ - written_back_});
     written_back_ = end_;
   }
   return entry;
@@ -65,21 +69,31 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
   const std::vector<std::byte> tail = frame::build_tail(
       header, header_bytes, end_, state.chunks->index().entries(), layers_to_write(state));
   state.chunks->check();
+  if (file_->is_removed(path_)) {
+    throw Error(
+        ErrorKind::not_found,
+        "'" + file_->path() +
+            "' was removed while it was open, so that its edits would be lost; save the "
+            "array to another path",
+        file_->path(), ENOENT);
+  }
+  std::optional<io::Folder> folder;
+  open_folder(folder, level);
   guarded([&] {
     const std::uint64_t position = end_;
     // From here on the tail may become live, whatever fails: nothing is written over it.
     if (!base::mutant("end_not_moved")) end_ = header.frame_len;
-    if (!base::mutant("flip_before_tail")) file_.write_at(position, tail);
+    if (!base::mutant("flip_before_tail")) file_->write_at(position, tail);
     const bool late = base::mutant("sync_after_flip");
     if (level != CommitLevel::none && !late && !base::mutant("no_sync_before_flip"))
       sync_file();
     flip_unsure_ = true;
     // One small write: both lengths and the vlmeta flag change together.
-    file_.write_at(frame::kFlipBegin,
-                   std::span<const std::byte>(header_bytes)
-                       .subspan(frame::kFlipBegin, frame::kFlipEnd - frame::kFlipBegin));
+    file_->write_at(frame::kFlipBegin,
+                    std::span<const std::byte>(header_bytes)
+                        .subspan(frame::kFlipBegin, frame::kFlipEnd - frame::kFlipBegin));
     flip_unsure_ = false;
-    if (base::mutant("flip_before_tail")) file_.write_at(position, tail);
+    if (base::mutant("flip_before_tail")) file_->write_at(position, tail);
     if (level != CommitLevel::none && late) sync_file();
     header_ = std::move(header);
     header_bytes_ = std::move(header_bytes);
@@ -87,34 +101,42 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
     committed_ = ever_committed_ = true;
     reached_ = std::min(level, CommitLevel::ordered);
     committed_at_ = std::chrono::steady_clock::now();
-    if (level == CommitLevel::durable) sync_committed(level);
+    if (level == CommitLevel::durable) sync_committed(level, folder);
   });
   if (base::mutant("end_not_moved")) end_ = header_.frame_len;
 }
 
 void WriteSession::raise(CommitLevel level) {
   if (level <= reached_) return;
-  guarded([&] { sync_committed(level); });
+  check_usable();
+  std::optional<io::Folder> folder;
+  open_folder(folder, level);
+  guarded([&] { sync_committed(level, folder); });
+}
+
+void WriteSession::open_folder(std::optional<io::Folder>& folder, CommitLevel level) const {
+  // Whoever put the file in place may not have waited for its name.
+  if (level == CommitLevel::durable && !name_synced_) folder.emplace(folder_);
 }
 
 void WriteSession::sync_file() {
   try {
-    file_.sync_data();
+    file_->sync_data();
   } catch (const Error&) {
     if (!base::mutant("failed_sync_ignored")) throw;
   }
 }
 
-void WriteSession::sync_committed(CommitLevel level) {
+void WriteSession::sync_committed(CommitLevel level, std::optional<io::Folder>& folder) {
   try {
     if (!base::mutant("no_sync_after_flip")) sync_file();
-    // Whoever put the file in place may not have waited for its name.
-    if (level == CommitLevel::durable && !name_synced_) {
-      if (!base::mutant("name_forgotten")) io::sync_name(path_);
+    if (folder) {
+      if (!base::mutant("name_forgotten")) folder->sync();
       name_synced_ = true;
     }
     reached_ = level;
   } catch (const Error& error) {
+    poison(error);  // now: there may be no memory for more words
     throw Error(ErrorKind::io,
                 std::string(error.what()) +
                     "; the edits are in the file, but it is not known whether they would "
@@ -133,12 +155,12 @@ void WriteSession::close(const Snapshot& state) {
   if (end_ > header_.frame_len && !flip_unsure_) {
     try {
       state.chunks->check();
-      file_.truncate(header_.frame_len);
-    } catch (const Error&) {
+      file_->truncate(header_.frame_len);
+    } catch (...) {
       // Bytes behind the end belong to nobody: the next writer cuts them off.
     }
   }
-  file_.close();
+  file_->close();
 }
 
 std::vector<frame::VlMetalayer> layers_to_write(const Snapshot& state) {

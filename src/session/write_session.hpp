@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "frame/frame.hpp"
@@ -24,10 +25,12 @@ namespace mlarray::session {
 // call throws the first error again, and the committed state stays.
 class WriteSession {
  public:
-  // `file` is open and locked, `path` leads to it wherever the process goes, and it holds the
-  // committed state that `header` describes. `level`: of most commits.
-  WriteSession(io::WritableFile file, std::filesystem::path path, frame::Header header,
+  // Of a file whose committed state `header` describes. `path` leads to it wherever the process
+  // goes. `level`: of most commits. Errors: io.
+  WriteSession(const std::filesystem::path& path, frame::Header header,
                std::vector<std::byte> header_bytes, CommitLevel level);
+  // Begins to write the file, which is open and locked. Before everything else.
+  void start(io::WritableFile file) noexcept { file_.emplace(std::move(file)); }
 
   // Appends one encoded chunk behind everything. No reader sees it. An empty span is a chunk
   // of zeros. Errors: io.
@@ -39,7 +42,8 @@ class WriteSession {
   // Makes `state`, whose chunks are in this file, what a new reader sees. If this throws, the
   // file holds the old state, unless committed() says that the new one is there and only its
   // durability is unknown.
-  // Errors: io; corruption if the file is not what it was, or the metalayers.
+  // Errors: io; not_found if the file was removed; corruption if the file is not what it was,
+  // or the metalayers.
   void commit(const Snapshot& state, CommitLevel level);
   bool committed() const { return committed_; }  // did the last commit() take place?
   // Makes the committed state as safe as `level` says, if it is not known to be. Errors: io.
@@ -61,23 +65,27 @@ class WriteSession {
   std::uint64_t overhead() const {
     return header_.frame_len - static_cast<std::uint64_t>(header_.cbytes);
   }
-  io::FileId id() const { return file_.id(); }
+  io::FileId id() const { return file_->id(); }
   // For who goes on with the file, at the committed state.
-  io::WritableFile take_file() && { return std::move(file_); }
+  io::WritableFile take_file() && { return *std::move(file_); }
   // Gives back the space of what was appended and not committed, where that is safe: not in a
   // file that is another one since `state`. Errors: io (of closing); it is closed then, too.
   void close(const Snapshot& state);
   // In a forked child: the file and its lock are the parent's.
-  void abandon() noexcept { file_.abandon(); }
+  void abandon() noexcept { file_->abandon(); }
 
  private:
   template <class Body>
   void guarded(Body body);
+  void poison(const Error& error) noexcept;
   void sync_file();
-  void sync_committed(CommitLevel level);
+  // The folder that has the name of the file, where `level` asks to sync it. Errors: io.
+  void open_folder(std::optional<io::Folder>& folder, CommitLevel level) const;
+  void sync_committed(CommitLevel level, std::optional<io::Folder>& folder);
 
-  io::WritableFile file_;
+  std::optional<io::WritableFile> file_;  // from start() on
   std::filesystem::path path_;
+  std::filesystem::path folder_;  // that has its name
   CommitLevel level_;
   frame::Header header_;  // of the committed state
   std::vector<std::byte> header_bytes_;

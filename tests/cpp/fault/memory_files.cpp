@@ -337,6 +337,7 @@ void MemoryFiles::fill(int file, struct stat* out) const {
   out->st_dev = static_cast<dev_t>(device_);
   out->st_ino = static_cast<ino_t>(file) + 2;
   out->st_mode = S_IFDIR | 0755;
+  out->st_nlink = 1;
   out->st_uid = ::getuid();
   out->st_gid = ::getgid();
   if (file < 0) return;

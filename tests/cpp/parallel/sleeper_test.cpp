@@ -1,11 +1,14 @@
 // Where workers wake up.
 #ifdef __linux__
 
+#include "parallel/sleeper.hpp"
+
 #include <gtest/gtest.h>
 #include <sched.h>
 
 #include <atomic>
 #include <chrono>
+#include <initializer_list>
 #include <thread>
 
 #include "parallel/thread_pool.hpp"
@@ -91,6 +94,28 @@ TEST(Sleeper, StaysWhereSomebodyPutIt) {
     return 0;
   });
   EXPECT_EQ(status, 0);
+}
+
+cpu_set_t set_of(std::initializer_list<std::size_t> processors) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const std::size_t one : processors) CPU_SET(one, &set);
+  return set;
+}
+
+TEST(Sleeper, TellsACpusetFromAChoice) {
+  const cpu_set_t asked = set_of({1, 2, 3});  // of 0 to 3
+  const auto chosen = [&](const cpu_set_t& now, const cpu_set_t& most) {
+    return is_chosen(now, asked, most);
+  };
+  EXPECT_FALSE(chosen(asked, set_of({0, 1, 2, 3})));
+  // A cpuset has shrunk: what it leaves of the others, or all of it where it leaves none.
+  EXPECT_FALSE(chosen(set_of({2}), set_of({0, 2})));
+  EXPECT_FALSE(chosen(set_of({0}), set_of({0})));
+  // Somebody has pinned the thread.
+  EXPECT_TRUE(chosen(set_of({0}), set_of({0, 1, 2, 3})));
+  EXPECT_TRUE(chosen(set_of({2}), set_of({0, 1, 2, 3})));
+  EXPECT_TRUE(chosen(set_of({0, 1}), set_of({0, 1, 2, 3})));
 }
 
 }  // namespace
