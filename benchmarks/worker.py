@@ -93,6 +93,23 @@ class Tasks:
         self.adapter.restore(path, key, before)
         return answer
 
+    def at_level(self, ask: dict[str, Any]) -> dict[str, Any]:
+        """Save or edit at a level; edits are of so many voxels a side, which differ."""
+        voxels = np.load(ask["source"], mmap_mode="r")
+        if side := ask.get("side"):
+            voxels = np.array(voxels[-side:, -side:, -side:]) + voxels.dtype.type(ask["round"])
+        path, voxels = Path(ask["path"]), np.asarray(voxels)
+        return timed(lambda: self.adapter.at_level(ask["what"], path, ask["level"], voxels))
+
+    def sync(self, ask: dict[str, Any]) -> dict[str, Any]:
+        """A file of so many bytes: what fdatasync alone takes."""
+        path = Path(ask["path"])
+        with path.open("wb", buffering=0) as file:
+            file.write(np.random.default_rng(1).bytes(ask["bytes"]))
+            answer = timed(lambda: os.fdatasync(file.fileno()))
+        path.unlink()
+        return answer
+
     def create(self, ask: dict[str, Any]) -> dict[str, Any]:
         self.target = None
         shape = tuple(ask["shape"])

@@ -54,6 +54,10 @@ class Adapter:
         """Put voxels back after `edit`; not timed."""
         raise NotImplementedError
 
+    def at_level(self, what: str, path: Path, level: str, voxels: Array) -> None:
+        """Save voxels, or put them into the corner of a file, safe as a level promises."""
+        raise NotImplementedError
+
     def create(self, path: Path, shape: tuple[int, ...], dtype: str, chunk: int) -> Any:
         """A file of zeros in chunks of so many voxels a side, to be filled."""
         raise NotImplementedError

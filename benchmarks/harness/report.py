@@ -27,6 +27,7 @@ _TITLES = {
     "fill": "A new file filled chunk by chunk: cost of a chunk",
     "growth": "Volumes that grow",
     "edit": "Open, image[crop] *= 5 of 128^3, close",
+    "levels": "What a commit's level costs, beside fdatasync of as many bytes",
 }
 _METHOD = """\
 - Each library is in an environment of its own and is a process of its own; they take turns
@@ -40,6 +41,8 @@ _METHOD = """\
 - `mlarray` verifies seals and checksums, which the others do not have; `mlarray-unchecked`
   does not. `mlarray-small` saves with `preset="small"`. "reference's": both read the
   reference's file.
+- Files are written at level `none`: the other libraries do not wait for the disk. The levels
+  have rows of their own: array to file, and open, 64^3 voxels, close.
 - zarr, tensorstore and h5py have chunks of 64^3, LZ4 level 5 and a shuffle of elements larger
   than one byte; blosc2 and medh5 choose by themselves. zarr and tensorstore keep a file per
   chunk.

@@ -17,7 +17,7 @@ import numpy as np
 from . import machine
 from .driver import Cell, Skipped, Worker
 from .session import Bench
-from .tasks_more import fill, growth, imports, limit, memory, statistics
+from .tasks_more import fill, growth, imports, levels, limit, memory, statistics
 
 __all__ = ["PATCHES", "TASKS"]
 
@@ -267,4 +267,5 @@ TASKS: dict[str, Callable[[Bench], None]] = {
     "fill": fill,
     "growth": growth,
     "edit": edit,
+    "levels": levels,
 }

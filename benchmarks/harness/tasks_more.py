@@ -14,7 +14,7 @@ from .driver import Cell, Skipped, Worker
 from .session import Bench, remove
 from .volumes import make_volumes, shape_of
 
-__all__ = ["fill", "growth", "imports", "limit", "memory", "statistics"]
+__all__ = ["fill", "growth", "imports", "levels", "limit", "memory", "statistics"]
 
 _ROOT = Path(__file__).resolve().parents[2]
 _MLARRAY = ("mlarray", "reference")
@@ -201,6 +201,36 @@ def growth(bench: Bench) -> None:
 
 def _asker(worker: Worker, task: str, asked: dict[str, Any]) -> Callable[[int], float]:
     return lambda _: float(worker.ask(task, **asked)["seconds"])
+
+
+def levels(bench: Bench) -> None:
+    """What the levels of a commit cost, beside fdatasync of as many bytes."""
+    if "mlarray" not in bench.rivals:
+        return bench.skip("levels: without mlarray there are none")
+    worker, out = bench.worker("mlarray"), bench.folder / "levels.mla"
+    for kind, source in bench.volumes.items():
+        for what, side in (("save", 0), ("edit", 64)):
+            words: dict[str, Any] = {"what": what, "path": out, "source": source, "side": side}
+            written = 0
+            try:
+                for _ in range(2):  # an edit is measured by what the second one appends
+                    before = out.stat().st_size if side and out.exists() else 0
+                    worker.ask("at_level", level="none", round=1, **words)
+                    written = out.stat().st_size - before
+            except NotImplementedError:
+                return bench.skip("levels: this version of mlarray has none")
+
+            def at(level: str, words: dict[str, Any] = words) -> Callable[[int], float]:
+                return lambda i: float(
+                    worker.ask("at_level", level=level, round=i, **words)["seconds"]
+                )
+
+            samplers = {level: at(level) for level in ("none", "ordered", "durable")}
+            raw = {"path": bench.folder / "levels.bytes", "bytes": max(written, 1)}
+            samplers["fdatasync"] = _asker(worker, "sync", raw)
+            detail = {"of": what, "MB": round(written / 1e6, 2)}
+            bench.measure("levels", kind, detail, samplers, rounds=min(bench.rounds, 9))
+        remove(out)
 
 
 def limit(bench: Bench) -> None:
