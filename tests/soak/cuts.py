@@ -101,7 +101,7 @@ def run(*command: str | Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines() or ["it fails"]
-        raise OSError(f"{command[0]}: {said[0]}")
+        raise OSError(f"{command[0]}: {said[0].removeprefix(f'{command[0]}: ')}")
 
 
 @contextlib.contextmanager
@@ -292,7 +292,7 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.environ["PATH"] += f"{os.pathsep}/usr/sbin{os.pathsep}/sbin"
     if lacks := missing():
-        print(f"cuts: no real file system is cut here: this machine lacks {lacks}")
+        print(f"cuts: not cut here: any real file system: this machine lacks {lacks}")
         return report.conclude("power cuts", 0, [])
     if not options.again:
         print(f"cuts: --seed {options.seed}, {len(LEVELS)} writers at once", flush=True)
@@ -312,7 +312,7 @@ def _in_namespace(folder: Path, options: report.Options) -> int:
     try:
         own_mounts(folder)
     except OSError as error:
-        print(f"cuts: no real file system is cut here: {error}")
+        print(f"cuts: not cut here: any real file system: {error}")
         return report.conclude("power cuts", 0, [])
     cutter = Cutter(folder, options.seed, options.keep)
     return _again(cutter, options.again) if options.again else _run(cutter, options.minutes)
@@ -330,7 +330,7 @@ def _again(cutter: Cutter, kept: Path) -> int:
 def _possible(cutter: Cutter) -> list[FileSystem]:
     """The file systems that this machine can make and mount; it says which it cannot."""
     possible = []
-    reasons: dict[str, str] = {}
+    reasons: dict[str, list[str]] = {}
     for system in FILE_SYSTEMS:
         try:
             if shutil.which(system.make[0]) is None:
@@ -338,9 +338,9 @@ def _possible(cutter: Cutter) -> list[FileSystem]:
             with cutter.made(system):
                 possible.append(system)
         except OSError as error:
-            reasons.setdefault(system.kind, str(error))
-    for kind, reason in reasons.items():
-        print(f"cuts: {kind} is not cut here: {reason}", flush=True)
+            reasons.setdefault(str(error), []).append(system.name)
+    for reason, names in reasons.items():
+        print(f"cuts: not cut here: {'; '.join(names)}: {reason}", flush=True)
     return possible
 
 
@@ -356,9 +356,12 @@ def _run(cutter: Cutter, minutes: float) -> int:
         used[system.name] = used.get(system.name, 0) + cutter.cuts - before
     for name, cuts in used.items():
         print(f"cuts: {name}: power cuts {cuts}")
-    cached = cutter.cached / max(cutter.moments, 1)
-    print(f"cuts: {cutter.moments} moments with {cached:.0f} writes in the cache on average")
-    print(f"cuts: files damaged as level none allows: {cutter.damaged}")
+    if cutter.moments:
+        cached = cutter.cached / cutter.moments
+        print(
+            f"cuts: {cutter.moments} moments with {cached:.0f} writes in the cache on average"
+        )
+        print(f"cuts: files damaged as level none allows: {cutter.damaged}")
     return report.conclude("power cuts", cutter.cuts, cutter.found)
 
 
