@@ -222,20 +222,22 @@ class Cutter:
         for way in ways:
             self.cuts += 1
             image = self.folder / f"{way}.img"
-            kept = self.folder / "kept.img"
-            shutil.copyfile(image, kept)  # mounting changes it
-            rewrite = self.random.random() < 0.25
-            found = self.look_at_all(image, system, counts, rewrite)
+            found = self.look_at_all(image, system, counts, rewrite=False)
+            if not found and self.random.random() < 0.25:
+                # Looking changes nothing, writing does.
+                shutil.copyfile(image, self.folder / "kept.img")
+                found = self.look_at_all(image, system, counts, rewrite=True)
+                image = self.folder / "kept.img"
             if found:
-                facts = {"system": system, "counts": rows, "image": kept.name}
+                facts = {"system": system, "counts": rows, "image": image.name}
                 name = self.keep / f"cut-{self.seed}-{self.moments}-{way}"
-                report.keep(name, [kept], facts)
+                report.keep(name, [image], facts)
                 self.found += [f"{text} ({system.name}; --again {name})" for text in found]
         for pid in writers:
             os.kill(pid, signal.SIGCONT)
 
     def look_at_all(
-        self, image: Path, system: FileSystem, counts: list[Counts], rewrite: bool
+        self, image: Path, system: FileSystem, counts: list[Counts], *, rewrite: bool
     ) -> list[str]:
         """Mount what a cut has left; what is wrong with it."""
         damaged = self.folder / "damaged"
@@ -247,7 +249,8 @@ class Cutter:
 
         with mounted(image, self.copy, system, system.again):
             found = check(look)
-        self.damaged += damaged.stat().st_size
+        if not rewrite:
+            self.damaged += damaged.stat().st_size
         return found
 
     def _look(self, lane: int, counts: Counts, rewrite: bool) -> None:
@@ -324,7 +327,8 @@ def _again(cutter: Cutter, kept: Path) -> int:
     shutil.copyfile(kept / facts["image"], image)
     system = FileSystem(*facts["system"])
     counts = [Counts(*row) for row in facts["counts"]]
-    return report.conclude("power cuts", 1, cutter.look_at_all(image, system, counts, True))
+    found = cutter.look_at_all(image, system, counts, rewrite=True)
+    return report.conclude("power cuts", 1, found)
 
 
 def _possible(cutter: Cutter) -> list[FileSystem]:
