@@ -69,7 +69,7 @@ class FileSystem(NamedTuple):
 _EXT4 = ("mkfs.ext4", "-q", "-F", "-J", "size=4", "-E", "nodiscard,lazy_itable_init=0")
 _XFS = ("mkfs.xfs", "-q", "-f", "-K", "--unsupported")  # it is not meant to be so small
 # Not data=writeback: ext4 gives the bytes of a file that was replaced to others before the
-# replacement is on the disk, so that the old file may be lost whatever a program syncs.
+# replacement is on the disk, so that a cut may lose both. docs/crash_safety.md says so.
 FILE_SYSTEMS = (
     FileSystem("ext4", 20, "data=ordered", _EXT4),
     FileSystem("xfs", 48, "", _XFS, ",nouuid"),

@@ -53,7 +53,7 @@ def look_for(part: str, mutant: str, package: Path, minutes: float) -> str:
     word = "not tried" if tried == 0 else "found" if any(found) else "SURVIVES"
     print(f"{mutant}: {word} in {seconds:.0f} s: {lines[-1] if lines else 'no result'}")
     for line in lines:
-        if "not cut here" in line or line.startswith(("lost ", "wrong ")):
+        if "not cut here" in line or line.startswith(("lost ", "wrong")):
             print(f"  {re.sub(r' [(]--again.*', '', line)[:200]}")
             break
     sys.stdout.flush()
