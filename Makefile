@@ -1,6 +1,6 @@
 # The README's two commands do all their own set-up: make demo, make test. The other targets do
 # too. HACKING.md says how long each takes.
-.PHONY: help demo test check damage numbers build lint tidy lint-all format sanitize tsan fuzz coverage
+.PHONY: help demo test check damage numbers soak soak-proof build lint tidy lint-all format sanitize tsan fuzz coverage
 .PHONY: bench micro compare docs wheel bare-root clean
 
 help:
@@ -18,6 +18,8 @@ help:
 	@echo "make coverage  what the tests reach: a table, and pages in build/coverage-report"
 	@echo "make damage    20,000 damaged files: no crash, no hang, nothing silently wrong"
 	@echo "make numbers   random keys, values, geometries, statistics, files against NumPy and others (MINUTES=)"
+	@echo "make soak      kills, power cuts under real file systems, failed calls, for MINUTES=10"
+	@echo "make soak-proof does it find what is broken on purpose?"
 	@echo "make bench     times beside other libraries: a report in build/bench (ONLY=, ROUNDS=, MAX_MB=)"
 	@echo "make micro     the inner steps one by one, with Google Benchmark (FILTER=)"
 	@echo "make compare   BASE=COMMIT: times of two commits in turns, before a merge (HEAD=, ONLY=)"
@@ -75,6 +77,12 @@ damage:
 numbers:
 	@tools/setup.sh test
 	@build/venv/bin/python tests/numbers/campaign.py --minutes $(or $(MINUTES),10)
+
+soak:
+	@tools/soak.sh $(or $(MINUTES),10)
+
+soak-proof:
+	@tools/soak.sh proof
 
 bench:
 	@tools/bench.sh

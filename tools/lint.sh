@@ -15,6 +15,8 @@ check mypy "$bin/mypy" --package mlarray
 check mypy-tools xargs -0 "$bin/mypy" --no-error-summary < <(files 'tools/*.py')
 check mypy-benchmarks env MYPYPATH=benchmarks xargs -0 "$bin/mypy" --no-error-summary \
   --ignore-missing-imports < <(files 'benchmarks/*.py')
+check mypy-soak env MYPYPATH=tests/soak xargs -0 "$bin/mypy" --no-error-summary \
+  < <(files 'tests/soak/*.py')
 check paths "$bin/python" tools/check_paths.py
 check codespell xargs -0 "$bin/codespell" < <(files ':!tests/*/data' ':!tests/data' ':!fuzz/corpus' ':!licenses')
 check shellcheck xargs -0 "$bin/shellcheck" < <(files 'tools/*.sh' .ci/run)

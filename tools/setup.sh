@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up what a target needs: packages of the system, build/venv, this package in it.
-#   tools/setup.sh build|lint|cpp|test|coverage|bench|micro|demo|docs
+#   tools/setup.sh build|lint|cpp|test|soak|coverage|bench|micro|demo|docs
 # Nothing is installed twice. Packages of the system are installed where we may (root, or sudo
 # without a password), else named in one line. PYTHON chooses the interpreter.
 set -euo pipefail
@@ -13,12 +13,13 @@ case ${1:-} in
   lint) groups=(convert xarray lint) ;;
   cpp) groups=() needs_package='' needs_gtest=1 ;;
   test) groups=(convert dask xarray lint test) needs_gtest=1 ;;
+  soak) groups=() needs_gtest=1 ;;
   coverage) groups=(convert dask xarray test coverage) needs_gtest=1 ;;
   bench) groups=(convert) ;;
   micro) groups=() needs_package='' needs_benchmark=1 ;;
   demo) groups=(convert) ;;
   docs) groups=(convert docs) needs_doxygen=1 ;;
-  *) fail "usage: tools/setup.sh build|lint|cpp|test|coverage|bench|micro|demo|docs" ;;
+  *) fail "usage: tools/setup.sh build|lint|cpp|test|soak|coverage|bench|micro|demo|docs" ;;
 esac
 
 find_python() {

@@ -1,10 +1,17 @@
-// No state is ever lost: docs/crash_safety.md. A finding names itself ("edit_ordered/kill 17");
-//   MLARRAY_FAULT_ONLY='edit_ordered/kill 17' test_fault --gtest_filter='Fault.*'
-// repeats it alone. MLARRAY_FAULT_ROUNDS=N repeats everything with N seeds and more subsets.
+// No state is ever lost: docs/crash_safety.md. A finding names itself and its seed;
+//   MLARRAY_FAULT_SEED=3 MLARRAY_FAULT_ONLY='edit_ordered/kill 17' test_fault
+//       --gtest_filter='Fault.*'
+// repeats it alone. MLARRAY_FAULT_ROUNDS=N repeats everything with N seeds from that one on,
+// MLARRAY_FAULT_MINUTES=N until so much time is over. From seed 3 on there are more subsets.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <iostream>
+#include <ratio>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,22 +30,24 @@ constexpr bool kSanitized = false;
 constexpr std::uint64_t kRounds = 2;
 #endif
 
+constexpr std::size_t kShown = 40;  // findings, with examples; others are only counted
+
 std::string variable(const char* name) {
   const char* const value = std::getenv(name);
   return value == nullptr ? "" : value;
 }
 
-CampaignOptions options_of(std::uint64_t round, const std::string& only) {
+CampaignOptions options_of(std::uint64_t seed, const std::string& only) {
   CampaignOptions options;
-  options.seed = round + 1;
+  options.seed = seed;
   // Failing calls depend little on what is written.
-  if (round > 0) options.failure_every = 4;
+  if (seed > 1) options.failure_every = 4;
   // Sanitizers, nine times slower, need every path and not every subset.
   if (kSanitized) {
     options.failure_every *= 4;
     options.cuts = options.unsafe;
   }
-  if (round > 1) {
+  if (seed > 2) {
     options.cuts.all_subsets_up_to = 13;
     options.cuts.seeded = 1000;
     options.cuts.torn = 8;
@@ -48,26 +57,56 @@ CampaignOptions options_of(std::uint64_t round, const std::string& only) {
   return options;
 }
 
+// What the variables ask for.
+struct Plan {
+  std::string only = variable("MLARRAY_FAULT_ONLY");
+  std::string seed = variable("MLARRAY_FAULT_SEED");
+  std::string rounds = variable("MLARRAY_FAULT_ROUNDS");
+  std::string minutes = variable("MLARRAY_FAULT_MINUTES");
+
+  std::uint64_t first() const { return seed.empty() ? 1 : std::stoull(seed); }
+  std::uint64_t last() const {
+    if (!minutes.empty()) return ~std::uint64_t{0};
+    const std::uint64_t count = seed.empty() ? kRounds : 1;
+    return first() + (rounds.empty() ? count : std::stoull(rounds)) - 1;
+  }
+  bool whole() const { return only.empty() && minutes.empty() && seed.empty(); }
+};
+
 TEST(Fault, NoStateIsEverLost) {
-  const std::string only = variable("MLARRAY_FAULT_ONLY");
-  const std::string rounds = variable("MLARRAY_FAULT_ROUNDS");
-  const std::uint64_t count = rounds.empty() ? kRounds : std::stoull(rounds);
+  const Plan plan;
   std::vector<Workload> list = workloads();
   for (Workload& one : large_workloads()) list.push_back(std::move(one));
+  // Where the time ends the round, another one is left out each time.
+  std::rotate(list.begin(),
+              list.begin() + static_cast<std::ptrdiff_t>(plan.first() % list.size()),
+              list.end());
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point begun = Clock::now();
+  const auto over = [&] {
+    const std::chrono::duration<double, std::ratio<60>> passed = Clock::now() - begun;
+    return !plan.minutes.empty() && passed.count() > std::stod(plan.minutes);
+  };
   Totals totals;
   Findings findings;
-  for (std::uint64_t round = 0; round < count; ++round) {
+  for (std::uint64_t seed = plan.first(); seed <= plan.last() && !over(); ++seed) {
     for (const Workload& workload : list) {
-      if (!only.empty() && only.substr(0, only.find('/')) != workload.name) continue;
-      Campaign campaign(options_of(round, only));
+      if (over()) break;
+      if (!plan.only.empty() && plan.only.substr(0, plan.only.find('/')) != workload.name)
+        continue;
+      Campaign campaign(options_of(seed, plan.only));
       campaign.run(workload);
       totals += campaign.totals();
+      for (const std::string& example : campaign.findings().examples()) {
+        if (findings.total() > kShown) break;
+        ADD_FAILURE() << "MLARRAY_FAULT_SEED=" << seed << ": " << example;
+      }
       findings += campaign.findings();
     }
   }
-  for (const std::string& example : findings.examples()) ADD_FAILURE() << example;
+  EXPECT_EQ(findings.total(), 0u);
   std::cout << findings.table() << summary(totals, findings) << '\n';
-  if (!only.empty()) return;
+  if (!plan.whole()) return;
   EXPECT_GE(totals.kills, kSanitized ? 1'000u : 2'000u);
   EXPECT_GE(totals.cuts, kSanitized ? 5'000u : 20'000u);
   EXPECT_GE(totals.failed_calls, 2'000u);
