@@ -34,6 +34,7 @@ std::optional<FileId> file_id(const std::filesystem::path& path);
 // Movable, not copyable, not synchronised.
 class WritableFile {
  public:
+  WritableFile() = default;  // no file, until one is moved here
   // Errors: not_found; busy if somebody else holds the lock; io (a folder, not writable).
   static WritableFile open(const std::filesystem::path& path);
   WritableFile(WritableFile&& other) noexcept;

@@ -90,7 +90,7 @@ void open_to_write(const std::shared_ptr<Array::Impl>& impl,
   std::vector<std::byte> header_bytes = state.header_bytes;
   Snapshot shown = session::snapshot_of(std::move(state), source);
   check_name(path, shown);
-  const io::FileId id = own ? *older->written_file() : file->id();
+  const io::FileId id = file ? file->id() : older->written_file().value_or(io::FileId());
   const std::lock_guard edits(impl->edit_mutex);
   const bool had_commits = own && older->may_have_dead_extents();
   const std::uint64_t length = header.frame_len;

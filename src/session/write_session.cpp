@@ -45,10 +45,10 @@ void WriteSession::check_usable() const {
 frame::IndexEntry WriteSession::append(std::span<const std::byte> chunk) {
   if (chunk.empty()) return {};
   const auto entry = frame::IndexEntry::at(end_ - header_.header_len);
-  guarded([&] { file_->write_at(end_, chunk); });
+  guarded([&] { file_.write_at(end_, chunk); });
   end_ += chunk.size();
   if (level_ != CommitLevel::none && end_ - written_back_ >= io::kWriteback) {
-    file_->start_writeback({written_back_, end_ - written_back_});
+    file_.start_writeback({written_back_, end_ - written_back_});
     written_back_ = end_;
   }
   return entry;
@@ -69,13 +69,13 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
   const std::vector<std::byte> tail = frame::build_tail(
       header, header_bytes, end_, state.chunks->index().entries(), layers_to_write(state));
   state.chunks->check();
-  if (file_->is_removed(path_)) {
+  if (file_.is_removed(path_)) {
     throw Error(
         ErrorKind::not_found,
-        "'" + file_->path() +
+        "'" + file_.path() +
             "' was removed while it was open, so that its edits would be lost; save the "
             "array to another path",
-        file_->path(), ENOENT);
+        file_.path(), ENOENT);
   }
   std::optional<io::Folder> folder;
   open_folder(folder, level);
@@ -83,17 +83,17 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
     const std::uint64_t position = end_;
     // From here on the tail may become live, whatever fails: nothing is written over it.
     if (!base::mutant("end_not_moved")) end_ = header.frame_len;
-    if (!base::mutant("flip_before_tail")) file_->write_at(position, tail);
+    if (!base::mutant("flip_before_tail")) file_.write_at(position, tail);
     const bool late = base::mutant("sync_after_flip");
     if (level != CommitLevel::none && !late && !base::mutant("no_sync_before_flip"))
       sync_file();
     flip_unsure_ = true;
     // One small write: both lengths and the vlmeta flag change together.
-    file_->write_at(frame::kFlipBegin,
-                    std::span<const std::byte>(header_bytes)
-                        .subspan(frame::kFlipBegin, frame::kFlipEnd - frame::kFlipBegin));
+    file_.write_at(frame::kFlipBegin,
+                   std::span<const std::byte>(header_bytes)
+                       .subspan(frame::kFlipBegin, frame::kFlipEnd - frame::kFlipBegin));
     flip_unsure_ = false;
-    if (base::mutant("flip_before_tail")) file_->write_at(position, tail);
+    if (base::mutant("flip_before_tail")) file_.write_at(position, tail);
     if (level != CommitLevel::none && late) sync_file();
     header_ = std::move(header);
     header_bytes_ = std::move(header_bytes);
@@ -121,7 +121,7 @@ void WriteSession::open_folder(std::optional<io::Folder>& folder, CommitLevel le
 
 void WriteSession::sync_file() {
   try {
-    file_->sync_data();
+    file_.sync_data();
   } catch (const Error&) {
     if (!base::mutant("failed_sync_ignored")) throw;
   }
@@ -155,12 +155,12 @@ void WriteSession::close(const Snapshot& state) {
   if (end_ > header_.frame_len && !flip_unsure_) {
     try {
       state.chunks->check();
-      file_->truncate(header_.frame_len);
+      file_.truncate(header_.frame_len);
     } catch (...) {
       // Bytes behind the end belong to nobody: the next writer cuts them off.
     }
   }
-  file_->close();
+  file_.close();
 }
 
 std::vector<frame::VlMetalayer> layers_to_write(const Snapshot& state) {

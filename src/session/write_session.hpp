@@ -30,7 +30,7 @@ class WriteSession {
   WriteSession(const std::filesystem::path& path, frame::Header header,
                std::vector<std::byte> header_bytes, CommitLevel level);
   // Begins to write the file, which is open and locked. Before everything else.
-  void start(io::WritableFile file) noexcept { file_.emplace(std::move(file)); }
+  void start(io::WritableFile file) noexcept { file_ = std::move(file); }
 
   // Appends one encoded chunk behind everything. No reader sees it. An empty span is a chunk
   // of zeros. Errors: io.
@@ -65,14 +65,14 @@ class WriteSession {
   std::uint64_t overhead() const {
     return header_.frame_len - static_cast<std::uint64_t>(header_.cbytes);
   }
-  io::FileId id() const { return file_->id(); }
+  io::FileId id() const { return file_.id(); }
   // For who goes on with the file, at the committed state.
-  io::WritableFile take_file() && { return *std::move(file_); }
+  io::WritableFile take_file() && { return std::move(file_); }
   // Gives back the space of what was appended and not committed, where that is safe: not in a
   // file that is another one since `state`. Errors: io (of closing); it is closed then, too.
   void close(const Snapshot& state);
   // In a forked child: the file and its lock are the parent's.
-  void abandon() noexcept { file_->abandon(); }
+  void abandon() noexcept { file_.abandon(); }
 
  private:
   template <class Body>
@@ -83,7 +83,7 @@ class WriteSession {
   void open_folder(std::optional<io::Folder>& folder, CommitLevel level) const;
   void sync_committed(CommitLevel level, std::optional<io::Folder>& folder);
 
-  std::optional<io::WritableFile> file_;  // from start() on
+  io::WritableFile file_;  // from start() on
   std::filesystem::path path_;
   std::filesystem::path folder_;  // that has its name
   CommitLevel level_;

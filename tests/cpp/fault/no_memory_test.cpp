@@ -108,7 +108,9 @@ class WithoutDisk final : public io::SystemCalls {
 
  private:
   static bool fails_here(int& left) {
-    if (left == 0 || --left > 0) return false;
+    if (left == 0) return false;
+    --left;
+    if (left > 0) return false;
     allocations = 0;
     first_failure = 1;
     all_that_follow = counting = true;
@@ -372,7 +374,6 @@ class NoMemory {
     allocations = 0;
     first_failure = number;
     all_that_follow = all;
-    std::string said;
     bool threw = false;
     std::optional<Error> error;
     counting = true;
@@ -480,7 +481,7 @@ TEST(NoMemory, LosesNothing) {
     long count = 0;
     while (one.fail(count + 1, false)) {
       ++count;
-      if (thorough || count % 3 == 0) one.fail(count, true);
+      if (thorough || count % 4 == 0) one.fail(count, true);
     }
     std::printf("%s: %ld allocations\n", tried.name, count);
     std::fflush(stdout);
