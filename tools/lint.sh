@@ -18,6 +18,7 @@ check mypy-benchmarks env MYPYPATH=benchmarks xargs -0 "$bin/mypy" --no-error-su
 check mypy-soak env MYPYPATH=tests/soak xargs -0 "$bin/mypy" --no-error-summary \
   < <(files 'tests/soak/*.py')
 check paths "$bin/python" tools/check_paths.py
+check layers "$bin/python" tools/check_layers.py
 check codespell xargs -0 "$bin/codespell" < <(files ':!tests/*/data' ':!tests/data' ':!fuzz/corpus' ':!licenses')
 check shellcheck xargs -0 "$bin/shellcheck" < <(files 'tools/*.sh' .ci/run)
 check issue-forms "$bin/check-jsonschema" --quiet --builtin-schema vendor.github-issue-forms \
