@@ -52,7 +52,10 @@ class WritableFile {
   // Closes it and reports what went wrong: in any case it is closed and unlocked. Errors: io.
   void close();
   std::uint64_t size() const;
-  FileId id() const;  // Errors of these two: io.
+  FileId id() const;
+  // False once it was removed, or another file has got its last name: what is written then goes
+  // with the descriptor. Errors of these three: io.
+  bool has_name() const;
   const std::string& path() const noexcept { return path_; }
   // Closes the descriptor without unlocking it for the parent: for a forked child.
   void abandon() noexcept;
@@ -106,6 +109,7 @@ class AtomicFile {
 
   // Puts the file in the place of the target, for the caller to go on with. Its bytes reach the
   // disk before the rename (not at level `none`), the rename before the return (`durable`).
+  // A rename that reports a failure and has happened counts as done.
   // What closing the file would report is asked for before the rename. Errors: io; busy if
   // somebody has opened the target for writing meanwhile; invalid_use the second time. The
   // target is then as it was.

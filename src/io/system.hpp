@@ -61,6 +61,7 @@ struct Status {
   std::uint32_t permissions = 0;  // the nine rwx bits
   std::uint32_t user = 0;
   std::uint32_t group = 0;
+  std::uint64_t names = 1;  // hard links; 0 once the last one was removed
 };
 
 // Follows symbolic links. Empty if there is no such file. Errors: io.

@@ -105,6 +105,7 @@ Status to_status(const struct stat& info) {
   status.permissions = info.st_mode & 0777u;
   status.user = info.st_uid;
   status.group = info.st_gid;
+  status.names = static_cast<std::uint64_t>(info.st_nlink);
   return status;
 }
 

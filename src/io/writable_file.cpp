@@ -97,4 +97,6 @@ std::uint64_t WritableFile::size() const { return system::status(fd_, path_).siz
 
 FileId WritableFile::id() const { return system::status(fd_, path_).id; }
 
+bool WritableFile::has_name() const { return system::status(fd_, path_).names > 0; }
+
 }  // namespace mlarray::io

@@ -55,6 +55,10 @@ constexpr Mutant kMutants[] = {
     {"close_unchecked", "save_over_none", "lost", "fail"},
     {"short_write_believed", "save_over_ordered", "lost", "fail"},
     {"leftovers_stay", "save_over_ordered", "left", "kill"},
+    {"rename_believed", "save_over_own_ordered", "inside", "fail"},
+    {"flip_left_half", "edit_ordered", "lost", "fail"},
+    {"nameless_commits", "removed", "lost", "whole"},
+    {"space_kept", "edit_ordered", "left", "fail"},
 };
 
 class MutantTest : public testing::TestWithParam<Mutant> {
