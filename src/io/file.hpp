@@ -54,8 +54,9 @@ class WritableFile {
   void close();
   std::uint64_t size() const;
   FileId id() const;
-  // Whether it has no name any more, neither `path` nor another: what is written is lost when
-  // it is closed. Errors of these three: io.
+  // Whether it has no name any more, neither `path` nor another, because it was removed or another
+  // file has got its last name: what is written is lost when it is closed. Errors of these
+  // three: io.
   bool is_removed(const std::filesystem::path& path) const;
   const std::string& path() const noexcept { return path_; }
   // Closes the descriptor without unlocking it for the parent: for a forked child.
@@ -110,6 +111,7 @@ class AtomicFile {
 
   // Puts the file in the place of the target, for the caller to go on with. Its bytes reach the
   // disk before the rename (not at level `none`), the rename before the return (`durable`).
+  // A rename that reports a failure and has happened counts as done.
   // What closing the file would report is asked for before the rename. Errors: io; busy if
   // somebody has opened the target for writing meanwhile; invalid_use the second time;
   // std::bad_alloc. The target is then as it was: nothing is thrown once it is replaced.

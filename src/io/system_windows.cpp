@@ -93,6 +93,7 @@ Status status_of(HANDLE handle, const std::string& name) {
   Status status;
   status.id = {info.dwVolumeSerialNumber, join(info.nFileIndexHigh, info.nFileIndexLow)};
   status.size = join(info.nFileSizeHigh, info.nFileSizeLow);
+  status.has_names = info.nNumberOfLinks > 0;
   const bool folder = (info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
   const bool disk = ::GetFileType(handle) == FILE_TYPE_DISK;
   status.type = folder ? FileType::folder : disk ? FileType::regular : FileType::other;

@@ -23,7 +23,7 @@ constexpr std::uint64_t kMaxDeadPart = 3;  // one third
 constexpr std::uint64_t kMinDeadBytes = std::uint64_t{64} << 10;
 // Between closes, where the file passes so many times its live bytes and this.
 constexpr std::uint64_t kMaxGrowth = 2;
-constexpr std::uint64_t kMinGrowth = std::uint64_t{16} << 20;
+std::uint64_t min_growth() { return base::limit("min_growth", std::uint64_t{16} << 20); }
 
 }  // namespace
 
@@ -249,7 +249,7 @@ void Array::Impl::adopt(io::WritableFile file, Adoption prepared) noexcept {
   writer_ = std::move(prepared.writer);
   generation_ = parallel::process_generation();
   pending_ = false;
-  look_again_ = kMaxGrowth * writer_->committed_bytes() + kMinGrowth;
+  look_again_ = kMaxGrowth * writer_->committed_bytes() + min_growth();
   committed_ = std::move(prepared.state);
   shown.set(committed_);
 }
@@ -270,7 +270,7 @@ void Array::Impl::compact(bool closing) noexcept {
     } catch (...) {
       // The edits are safe where they are; a file with dead extents is whole. Not again at
       // once.
-      look_again_ = writer_->end() + std::max(kMinGrowth, writer_->end());
+      look_again_ = writer_->end() + std::max(min_growth(), writer_->end());
     }
   } catch (...) {
     // No memory for the name.
@@ -285,8 +285,8 @@ void Array::Impl::compact_if_worth(bool closing) {
   const std::uint64_t overhead = writer_->overhead();
   const std::uint64_t dead = total - std::min(total, live + overhead);
   const bool worth = closing ? dead >= kMinDeadBytes && dead * kMaxDeadPart >= total
-                             : total > kMaxGrowth * (live + overhead) + kMinGrowth;
-  look_again_ = kMaxGrowth * (live + overhead) + kMinGrowth;
+                             : total > kMaxGrowth * (live + overhead) + min_growth();
+  look_again_ = kMaxGrowth * (live + overhead) + min_growth();
   if (!worth) return;
   // Replaced by somebody else meanwhile: nobody would see the new file.
   if (io::file_id(file_path) != writer_->id()) return;

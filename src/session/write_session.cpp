@@ -18,6 +18,7 @@ WriteSession::WriteSession(const std::filesystem::path& path, frame::Header head
       header_(std::move(header)),
       header_bytes_(std::move(header_bytes)),
       end_(header_.frame_len),
+      reach_(end_),
       written_back_(end_),
       committed_at_(std::chrono::steady_clock::now()) {}
 
@@ -42,12 +43,28 @@ void WriteSession::check_usable() const {
   if (failure_) throw *failure_;
 }
 
+// What goes into a file without a name is lost when it is closed. One that was only moved has
+// one.
+void WriteSession::check_named() {
+  guarded([&] {
+    if (!file_.is_removed(path_) || base::mutant("nameless_commits")) return;
+    throw Error(ErrorKind::not_found,
+                "'" + file_.path() + "' was " +
+                    (io::file_id(path_) ? "replaced by another file" : "removed") +
+                    " while it was open, so that edits would be lost; save() the array to another "
+                    "path to keep what it shows",
+                file_.path(), ENOENT);
+  });
+}
+
 frame::IndexEntry WriteSession::append(std::span<const std::byte> chunk) {
   if (chunk.empty()) return {};
   const auto entry = frame::IndexEntry::at(end_ - header_.header_len);
+  reach_ = std::max(reach_, end_ + chunk.size());
   guarded([&] { file_.write_at(end_, chunk); });
   end_ += chunk.size();
-  if (level_ != CommitLevel::none && end_ - written_back_ >= io::kWriteback) {
+  const std::uint64_t piece = base::limit("writeback", io::kWriteback);
+  if (level_ != CommitLevel::none && end_ - written_back_ >= piece) {
     file_.start_writeback({written_back_, end_ - written_back_});
     written_back_ = end_;
   }
@@ -61,6 +78,7 @@ void WriteSession::roll_back(std::uint64_t end) noexcept {
 
 void WriteSession::commit(const Snapshot& state, CommitLevel level) {
   committed_ = false;
+  check_named();
   frame::Header header = header_;
   std::vector<std::byte> header_bytes = header_bytes_;
   // Nothing may be committed into a file that somebody has overwritten, nor zeros for what it
@@ -69,30 +87,18 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
   const std::vector<std::byte> tail = frame::build_tail(
       header, header_bytes, end_, state.chunks->index().entries(), layers_to_write(state));
   state.chunks->check();
-  if (file_.is_removed(path_)) {
-    throw Error(
-        ErrorKind::not_found,
-        "'" + file_.path() +
-            "' was removed while it was open, so that its edits would be lost; save the "
-            "array to another path",
-        file_.path(), ENOENT);
-  }
   std::optional<io::Folder> folder;
   open_folder(folder, level);
   guarded([&] {
     const std::uint64_t position = end_;
     // From here on the tail may become live, whatever fails: nothing is written over it.
     if (!base::mutant("end_not_moved")) end_ = header.frame_len;
+    reach_ = std::max(reach_, header.frame_len);
     if (!base::mutant("flip_before_tail")) file_.write_at(position, tail);
     const bool late = base::mutant("sync_after_flip");
     if (level != CommitLevel::none && !late && !base::mutant("no_sync_before_flip"))
       sync_file();
-    flip_unsure_ = true;
-    // One small write: both lengths and the vlmeta flag change together.
-    file_.write_at(frame::kFlipBegin,
-                   std::span<const std::byte>(header_bytes)
-                       .subspan(frame::kFlipBegin, frame::kFlipEnd - frame::kFlipBegin));
-    flip_unsure_ = false;
+    flip(header_bytes);
     if (base::mutant("flip_before_tail")) file_.write_at(position, tail);
     if (level != CommitLevel::none && late) sync_file();
     header_ = std::move(header);
@@ -106,7 +112,42 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
   if (base::mutant("end_not_moved")) end_ = header_.frame_len;
 }
 
+void WriteSession::flip(std::span<const std::byte> header_bytes) {
+  constexpr std::size_t kSize = frame::kFlipEnd - frame::kFlipBegin;
+  flip_unsure_ = true;
+  try {
+    // One small write: both lengths and the vlmeta flag change together.
+    file_.write_at(frame::kFlipBegin, header_bytes.subspan(frame::kFlipBegin, kSize));
+    flip_unsure_ = false;
+  } catch (const Error& error) {
+    if (take_flip_back()) throw;
+    throw Error(ErrorKind::io,
+                std::string(error.what()) +
+                    "; the header may be half written: if the file does not open, "
+                    "'mlarray salvage' finds its last commit",
+                error.path(), error.system_error());
+  }
+}
+
+// The write of the flip may have stopped half way, and such a header opens in no way. False if
+// that cannot be mended.
+bool WriteSession::take_flip_back() noexcept {
+  if (base::mutant("flip_left_half")) return true;
+  constexpr std::size_t kSize = frame::kFlipEnd - frame::kFlipBegin;
+  try {
+    file_.write_at(frame::kFlipBegin, std::span<const std::byte>(header_bytes_)
+                                          .subspan(frame::kFlipBegin, kSize));
+    // The disk may have got the other one, whose tail must stay then.
+    file_.sync_data();
+    flip_unsure_ = false;
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
 void WriteSession::raise(CommitLevel level) {
+  check_named();
   if (level <= reached_) return;
   check_usable();
   std::optional<io::Folder> folder;
@@ -122,8 +163,15 @@ void WriteSession::open_folder(std::optional<io::Folder>& folder, CommitLevel le
 void WriteSession::sync_file() {
   try {
     file_.sync_data();
-  } catch (const Error&) {
-    if (!base::mutant("failed_sync_ignored")) throw;
+  } catch (const Error& error) {
+    if (base::mutant("failed_sync_ignored")) return;
+    if (!ever_committed_ || reached_ != CommitLevel::none) throw;
+    // The system forgets what it could not write: a later sync does not try again.
+    throw Error(ErrorKind::io,
+                std::string(error.what()) +
+                    "; what was committed at level none before may never reach the disk: "
+                    "save() the array, over its path or to another, to write all of it anew",
+                error.path(), error.system_error());
   }
 }
 
@@ -152,7 +200,7 @@ bool WriteSession::due(const CommitBudget& budget) const {
 }
 
 void WriteSession::close(const Snapshot& state) {
-  if (end_ > header_.frame_len && !flip_unsure_) {
+  if ((base::mutant("space_kept") ? end_ : reach_) > header_.frame_len && !flip_unsure_) {
     try {
       state.chunks->check();
       file_.truncate(header_.frame_len);

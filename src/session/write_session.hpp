@@ -42,11 +42,12 @@ class WriteSession {
   // Makes `state`, whose chunks are in this file, what a new reader sees. If this throws, the
   // file holds the old state, unless committed() says that the new one is there and only its
   // durability is unknown.
-  // Errors: io; not_found if the file was removed; corruption if the file is not what it was,
-  // or the metalayers.
+  // Errors: io; not_found if the file has no name any more; corruption if the file is not what it
+  // was, or the metalayers.
   void commit(const Snapshot& state, CommitLevel level);
   bool committed() const { return committed_; }  // did the last commit() take place?
-  // Makes the committed state as safe as `level` says, if it is not known to be. Errors: io.
+  // Makes the committed state as safe as `level` says, if it is not known to be. Errors: io;
+  // not_found if the file has no name any more.
   void raise(CommitLevel level);
 
   bool due(const CommitBudget& budget) const;  // for a commit, if there is anything to commit
@@ -78,6 +79,9 @@ class WriteSession {
   template <class Body>
   void guarded(Body body);
   void poison(const Error& error) noexcept;
+  void check_named();
+  void flip(std::span<const std::byte> header_bytes);
+  bool take_flip_back() noexcept;
   void sync_file();
   // The folder that has the name of the file, where `level` asks to sync it. Errors: io.
   void open_folder(std::optional<io::Folder>& folder, CommitLevel level) const;
@@ -90,6 +94,7 @@ class WriteSession {
   frame::Header header_;  // of the committed state
   std::vector<std::byte> header_bytes_;
   std::uint64_t end_;           // where the next chunk goes: behind all that anybody may need
+  std::uint64_t reach_;         // the furthest that a write was tried: the file may end there
   std::uint64_t written_back_;  // up to here the system was asked to write to the disk
   std::chrono::steady_clock::time_point committed_at_;
   bool committed_ = false;

@@ -5,11 +5,27 @@
 #include <string_view>
 #include <utility>
 
+#include "base/mutants.hpp"
 #include "io/temporary.hpp"
 #include "mlarray/error.hpp"
 
-namespace mlarray::test {
+namespace mlarray {
 namespace {
+
+test::Limits small_limits;  // of the workload that runs
+
+}  // namespace
+
+std::uint64_t base::limit(const char* name, std::uint64_t usual) {
+  const auto found = small_limits.find(name);
+  return found == small_limits.end() ? usual : found->second;
+}
+
+namespace test {
+namespace {
+
+constexpr auto kHappened = Fault::Way::happened;
+constexpr auto kHalf = Fault::Way::half;
 
 const std::string kOther = std::string(MemoryFiles::kFolder) + "/b.mla";
 const std::string kLink = std::string(MemoryFiles::kFolder) + "/link.mla";
@@ -45,6 +61,14 @@ Disk disk_of(const CutState& state) {
   return disk;
 }
 
+std::string text_of(const std::string& name, std::size_t number, const Fault& fault) {
+  return "fail " + name + " " + std::to_string(number) + " with " + std::to_string(fault.code) +
+         (fault.lasting ? " from then on" : "") +
+         (fault.way == kHappened ? " though it happened"
+          : fault.way == kHalf   ? " half way"
+                                 : "");
+}
+
 // The ways in which a call fails, once or from then on.
 std::vector<Fault> faults_of(const std::string& name) {
   static const std::map<std::string, std::vector<Fault>> kFaults = {
@@ -55,14 +79,15 @@ std::vector<Fault> faults_of(const std::string& name) {
       {"close_read", {{EIO}, {EINTR}}},
       {"dup", {{EMFILE}, {EINTR}}},
       {"pread", {{EIO}, {EINTR}, {0}, {EIO, true}, {0, true}}},
-      {"pwrite", {{EIO}, {ENOSPC}, {EDQUOT}, {EFBIG}, {EINTR}, {0}, {ENOSPC, true}, {0, true}}},
-      {"ftruncate", {{EIO}, {EINTR}, {EIO, true}}},
-      {"fsync", {{EIO}, {ENOSPC}, {EDQUOT}, {EINTR}, {EIO, true}}},
-      {"fdatasync", {{EIO}, {ENOSPC}, {EDQUOT}, {EINTR}, {EIO, true}}},
-      {"sync_folder", {{EIO}, {EINTR}, {EIO, true}}},
+      {"pwrite", {{EIO}, {ENOSPC}, {EDQUOT}, {EFBIG}, {EINTR}, {0}, {ENOSPC, true}, {0, true},
+        {EIO, false, kHappened}, {EIO, false, kHalf}}},
+      {"ftruncate", {{EIO}, {EINTR}, {EIO, true}, {EIO, false, kHappened}}},
+      {"fsync", {{EIO}, {ENOSPC}, {EDQUOT}, {EINTR}, {EIO, true}, {EIO, false, kHappened}}},
+      {"fdatasync", {{EIO}, {ENOSPC}, {EDQUOT}, {EINTR}, {EIO, true}, {EIO, false, kHappened}}},
+      {"sync_folder", {{EIO}, {EINTR}, {EIO, true}, {EIO, false, kHappened}}},
       {"start_writeback", {{EIO}, {ESPIPE, true}}},
-      {"rename", {{EIO}, {ENOSPC}, {EACCES}}},
-      {"unlink", {{EIO}, {EACCES, true}}},
+      {"rename", {{EIO}, {ENOSPC}, {EACCES}, {EIO, false, kHappened}}},
+      {"unlink", {{EIO}, {EACCES, true}, {EIO, false, kHappened}}},
       {"stat", {{EIO}, {EACCES}}},
       {"lstat", {{EIO}}},
       {"fstat", {{EIO}, {ESTALE}}},
@@ -182,7 +207,8 @@ void Campaign::judge(const FileBytes* bytes, const Driver& driver, const Promise
                     " " + range);
 }
 
-void Campaign::write_again(MemoryFiles& files, const std::string& how, bool durable) {
+void Campaign::write_again(MemoryFiles& files, const std::string& how, bool durable,
+                           bool anew) {
   io::forget_folders();
   const Shapes& shapes = workload_->shapes;
   Content wanted;
@@ -191,7 +217,14 @@ void Campaign::write_again(MemoryFiles& files, const std::string& how, bool dura
       Array array = Array::open(kPath, {.mode = Mode::read_write, .threads = 1});
       const FileBytes voxels(3, std::byte{77});
       array.write({{1, 5}, {2, 8}}, {voxels.data(), {1, 3}, {3, 1}}, 1);
-      array.flush(Level::durable);
+      if (anew) {
+        SaveOptions options;
+        options.threads = 1;
+        options.level = Level::durable;
+        array.save(kPath, options);
+      } else {
+        array.flush(Level::durable);
+      }
       const auto file = static_cast<std::size_t>(files.file_at(kPath));
       const std::size_t size = files.now().files[file].size();
       if (size != static_cast<std::size_t>(array.file_bytes())) {
@@ -211,7 +244,7 @@ void Campaign::write_again(MemoryFiles& files, const std::string& how, bool dura
     return;
   }
   for (const auto& [name, file] : files.now().names) {
-    if (name != kPath && name != kOther) {
+    if (name != kPath && name != kOther && name != MemoryFiles::kOutside) {
       findings_.add("left", where(how), "the next writer leaves " + name);
     }
   }
@@ -242,8 +275,7 @@ void Campaign::kill(std::size_t operation, bool whole) {
 }
 
 void Campaign::fail(const std::string& name, std::size_t number, const Fault& fault) {
-  const std::string how = "fail " + name + " " + std::to_string(number) + " with " +
-                          std::to_string(fault.code) + (fault.lasting ? " from then on" : "");
+  const std::string how = text_of(name, number, fault);
   if (!wanted(how)) return;
   ++totals_.failed_calls;
   run_once(
@@ -261,7 +293,25 @@ void Campaign::fail(const std::string& name, std::size_t number, const Fault& fa
             last = promise.operation;
           }
         }
-        write_again(files, how, !driver.promise().cut_unsafe);
+        write_again(files, how, true, driver.promise().cut_unsafe);
+      });
+}
+
+void Campaign::fail_and_kill(const std::string& name, std::size_t number, const Fault& fault,
+                             std::size_t operation) {
+  const std::string how = text_of(name, number, fault) + " kill " + std::to_string(operation);
+  if (!wanted(how)) return;
+  ++totals_.kills;
+  run_once(
+      how,
+      [&](MemoryFiles& files, Driver&) {
+        files.fail_at(name, number, fault);
+        files.kill_at(operation, true);
+      },
+      [&](MemoryFiles& files, Driver& driver) {
+        judge(files.now().find(kPath), driver, driver.promise(), driver.promise().after_kill,
+              false, how);
+        write_again(files, how, true, driver.promise().cut_unsafe);
       });
 }
 
@@ -297,6 +347,7 @@ void Campaign::run(const Workload& workload) {
   name_ = workload.name;
   outcomes_.clear();
   disks_.clear();
+  small_limits = workload.limits;
   std::vector<Operation> log;
   std::vector<Call> calls;
   // Without a fault: the readers of the process look at every operation.
@@ -319,6 +370,7 @@ void Campaign::run(const Workload& workload) {
         }
       });
   for (std::size_t i = 0; i < log.size() && options_.kills && !done(); ++i) {
+    if ((i + options_.seed) % workload.every != 0) continue;
     kill(i, true);
     if (log[i].kind == Operation::Kind::write && log[i].data.size() > 512) kill(i, false);
   }
@@ -326,9 +378,22 @@ void Campaign::run(const Workload& workload) {
   for (std::size_t i = 0; i < calls.size() && options_.failures && !done(); ++i) {
     const std::string& name = calls[i].name;
     const std::size_t number = numbers[name]++;
-    if ((i + options_.seed) % options_.failure_every != 0) continue;
+    if ((i + options_.seed) % (options_.failure_every * workload.every) != 0) continue;
     for (const Fault& fault : faults_of(name)) fail(name, number, fault);
   }
+  Random random(options_.seed);
+  for (std::size_t i = 0; i < options_.combined && options_.failures && options_.kills; ++i) {
+    const std::string& name = calls[random.below(calls.size())].name;
+    const std::vector<Fault> faults = faults_of(name);
+    if (faults.empty() || done()) continue;
+    const Fault& fault = faults[random.below(faults.size())];
+    const std::size_t number = random.below(numbers[name]);
+    const std::size_t operation = random.below(log.size() + 2);
+    // Killed before it can take it back, a half flip stays: none of a system's own making.
+    if (fault.way != kHalf) fail_and_kill(name, number, fault, operation);
+  }
+  small_limits.clear();
 }
 
-}  // namespace mlarray::test
+}  // namespace test
+}  // namespace mlarray

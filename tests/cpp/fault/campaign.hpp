@@ -24,6 +24,7 @@ struct CampaignOptions {
   // Of the distinct disks after a power cut, one in so many is also written to again.
   std::size_t rewrite_every = 16;
   std::size_t failure_every = 1;  // of the calls, one in so many fails
+  std::size_t combined = 8;       // failing calls, and a kill somewhere, by workload
   bool stop_at_first = false;     // finding
   std::string only;               // "kill 17": what a finding names; empty: everything
 };
@@ -61,6 +62,8 @@ class Campaign {
   void run_once(const std::string& how, const Prepare& prepare, const Look& look);
   void kill(std::size_t operation, bool whole);
   void fail(const std::string& name, std::size_t number, const Fault& fault);
+  void fail_and_kill(const std::string& name, std::size_t number, const Fault& fault,
+                     std::size_t operation);
   void cut(MemoryFiles& files, const Driver& driver, std::size_t operation,
            const std::string& how, const CutOptions& options);
 
@@ -68,8 +71,10 @@ class Campaign {
   // Compares it with what is promised; `from`: the oldest state that may be found.
   void judge(const FileBytes* bytes, const Driver& driver, const Promise& promise,
              std::size_t from, bool unsafe, const std::string& how);
-  // What a new process makes of the files.
-  void write_again(MemoryFiles& files, const std::string& how, bool durable);
+  // What a new process makes of the files. `anew`: it saves over what is there, since a sync
+  // failed after a commit at level none, which no later sync makes good.
+  void write_again(MemoryFiles& files, const std::string& how, bool durable,
+                   bool anew = false);
   bool wanted(const std::string& how) const {
     return options_.only.empty() || options_.only == how;
   }

@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/mutants.hpp"
 #include "mlarray/error.hpp"
 
 namespace mlarray::test {
@@ -472,9 +473,10 @@ bool Driver::open_second(Level level) {
 
 bool Driver::edit_call(const std::string& what, Content next,
                        const std::function<void()>& body) {
+  if (nameless_) return nameless_call(what, body);
   coming_ = next;
   bool done = false;
-  if (each_edit_ && what == "edit") {
+  if (each_edit_ && (what == "edit" || at_once_)) {
     done = commit_call(what, next, level_, false, body);
     if (!done && own_ != next) {
       // Whether the edit or its commit failed: it is seen whole or not at all.
@@ -486,13 +488,38 @@ bool Driver::edit_call(const std::string& what, Content next,
     } else {
       dirty_ = false;
     }
-  } else {
+  } else if (base::limit("min_growth", 0) == 0) {
     done = call(what, body);
     if (done) dirty_ = true;
+  } else {
+    done = growing_call(what, next, body);
   }
   if (done) own_ = std::move(next);
   coming_.reset();
   check_own(what);
+  return done;
+}
+
+// Should the edit grow the file so much that it is rewritten, the new file has the edit, too.
+bool Driver::growing_call(const std::string& what, const Content& next,
+                          const std::function<void()>& body) {
+  const int file = files_.file_at(kPath);
+  const std::size_t newest = promises_.back().newest;
+  const std::size_t state = states_.size();
+  states_.push_back(next);
+  promise(state);
+  const bool done = call(what, body);
+  if (files_.file_at(kPath) != file) {
+    promises_.back().after_kill = state;
+    compacted(file);
+    dirty_ = false;
+    promise(state);
+    return done;
+  }
+  if (done) dirty_ = true;
+  states_.pop_back();
+  promise(0);
+  promises_.back().newest = newest;
   return done;
 }
 
@@ -538,12 +565,15 @@ bool Driver::set_text() {
 bool Driver::flush(Level level) {
   if (!writer_) return false;
   const auto body = [&] { writer_->flush(level); };
+  if (nameless_) return nameless_call("flush", body);
+  const int file = files_.file_at(kPath);
   if (dirty_) {
     if (commit_call("flush", own_, level, false, body)) dirty_ = false;
   } else if (call("flush", body)) {
     // Nothing new: what is there is made as safe as it says.
     const Promise now = promises_.back();
     if (level != Level::none) committed(level, file_floor_, now.after_kill);
+    compacted(file);
     promise(now.newest);
   }
   check_own("flush");
@@ -554,6 +584,13 @@ bool Driver::close() {
   if (!writer_) return false;
   const int file = files_.file_at(kPath);
   const auto body = [&] { writer_->close(); };
+  if (nameless_) {
+    const bool told = nameless_call("close", body);
+    nameless_ = dirty_ = false;
+    writer_.reset();
+    poison_.clear();
+    return told;
+  }
   if (dirty_) {
     commit_call("close", own_, level_, false, body);
   } else {
@@ -563,10 +600,30 @@ bool Driver::close() {
   }
   const bool done = !threw_;
   if (!done) lost_by_close();
+  check_space();
   dirty_ = false;
   writer_.reset();
   poison_.clear();
   return done;
+}
+
+// What an edit that failed has appended is not left behind the last commit.
+void Driver::check_space() {
+  std::size_t failed = 0;
+  for (const Call& one : files_.failed()) {
+    if (one.name != "pwrite") return;
+    failed += one.code != 0 && one.code != EINTR ? 1u : 0u;
+  }
+  const FileBytes* const bytes = files_.now().find(kPath);
+  if (failed > 1 || bytes == nullptr || bytes->size() < 24) return;
+  std::uint64_t length = 0;  // "Header" in docs/format.md
+  for (std::size_t i = 16; i < 24; ++i) {
+    length = length << 8 | std::to_integer<std::uint64_t>((*bytes)[i]);
+  }
+  if (bytes->size() != length) {
+    add("left", "a closed file of " + std::to_string(bytes->size()) + " bytes, of which " +
+                    std::to_string(length) + " are its state");
+  }
 }
 
 // A failed close(2) that was reported takes back what had not been synced (a full server).
@@ -588,6 +645,55 @@ void Driver::commit_each_edit() {
   if (!writer_) return;
   each_edit_ = true;
   writer_->set_commit_budget({.bytes = 1, .seconds = 1e9});
+}
+
+void Driver::commit_at_once() {
+  if (!writer_) return;
+  each_edit_ = at_once_ = true;
+  writer_->set_commit_budget({.bytes = std::int64_t{1} << 40, .seconds = 0});
+}
+
+bool Driver::outside(const Content& left, const std::function<bool()>& body) {
+  if (files_.dead()) throw Killed{};
+  states_.push_back(left);
+  const std::size_t state = states_.size() - 1;
+  promise(state);
+  if (!body()) throw Killed{};
+  promises_.back().after_kill = state;
+  renamed(Level::ordered, state);
+  promise(state);
+  nameless_ = true;
+  return true;
+}
+
+bool Driver::remove_outside() {
+  return outside({}, [&] { return files_.remove_outside(kPath); });
+}
+
+bool Driver::replace_outside() {
+  const FileBytes copy = *files_.now().find(kPath);
+  return outside(states_[promises_.back().after_kill],
+                 [&] { return files_.replace_outside(kPath, copy); });
+}
+
+bool Driver::nameless_call(const std::string& what, const std::function<void()>& body) {
+  if (files_.dead()) throw Killed{};
+  bool told = false;
+  try {
+    body();
+  } catch (const Error& error) {
+    told = true;
+    const std::string text = error.what();
+    const bool why = text.find("removed") != std::string::npos ||
+                     text.find("replaced") != std::string::npos || !files_.failed().empty();
+    if (!files_.dead() && (!why || text.find(MemoryFiles::kFolder) == std::string::npos)) {
+      add("mute", what + " of a file without a name says: " + text);
+    }
+  }
+  if (files_.dead()) throw Killed{};
+  if (!told) add("lost", what + " succeeds in a file that has no name");
+  check_own(what);
+  return told;
 }
 
 void Driver::drop() {

@@ -98,7 +98,11 @@ class Driver {
   bool flush(Level level);
   bool close();
   bool refresh_reader();
-  void commit_each_edit();  // by budget
+  void commit_each_edit();  // by the budget of bytes
+  void commit_at_once();    // by that of seconds
+  // Another program, which knows no locks. Every commit and close() must say so from then on.
+  bool remove_outside();
+  bool replace_outside();  // by a copy of it
   bool is_open() const { return writer_.has_value(); }
   const Shapes& shapes() const { return shapes_; }
 
@@ -124,7 +128,13 @@ class Driver {
   void promise(std::size_t newest);
   void committed(Level level, std::size_t before, std::size_t state);
   std::size_t failed_syncs() const;
+  bool growing_call(const std::string& what, const Content& next,
+                    const std::function<void()>& body);
   void compacted(int file_before);
+  // As call(), of one that must throw because the file has no name.
+  bool nameless_call(const std::string& what, const std::function<void()>& body);
+  bool outside(const Content& left, const std::function<bool()>& body);
+  void check_space();
   void lost_by_close();
   void renamed(Level level, std::size_t state);
   void check_error(const std::string& what, const Error& error);
@@ -151,6 +161,8 @@ class Driver {
   std::optional<Array> writer_;
   Level level_ = Level::ordered;  // of the writer
   bool each_edit_ = false;
+  bool at_once_ = false;  // edits of metadata, too
+  bool nameless_ = false;
   bool dirty_ = false;             // has edits that are not committed
   Content own_;                    // what the writer shows
   std::optional<Content> coming_;  // what it will show if the call that runs succeeds

@@ -45,6 +45,7 @@ CampaignOptions options_of(std::uint64_t seed, const std::string& only) {
   // Sanitizers, nine times slower, need every path and not every subset.
   if (kSanitized) {
     options.failure_every *= 4;
+    options.combined = 2;
     options.cuts = options.unsafe;
   }
   if (seed > 2) {

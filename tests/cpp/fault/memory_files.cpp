@@ -49,6 +49,32 @@ void MemoryFiles::put_link(const std::string& path, const std::string& target) {
   links_[path] = target;
 }
 
+bool MemoryFiles::replace_outside(const std::string& path, FileBytes bytes) {
+  const std::lock_guard lock(mutex_);
+  const std::string other = kOutside;
+  const int file = static_cast<int>(now_.files.size());
+  using Kind = Operation::Kind;
+  if (!happens({.kind = Kind::create, .file = file, .path = other})) return false;
+  now_.files.emplace_back();
+  files_.emplace_back();
+  now_.names[other] = file;
+  if (!happens({.kind = Kind::write, .file = file, .data = bytes})) return false;
+  bytes_of(file) = std::move(bytes);
+  if (!happens({.kind = Kind::sync, .file = file})) return false;
+  if (!happens({.kind = Kind::rename, .file = file, .path = other, .to = path})) return false;
+  now_.names.erase(other);
+  now_.names[path] = file;
+  return true;
+}
+
+bool MemoryFiles::remove_outside(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  if (!happens({.kind = Operation::Kind::unlink, .file = file_at(path), .path = path}))
+    return false;
+  now_.names.erase(path);
+  return true;
+}
+
 int MemoryFiles::file_at(const std::string& path) const {
   const std::lock_guard lock(mutex_);
   std::string followed = path;
@@ -81,6 +107,7 @@ void MemoryFiles::restart() {
 
 bool MemoryFiles::fails(const char* name, int file) {
   short_ = false;
+  late_ = 0;
   if (dead_) {
     errno = EIO;
     return true;
@@ -89,15 +116,24 @@ bool MemoryFiles::fails(const char* name, int file) {
   calls_.push_back({name, file, 0});
   if (!fault_ || fail_name_ != name) return false;
   if (!failing_ && fail_number_-- != 0) return false;
-  calls_.back().code = fault_->code;
+  const Fault now = *fault_;
+  const bool half = now.way == Fault::Way::half;
+  const int code = half ? 0 : now.code;
+  calls_.back().code = code;
   failed_.push_back(calls_.back());
-  failing_ = fault_->lasting;
-  const int code = fault_->code;
-  if (!failing_) fault_.reset();
+  failing_ = now.lasting || half;
+  if (half) {
+    fault_->way = Fault::Way::nothing;  // of the rest
+  } else if (!failing_) {
+    fault_.reset();
+  }
   short_ = code == 0;
+  if (now.way == Fault::Way::happened) late_ = code;
   errno = code;
-  return code != 0;
+  return code != 0 && late_ == 0;
 }
+
+int MemoryFiles::result() { return late_ != 0 && !looking_ ? fail_with(late_) : 0; }
 
 bool MemoryFiles::happens(Operation operation, bool* half) {
   if (before_operation) {
@@ -228,7 +264,8 @@ ssize_t MemoryFiles::pwrite(int fd, const void* from, std::size_t size, off_t of
     return -1;
   }
   put(open->file, at, data, half ? size / 2 : size);
-  return half ? fail_with(EIO) : static_cast<ssize_t>(size);
+  if (half) return fail_with(EIO);
+  return result() == 0 ? static_cast<ssize_t>(size) : -1;
 }
 
 void MemoryFiles::keep_acknowledged(int file) {
@@ -273,7 +310,7 @@ int MemoryFiles::ftruncate(int fd, off_t size) {
     return -1;
   }
   resize(open->file, length);
-  return 0;
+  return result();
 }
 
 int MemoryFiles::sync_file(const char* name, int fd) {
@@ -291,7 +328,7 @@ int MemoryFiles::sync_file(const char* name, int fd) {
   }
   if (failed) return fail_with(code);
   if (file >= 0) state_of(file).acknowledged.reset();
-  return 0;
+  return result();
 }
 
 int MemoryFiles::fsync(int fd) { return sync_file("fsync", fd); }
@@ -318,7 +355,7 @@ int MemoryFiles::rename(const char* from, const char* to) {
   now_.names.erase(from);
   links_.erase(to);
   now_.names[to] = file;
-  return 0;
+  return result();
 }
 
 int MemoryFiles::unlink(const char* path) {
@@ -329,7 +366,7 @@ int MemoryFiles::unlink(const char* path) {
   if (file < 0) return fail_with(ENOENT);
   if (!happens({.kind = Operation::Kind::unlink, .file = file, .path = path})) return -1;
   now_.names.erase(path);
-  return 0;
+  return result();
 }
 
 void MemoryFiles::fill(int file, struct stat* out) const {
@@ -342,6 +379,8 @@ void MemoryFiles::fill(int file, struct stat* out) const {
   out->st_gid = ::getgid();
   if (file < 0) return;
   out->st_mode = S_IFREG | files_[static_cast<std::size_t>(file)].mode;
+  out->st_nlink = static_cast<nlink_t>(std::count_if(
+      now_.names.begin(), now_.names.end(), [&](const auto& one) { return one.second == file; }));
   out->st_size = static_cast<off_t>(now_.files[static_cast<std::size_t>(file)].size());
 }
 

@@ -57,17 +57,29 @@ struct Fault {
   int code = 0;  // of errno; 0: it transfers half of the bytes, at least one
   // Only this call, or every later one of the same name, too.
   bool lasting = false;
+  enum class Way {
+    nothing,   // was done
+    happened,  // it was done, and fails all the same
+    half       // of a write is done, and the call for the rest fails
+  };
+  Way way = Way::nothing;
 };
 
 // One folder, "/fault". Thread safe.
 class MemoryFiles final : public io::SystemCalls {
  public:
   static constexpr const char* kFolder = "/fault";
+  static constexpr const char* kOutside = "/fault/outside";  // what others rename
 
   explicit MemoryFiles(Disk disk = {});
   MemoryFiles(const MemoryFiles&) = delete;
   MemoryFiles& operator=(const MemoryFiles&) = delete;
   ~MemoryFiles();
+
+  // Another process puts a file with these bytes in the place of `path`, or removes what is
+  // there. No fault hits it; false: this process was killed before.
+  bool replace_outside(const std::string& path, FileBytes bytes);
+  bool remove_outside(const std::string& path);
 
   // A symbolic link, which is on the disk from the start.
   void put_link(const std::string& path, const std::string& target);
@@ -142,6 +154,7 @@ class MemoryFiles final : public io::SystemCalls {
   // Notes the call. True: it must fail at once, with errno.
   bool fails(const char* name, int file);
   bool is_short() const { return short_; }  // the call just noted
+  int result();  // of a call that was done: 0, or -1 with errno where it must fail even so
   // Notes an operation. False: the process is dead, with errno; `half` as kill_at() says.
   bool happens(Operation operation, bool* half = nullptr);
   OpenFile* find(int fd);  // nullptr with errno
@@ -178,6 +191,7 @@ class MemoryFiles final : public io::SystemCalls {
   std::size_t fail_number_ = 0;  // counts down
   bool failing_ = false;         // from now on
   bool short_ = false;
+  int late_ = 0;          // errno of a call that is done and fails
   bool looking_ = false;  // in before_operation()
 };
 

@@ -48,13 +48,17 @@ constexpr Mutant kMutants[] = {
     {"half_edit_published", "edits_ordered", "inside", "whole"},
     {"dead_tail_kept", "edit_ordered", "left", "kill"},
     {"compaction_unsynced", "compact_durable_edits", "lost", "cut"},
-    {"old_file_written_on", "save_over_own_ordered", "lost", "whole"},
+    {"old_file_written_on", "save_over_own_ordered", "refused", "whole"},
     {"no_sync_before_rename", "save_over_ordered", "lost", "cut"},
     {"rename_before_sync", "save_over_ordered", "lost", "cut"},
     {"no_folder_sync", "save_over_durable", "lost", "cut"},
     {"close_unchecked", "save_over_none", "lost", "fail"},
     {"short_write_believed", "save_over_ordered", "lost", "fail"},
     {"leftovers_stay", "save_over_ordered", "left", "kill"},
+    {"rename_believed", "save_over_own_ordered", "inside", "fail"},
+    {"flip_left_half", "edit_ordered", "lost", "fail"},
+    {"nameless_commits", "removed", "lost", "whole"},
+    {"space_kept", "edit_ordered", "left", "fail"},
 };
 
 class MutantTest : public testing::TestWithParam<Mutant> {

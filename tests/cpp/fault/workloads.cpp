@@ -194,6 +194,49 @@ std::vector<Workload> workloads() {
     d.close();
   });
   list.out().back().by_link = true;
+  list.add("each_second", [](Driver& d) {
+    if (!d.open(Level::ordered)) return;
+    d.commit_at_once();
+    d.edit();
+    d.set_text();
+    d.edit();
+    d.close();
+  });
+  const auto outside = [](Driver& d, const auto& what) {
+    if (!d.open(Level::durable)) return;
+    d.edit();
+    if (!d.flush(Level::durable)) return;
+    d.edit();
+    what();
+    d.flush(Level::durable);
+    d.set_text();
+    d.close();
+  };
+  list.add("removed", [=](Driver& d) { outside(d, [&] { d.remove_outside(); }); });
+  list.add("replaced", [=](Driver& d) { outside(d, [&] { d.replace_outside(); }); });
+  list.each("grow", [](Driver& d, Level level) {
+    if (!d.open(level)) return;
+    for (int i = 0; i < 3; ++i) {
+      rows(d, 0, 4);
+      d.flush(level);
+    }
+    d.edit();
+    d.flush(level);
+    d.close();
+  });
+  list.add("many_commits", [](Driver& d) {
+    if (!d.open(Level::ordered)) return;
+    for (int i = 0; i < 36; ++i) {
+      d.edit({{i % 4, 10 * i}, {i % 4 + 1, 10 * i + 5}});
+      if (i % 7 == 3) d.set_text();
+      d.flush(i % 9 == 5 ? Level::durable : Level::ordered);
+    }
+    d.close();
+  });
+  list.out().back().every = 9;
+  for (Workload& one : list.out()) {
+    if (one.name.starts_with("grow")) one.limits = {{"min_growth", 2000}, {"writeback", 1000}};
+  }
   return std::move(list.out());
 }
 
