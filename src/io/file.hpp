@@ -54,9 +54,9 @@ class WritableFile {
   void close();
   std::uint64_t size() const;
   FileId id() const;
-  // Whether it has no name any more, neither `path` nor another, because it was removed or another
-  // file has got its last name: what is written is lost when it is closed. Errors of these
-  // three: io.
+  // Whether it has no name any more, neither `path` nor another, because it was removed or
+  // another file has got its last name: what is written is lost when it is closed. Errors of
+  // these three: io.
   bool is_removed(const std::filesystem::path& path) const;
   const std::string& path() const noexcept { return path_; }
   // Closes the descriptor without unlocking it for the parent: for a forked child.

@@ -48,12 +48,13 @@ void WriteSession::check_usable() const {
 void WriteSession::check_named() {
   guarded([&] {
     if (!file_.is_removed(path_) || base::mutant("nameless_commits")) return;
-    throw Error(ErrorKind::not_found,
-                "'" + file_.path() + "' was " +
-                    (io::file_id(path_) ? "replaced by another file" : "removed") +
-                    " while it was open, so that edits would be lost; save() the array to another "
-                    "path to keep what it shows",
-                file_.path(), ENOENT);
+    throw Error(
+        ErrorKind::not_found,
+        "'" + file_.path() + "' was " +
+            (io::file_id(path_) ? "replaced by another file" : "removed") +
+            " while it was open, so that edits would be lost; save() the array to another "
+            "path to keep what it shows",
+        file_.path(), ENOENT);
   });
 }
 
@@ -135,8 +136,8 @@ bool WriteSession::take_flip_back() noexcept {
   if (base::mutant("flip_left_half")) return true;
   constexpr std::size_t kSize = frame::kFlipEnd - frame::kFlipBegin;
   try {
-    file_.write_at(frame::kFlipBegin, std::span<const std::byte>(header_bytes_)
-                                          .subspan(frame::kFlipBegin, kSize));
+    file_.write_at(frame::kFlipBegin,
+                   std::span<const std::byte>(header_bytes_).subspan(frame::kFlipBegin, kSize));
     // The disk may have got the other one, whose tail must stay then.
     file_.sync_data();
     flip_unsure_ = false;

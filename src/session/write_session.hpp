@@ -42,8 +42,8 @@ class WriteSession {
   // Makes `state`, whose chunks are in this file, what a new reader sees. If this throws, the
   // file holds the old state, unless committed() says that the new one is there and only its
   // durability is unknown.
-  // Errors: io; not_found if the file has no name any more; corruption if the file is not what it
-  // was, or the metalayers.
+  // Errors: io; not_found if the file has no name any more; corruption if the file is not what
+  // it was, or the metalayers.
   void commit(const Snapshot& state, CommitLevel level);
   bool committed() const { return committed_; }  // did the last commit() take place?
   // Makes the committed state as safe as `level` says, if it is not known to be. Errors: io;

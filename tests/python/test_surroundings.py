@@ -183,7 +183,7 @@ def test_a_folder_that_vanishes(tmp_path: Path, volume: np.ndarray) -> None:
             image.flush(level=level)
         assert (caught.value.filename, caught.value.errno) == (str(path), 2)
     image.save(tmp_path / "saved.mla")
-    with pytest.raises(NotFoundError, match="save the array to another path"):
+    with pytest.raises(NotFoundError, match=r"save\(\) the array to another path"):
         image.close()
     assert image.filepath is None
     with MLArray.open(tmp_path / "saved.mla") as saved:
