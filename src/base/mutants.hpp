@@ -15,7 +15,7 @@ inline namespace with_mutants {
 // In tests/cpp/fault: mutant_test.cpp and campaign.cpp.
 bool mutant(const char* name);
 std::uint64_t limit(const char* name, std::uint64_t usual);
-}
+}  // namespace with_mutants
 #else
 constexpr bool mutant(const char* /*name*/) { return false; }
 constexpr std::uint64_t limit(const char* /*name*/, std::uint64_t usual) { return usual; }

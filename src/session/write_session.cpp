@@ -123,6 +123,9 @@ void WriteSession::flip(std::span<const std::byte> header_bytes) {
                     "; the header may be half written: if the file does not open, "
                     "'mlarray salvage' finds its last commit",
                 error.path(), error.system_error());
+  } catch (...) {  // no memory for the text of an error
+    static_cast<void>(take_flip_back());
+    throw;
   }
 }
 
@@ -132,8 +135,8 @@ bool WriteSession::take_flip_back() noexcept {
   if (base::mutant("flip_left_half")) return true;
   constexpr std::size_t kSize = frame::kFlipEnd - frame::kFlipBegin;
   try {
-    file_.write_at(frame::kFlipBegin, std::span<const std::byte>(header_bytes_)
-                                          .subspan(frame::kFlipBegin, kSize));
+    file_.write_at(frame::kFlipBegin,
+                   std::span<const std::byte>(header_bytes_).subspan(frame::kFlipBegin, kSize));
     // The disk may have got the other one, whose tail must stay then.
     file_.sync_data();
     flip_unsure_ = false;

@@ -73,8 +73,7 @@ class Campaign {
              std::size_t from, bool unsafe, const std::string& how);
   // What a new process makes of the files. `anew`: it saves over what is there, since a sync
   // failed after a commit at level none, which no later sync makes good.
-  void write_again(MemoryFiles& files, const std::string& how, bool durable,
-                   bool anew = false);
+  void write_again(MemoryFiles& files, const std::string& how, bool durable, bool anew = false);
   bool wanted(const std::string& how) const {
     return options_.only.empty() || options_.only == how;
   }

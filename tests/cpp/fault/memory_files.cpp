@@ -378,8 +378,9 @@ void MemoryFiles::fill(int file, struct stat* out) const {
   out->st_gid = ::getgid();
   if (file < 0) return;
   out->st_mode = S_IFREG | files_[static_cast<std::size_t>(file)].mode;
-  out->st_nlink = static_cast<nlink_t>(std::count_if(
-      now_.names.begin(), now_.names.end(), [&](const auto& one) { return one.second == file; }));
+  out->st_nlink =
+      static_cast<nlink_t>(std::count_if(now_.names.begin(), now_.names.end(),
+                                         [&](const auto& one) { return one.second == file; }));
   out->st_size = static_cast<off_t>(now_.files[static_cast<std::size_t>(file)].size());
 }
 

@@ -48,7 +48,7 @@ constexpr Mutant kMutants[] = {
     {"half_edit_published", "edits_ordered", "inside", "whole"},
     {"dead_tail_kept", "edit_ordered", "left", "kill"},
     {"compaction_unsynced", "compact_durable_edits", "lost", "cut"},
-    {"old_file_written_on", "save_over_own_ordered", "lost", "whole"},
+    {"old_file_written_on", "save_over_own_ordered", "refused", "whole"},
     {"no_sync_before_rename", "save_over_ordered", "lost", "cut"},
     {"rename_before_sync", "save_over_ordered", "lost", "cut"},
     {"no_folder_sync", "save_over_durable", "lost", "cut"},

@@ -1,5 +1,5 @@
-// Files that somebody removes, replaces or moves while an array writes them. POSIX only: Windows
-// removes no open file.
+// Files that somebody removes, replaces or moves while an array writes them. POSIX only:
+// Windows removes no open file.
 #ifndef _WIN32
 
 #include <gtest/gtest.h>
