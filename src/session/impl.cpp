@@ -20,7 +20,7 @@ namespace {
 // A file is rewritten without its dead extents on close() where they pass both. To rewrite
 // costs one copy of the live bytes, twice what the edits wrote that made a third dead.
 constexpr std::uint64_t kMaxDeadPart = 3;  // one third
-constexpr std::uint64_t kMinDeadBytes = std::uint64_t{64} << 10;
+std::uint64_t min_dead() { return base::limit("min_dead", std::uint64_t{64} << 10); }
 // Between closes, where the file passes so many times its live bytes and this.
 constexpr std::uint64_t kMaxGrowth = 2;
 std::uint64_t min_growth() { return base::limit("min_growth", std::uint64_t{16} << 20); }
@@ -284,7 +284,7 @@ void Array::Impl::compact_if_worth(bool closing) {
   const std::uint64_t total = writer_->end();
   const std::uint64_t overhead = writer_->overhead();
   const std::uint64_t dead = total - std::min(total, live + overhead);
-  const bool worth = closing ? dead >= kMinDeadBytes && dead * kMaxDeadPart >= total
+  const bool worth = closing ? dead >= min_dead() && dead * kMaxDeadPart >= total
                              : total > kMaxGrowth * (live + overhead) + min_growth();
   look_again_ = kMaxGrowth * (live + overhead) + min_growth();
   if (!worth) return;

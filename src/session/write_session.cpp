@@ -127,6 +127,9 @@ void WriteSession::flip(std::span<const std::byte> header_bytes) {
                     "; the header may be half written: if the file does not open, "
                     "'mlarray salvage' finds its last commit",
                 error.path(), error.system_error());
+  } catch (...) {  // no memory for the text of an error
+    static_cast<void>(take_flip_back());
+    throw;
   }
 }
 

@@ -1,9 +1,11 @@
 #include "damage.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "memory_files.hpp"
 #include "mlarray/array.hpp"
+#include "mlarray/salvage.hpp"
 #include "power_cuts.hpp"
 
 namespace mlarray::test {
@@ -69,6 +71,60 @@ std::vector<std::string> edit_damaged_file() {
       }
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::corruption) wrong.push_back(error.what());
+    }
+  }
+  return wrong;
+}
+
+std::vector<std::string> salvage_half_flips() {
+  std::vector<std::string> wrong;
+  const std::string kGood = std::string(MemoryFiles::kFolder) + "/good.mla";
+  const FileBytes old_voxels(static_cast<std::size_t>(element_count(kShape)), std::byte{3});
+  const FileBytes row(700, std::byte{7});
+  FileBytes new_voxels = old_voxels;
+  std::copy(row.begin(), row.end(), new_voxels.begin());
+  for (const bool killed : {true, false}) {
+    MemoryFiles files;
+    const io::ScopedSystemCalls scope(files);
+    SaveOptions options;
+    options.threads = 1;
+    options.layout.chunk = Shape{1, 700};
+    options.layout.block = Shape{1, 350};
+    Array::save_voxels(kFile, {old_voxels.data(), kShape, {700, 1}}, DType::parse("|u1"), {},
+                       options);
+    std::string error;
+    try {
+      Array array = Array::open(kFile, {.mode = Mode::read_write, .threads = 1});
+      array.write({{0, 0}, {1, 700}}, {row.data(), {1, 700}, {700, 1}}, 1);
+      // Index and trailer, a sync, the flip.
+      if (killed) {
+        files.kill_at(files.log().size() + 2, false);
+      } else {
+        files.fail_at("pwrite", 1, {EIO, true, Fault::Way::half});
+      }
+      array.flush();
+      wrong.push_back("the flip succeeds");
+    } catch (const Error& failed) {
+      error = failed.what();
+    }
+    if (!killed && error.find("mlarray salvage") == std::string::npos) {
+      wrong.push_back("the error names no way out: " + error);
+    }
+    files.restart();
+    try {
+      static_cast<void>(read_verified());
+      wrong.push_back("the header is not half written");
+    } catch (const Error&) {
+    }
+    try {
+      const SalvageReport report = salvage(kFile, kGood, {.threads = 1});
+      const Array good = Array::open(kGood, {.threads = 1, .verify = true});
+      FileBytes found(old_voxels.size());
+      good.read({{0, 0}, kShape}, found, 1);
+      if (found != new_voxels && found != old_voxels) wrong.push_back("another state is saved");
+      if (report.lost_voxels != 0) wrong.push_back("voxels are lost");
+    } catch (const Error& failed) {
+      wrong.push_back(failed.what());
     }
   }
   return wrong;

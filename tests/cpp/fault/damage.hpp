@@ -10,4 +10,9 @@ namespace mlarray::test {
 // verification, and lists what then reads as verified and is wrong.
 std::vector<std::string> edit_damaged_file();
 
+// Leaves a flip half written, in ways that the library cannot mend: killed in its middle, or
+// with every write failing from there on. Returns what is wrong with what mlarray::salvage()
+// finds.
+std::vector<std::string> salvage_half_flips();
+
 }  // namespace mlarray::test

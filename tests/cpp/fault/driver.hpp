@@ -75,6 +75,8 @@ struct Promise {
 // Thrown by calls of a driver once its process is dead.
 struct Killed : std::exception {};
 
+// What an array shows. Throws what reading throws.
+Content content_of(const Array& array);
 // Reads the file at kPath as a new process would. Throws what opening and reading throw.
 Content read_content(const Shapes& shapes, Access access);
 

@@ -155,6 +155,7 @@ class Twins {
       ASSERT_EQ(real_.fstat(pair.real, &c), 0);
       ASSERT_EQ(memory_.fstat(pair.memory, &d), 0);
       ASSERT_EQ(a.st_ino == c.st_ino, b.st_ino == d.st_ino) << "a file and its name";
+      ASSERT_EQ(c.st_nlink, d.st_nlink) << "the names of a file";
     }
   }
   // By map, which shows writes that come after it.

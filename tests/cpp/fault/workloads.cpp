@@ -233,7 +233,7 @@ std::vector<Workload> workloads() {
     }
     d.close();
   });
-  list.out().back().every = 9;
+  list.out().back().every = 5;
   for (Workload& one : list.out()) {
     if (one.name.starts_with("grow")) one.limits = {{"min_growth", 2000}, {"writeback", 1000}};
   }
@@ -242,7 +242,7 @@ std::vector<Workload> workloads() {
 
 std::vector<Workload> large_workloads() {
   List list;
-  // Each leaves more dead bytes than live ones, and more than the limit of a compaction.
+  // Each leaves more dead bytes than live ones.
   const auto rewrite = [](Driver& d, Level level) {
     rows(d, 0, 4);
     d.flush(level);
@@ -262,9 +262,10 @@ std::vector<Workload> large_workloads() {
     rewrite(d, Level::durable);
     d.close();
   });
-  for (Workload& workload : list.out()) {
-    workload.shapes = {.shape = {4, 24'000}, .chunk = {1, 24'000}, .block = {1, 8'000}};
-  }
+  for (Workload& workload : list.out()) workload.limits = {{"min_dead", 2000}};
+  // One with the limits as they are.
+  list.out().back().limits.clear();
+  list.out().back().shapes = {.shape = {4, 24'000}, .chunk = {1, 24'000}, .block = {1, 8'000}};
   return std::move(list.out());
 }
 

@@ -21,12 +21,12 @@ struct Workload {
   bool by_link = false;     // it uses a symbolic link that leads to the file
   Shapes shapes = {};
   Limits limits = {};
-  std::size_t every = 1;  // one in so many operations is killed, and calls fail
+  std::size_t every = 1;  // one in so many operations is killed or cut, and calls fail
 };
 
 // Small ones, each at the levels that it is about.
 std::vector<Workload> workloads();
-// Those whose file must be large enough to be compacted: fewer faults are enough.
+// Those whose file is rewritten on close.
 std::vector<Workload> large_workloads();
 
 }  // namespace mlarray::test
