@@ -76,6 +76,7 @@ damage:
 
 numbers:
 	@tools/setup.sh test
+	@build/venv/bin/python tools/reference_env.py
 	@build/venv/bin/python tests/numbers/campaign.py --minutes $(or $(MINUTES),10)
 
 soak:

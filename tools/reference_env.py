@@ -9,12 +9,15 @@ with us. Each environment here is a plain venv that is made once and kept.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import time
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -81,10 +84,8 @@ def ensure(name: str, parent: Path = ROOT / "build" / "venvs") -> Path:
     wanted = "\n".join([*requirements, f"# Python {sys.version_info[0]}.{sys.version_info[1]}"])
     if python.exists() and stamp.exists() and stamp.read_text() == wanted:
         return python
-    lock = parent / f"{name}.lock"
     parent.mkdir(parents=True, exist_ok=True)
-    _acquire(lock)
-    try:
+    with _locked(parent / f"{name}.lock"):
         if python.exists() and stamp.exists() and stamp.read_text() == wanted:
             return python
         shutil.rmtree(folder, ignore_errors=True)
@@ -106,22 +107,15 @@ def ensure(name: str, parent: Path = ROOT / "build" / "venvs") -> Path:
                 f"'python tools/reference_env.py {name}' to try again.\n{result.stderr[-2000:]}"
             )
         stamp.write_text(wanted)
-    finally:
-        lock.unlink(missing_ok=True)
     return python
 
 
-def _acquire(lock: Path, patience: float = 300.0) -> None:
-    """Wait for a lock file of another test process; one left by a dead process expires."""
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            os.close(os.open(lock, os.O_CREAT | os.O_EXCL))
-            return
-        except FileExistsError:
-            if time.monotonic() > deadline:
-                lock.unlink(missing_ok=True)
-            time.sleep(0.2)
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep other test processes out; the lock ends with the process that has it."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def main(names: list[str]) -> int:
