@@ -23,6 +23,8 @@ struct SalvageOptions {
   // What lost voxels become: a bool, an integer or a float that the element type holds, NaN for
   // floats only. Types that are no numbers take 0 alone.
   Value fill = 0;
+  // Fill as well what could be decoded, but has nothing to verify it by.
+  bool only_verified = false;
   // Without index and checksums nothing says where in the array a chunk belongs. This places
   // chunks in the order of the file, as they are in one that was written once and never edited.
   bool assume_order = false;
@@ -35,7 +37,9 @@ struct SalvageOptions {
   std::filesystem::path like = {};
   int threads = 0;                           // 0: the process-wide number
   CommitLevel level = CommitLevel::durable;  // as SaveOptions::level
-  // As VerifyOptions::progress.
+  // Called on any thread, one call at a time: with 0 of 1 while the file is searched, then with
+  // chunks done and chunks in all, anew for each commit that is looked at, for writing and for
+  // reading back. What it throws ends the call, and nothing is written.
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};
 };
 
@@ -63,6 +67,9 @@ struct SalvageReport {
   // There was a newer commit, which is damaged or gone. What lies behind the one that the
   // header names was not committed.
   bool newer_lost = false;
+  // Bytes follow the commit taken, and no header says that they were never committed: there may
+  // have been a newer one. False if SalvageOptions::state chose it.
+  bool may_be_older = false;
   // An older state of which nothing is lost, where something of the one taken is.
   std::optional<std::size_t> whole_state = {};
 
@@ -75,6 +82,10 @@ struct SalvageReport {
   std::int64_t lost_voxels = 0;        // filled
   std::vector<Damage> lost;            // in the order of the array; the first 10000
   bool lost_is_complete = true;
+  // Where unverified voxels are, with the same limit. Their chunks have no checksums in the new
+  // file, so that they stay unverified there.
+  std::vector<Damage> unverified;
+  bool unverified_is_complete = true;
   SalvagedMetadata metadata = SalvagedMetadata::absent;
   std::vector<std::string> notes;  // what else a user should know, one line each
 
@@ -85,8 +96,8 @@ struct SalvageReport {
   }
   // Everything is there, and right.
   bool verified() const {
-    return complete() && unverified_voxels == 0 && state && states[*state].sealed &&
-           metadata != SalvagedMetadata::unverified;
+    return complete() && !may_be_older && unverified_voxels == 0 && state &&
+           states[*state].sealed && metadata != SalvagedMetadata::unverified;
   }
 };
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from . import _core
 from ._checks import checked_path
+from ._interrupt import interruptible
 from ._options import commit_level
 from ._verify import Damage, damage_of
 from .errors import InvalidValueError
@@ -53,13 +54,17 @@ class SalvageReport:
         The damaged file and the new one; `good` is None if nothing was written.
     status : {'verified', 'unverified', 'lost'}
         'verified': everything is there, and right. 'unverified': nothing is lost, but not
-        everything could be verified. 'lost': voxels, metadata or the newest commit are lost.
+        everything could be verified, or there may have been a newer commit. 'lost': voxels,
+        metadata or the newest commit are lost.
     states : tuple of SalvageState
         The commits that were found, newest first.
     state : int or None
         Which of them was taken. None: chunks were placed in the order of the file.
     newer_lost : bool
         Whether there was a newer commit, which is damaged or gone.
+    may_be_older : bool
+        Whether there may have been one: bytes follow the commit taken, and no header says that
+        they were never committed. False if the argument `state` chose it.
     whole_state : int or None
         An older state of which nothing is lost, where something of the one taken is.
     shape : tuple of int
@@ -67,10 +72,15 @@ class SalvageReport:
         In NumPy's notation.
     voxels, verified_voxels, unverified_voxels, lost_voxels : int
         The first is the sum of the others. Unverified ones were decoded, with nothing to
-        verify them by.
+        verify them by; some of them may be wrong.
     lost : tuple of Damage
         The boxes that were filled, in the order of the array; at most 10000.
     lost_is_complete : bool
+        False if there are more.
+    unverified : tuple of Damage
+        The boxes of unverified voxels, at most 10000. Their chunks have no checksums in the new
+        file, so that `verify_file` does not call them verified.
+    unverified_is_complete : bool
         False if there are more.
     metadata : {'verified', 'unverified', 'older', 'lost', 'absent'}
         'older' is of another commit than the voxels; 'absent': the file has none.
@@ -84,6 +94,7 @@ class SalvageReport:
     states: tuple[SalvageState, ...]
     state: int | None
     newer_lost: bool
+    may_be_older: bool
     whole_state: int | None
     shape: tuple[int, ...]
     dtype: str
@@ -93,6 +104,8 @@ class SalvageReport:
     lost_voxels: int
     lost: tuple[Damage, ...]
     lost_is_complete: bool
+    unverified: tuple[Damage, ...]
+    unverified_is_complete: bool
     metadata: _Found
     notes: tuple[str, ...]
 
@@ -106,6 +119,7 @@ class SalvageReport:
         out = dict(vars(self))
         out["states"] = [dict(vars(state)) for state in self.states]
         out["lost"] = [dict(vars(place)) for place in self.lost]
+        out["unverified"] = [dict(vars(place)) for place in self.unverified]
         out["lost_share"] = self.lost_share
         return out
 
@@ -115,6 +129,7 @@ def salvage(
     good: PathLike | None = None,
     *,
     fill: float | bool = 0,
+    only_verified: bool = False,
     assume_order: bool = False,
     state: int | None = None,
     like: PathLike | None = None,
@@ -127,7 +142,7 @@ def salvage(
     through all of the file; else every block that is whole, without index or trailer too. What
     is lost is filled. The new file has the layout and the codec of the damaged one, is read
     back before it gets its name, and never takes the place of another. The damaged file is
-    only read.
+    only read. Ctrl-C ends it at any time, and nothing is written then.
 
     Parameters
     ----------
@@ -138,6 +153,9 @@ def salvage(
         and the report says what would be saved.
     fill : number
         What lost voxels become; NaN for floats only. Types that are no numbers take 0 alone.
+    only_verified : bool
+        Fill as well what could be decoded, but has nothing to verify it by. Files of other
+        writers have nothing at all.
     assume_order : bool
         Where neither index nor checksums are left, take the chunks in the order of the file.
         Right for a file that was written once and has no chunks of zeros.
@@ -180,7 +198,20 @@ def salvage(
     target = None if good is None else checked_path(good)
     other = None if like is None else os.fsdecode(like)
     safe = commit_level(level) or _core.CommitLevel.durable
-    core = _core.salvage(source, target, fill, assume_order, state, other, num_threads, safe)
+    core = interruptible(
+        lambda cancel: _core.salvage(
+            source,
+            target,
+            fill,
+            only_verified,
+            assume_order,
+            state,
+            other,
+            num_threads,
+            safe,
+            cancel,
+        )
+    )
     return report_of(core, source, target)
 
 
@@ -201,6 +232,7 @@ def report_of(core: _core.SalvageReport, bad: str, good: str | None) -> SalvageR
         ),
         state=core.state,
         newer_lost=core.newer_lost,
+        may_be_older=core.may_be_older,
         whole_state=core.whole_state,
         shape=tuple(core.shape),
         dtype=core.dtype,
@@ -210,6 +242,8 @@ def report_of(core: _core.SalvageReport, bad: str, good: str | None) -> SalvageR
         lost_voxels=core.lost_voxels,
         lost=tuple(damage_of(place) for place in core.lost),
         lost_is_complete=core.lost_is_complete,
+        unverified=tuple(damage_of(place) for place in core.unverified),
+        unverified_is_complete=core.unverified_is_complete,
         metadata=cast("_Found", core.metadata),
         notes=tuple(core.notes),
     )

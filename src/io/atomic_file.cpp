@@ -143,7 +143,11 @@ std::optional<Error> AtomicFile::publish_and_close(bool own_writer_open) {
   return put_in_place(own_writer_open, false).unsure;
 }
 
-Published AtomicFile::put_in_place(bool own_writer_open, bool keep_lock) {
+std::optional<Error> AtomicFile::publish_new_and_close() {
+  return put_in_place(true, false, Replace::no).unsure;
+}
+
+Published AtomicFile::put_in_place(bool own_writer_open, bool keep_lock, Replace replace) {
   if (file_.fd_ < 0) {
     const std::string name = system::display_name(target_);
     throw Error(ErrorKind::invalid_use, "'" + name + "' is already in place; publish() once",
@@ -182,7 +186,13 @@ Published AtomicFile::put_in_place(bool own_writer_open, bool keep_lock) {
   }
   if (!keep_lock) system::unlock(file_.fd_);
   try {
-    system::replace(temporary_, target_, name);
+    if (replace == Replace::yes) {
+      system::replace(temporary_, target_, name);
+    } else if (!system::place_new(temporary_, target_, name)) {
+      throw Error(ErrorKind::invalid_use,
+                  "'" + name + "' exists by now, and is left as it is; name another path",
+                  name);
+    }
   } catch (...) {
     // It may have happened all the same: the answer of a server can get lost.
     if (base::mutant("rename_believed") || !leads_to(target_, file_)) throw;

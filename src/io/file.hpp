@@ -120,9 +120,12 @@ class AtomicFile {
   // number of processes may save to one path and none is in another's way.
   // Returns what publish() gives as unsure. Errors: as above.
   [[nodiscard]] std::optional<Error> publish_and_close(bool own_writer_open);
+  // The same where nothing may be replaced. Errors: as above; invalid_use if the target exists.
+  [[nodiscard]] std::optional<Error> publish_new_and_close();
 
  private:
-  Published put_in_place(bool own_writer_open, bool keep_lock);
+  enum class Replace { yes, no };
+  Published put_in_place(bool own_writer_open, bool keep_lock, Replace replace = Replace::yes);
 
   std::filesystem::path target_;
   std::filesystem::path temporary_;

@@ -119,6 +119,10 @@ Descriptor open_folder(const std::filesystem::path& folder);
 void sync_folder(int fd, const std::string& name);
 void replace(const std::filesystem::path& from, const std::filesystem::path& to,
              const std::string& name);
+// The same where nothing has the name `to`; false if something has. Whoever makes such a name
+// meanwhile loses nothing, but on file systems that can neither rename like this nor link.
+bool place_new(const std::filesystem::path& from, const std::filesystem::path& to,
+               const std::string& name);
 void remove_quietly(const std::filesystem::path& path) noexcept;
 // Gives an open file the permissions and, where allowed, the owner of another one.
 void copy_permissions(int fd, const Status& from) noexcept;

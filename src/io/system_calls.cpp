@@ -6,6 +6,9 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
 
 #include <atomic>
 #include <cerrno>
@@ -70,6 +73,21 @@ int SystemCalls::start_writeback(int fd, off_t offset, off_t size) {
 }
 
 int SystemCalls::rename(const char* from, const char* to) { return ::rename(from, to); }
+
+int SystemCalls::rename_new(const char* from, const char* to) {
+#if defined(__linux__) && defined(SYS_renameat2)
+  constexpr unsigned kNoReplace = 1;  // RENAME_NOREPLACE, which older headers lack
+  if (::syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, kNoReplace) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return -1;
+#elif defined(RENAME_EXCL)
+  if (::renamex_np(from, to, RENAME_EXCL) == 0) return 0;
+  if (errno != ENOTSUP && errno != EINVAL) return -1;
+#endif
+  if (::link(from, to) != 0) return -1;
+  ::unlink(from);  // a second name does no harm
+  return 0;
+}
+
 int SystemCalls::unlink(const char* path) { return ::unlink(path); }
 int SystemCalls::stat(const char* path, struct stat* out) { return ::stat(path, out); }
 int SystemCalls::lstat(const char* path, struct stat* out) { return ::lstat(path, out); }

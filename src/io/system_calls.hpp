@@ -39,6 +39,9 @@ class SystemCalls {
   virtual int start_writeback(int fd, off_t offset, off_t size);
 
   virtual int rename(const char* from, const char* to);
+  // The same where nothing has the name `to`; else EEXIST. By another call where the system has
+  // none for it, and a code of that one where the file system has neither.
+  virtual int rename_new(const char* from, const char* to);
   virtual int unlink(const char* path);
   virtual int stat(const char* path, struct stat* out);
   virtual int lstat(const char* path, struct stat* out);

@@ -267,6 +267,14 @@ void replace(const std::filesystem::path& from, const std::filesystem::path& to,
   }
 }
 
+bool place_new(const std::filesystem::path& from, const std::filesystem::path& to,
+               const std::string& name) {
+  if (::MoveFileExW(from.c_str(), to.c_str(), MOVEFILE_WRITE_THROUGH)) return true;
+  const DWORD code = ::GetLastError();
+  if (code == ERROR_ALREADY_EXISTS || code == ERROR_FILE_EXISTS) return false;
+  fail("put the new file at", name, code);
+}
+
 void remove_quietly(const std::filesystem::path& path) noexcept { ::DeleteFileW(path.c_str()); }
 
 void copy_permissions(int, const Status&) noexcept {}  // inherited from the folder

@@ -88,6 +88,12 @@ Attempt StateChooser::choose() {
     Attempt older = look_at(i);
     if (older.is_something()) return older;
   }
+  if (options_.only_verified) {
+    throw Error(
+        ErrorKind::corruption,
+        "nothing verifies any voxel of it; without only_verified (--only-verified) what "
+        "can be decoded is saved");
+  }
   return in_order();
 }
 
@@ -100,8 +106,9 @@ Attempt StateChooser::look_at(std::size_t i) {
   const Trust trust = state.sealed    ? Trust::sealed
                       : state.foreign ? Trust::foreign
                                       : Trust::damaged;
-  attempt.chunks = std::make_unique<SalvagedChunks>(
-      file_, header, contents_of(file_, header, state), trust, state.begin());
+  attempt.chunks =
+      std::make_unique<SalvagedChunks>(file_, header, contents_of(file_, header, state), trust,
+                                       state.begin(), options_.only_verified);
   assess(attempt);
   // Chunks that were moved, or whose places are lost. In a wrong place, blocks of one value
   // may be right by chance.
@@ -114,7 +121,7 @@ Attempt StateChooser::look_at(std::size_t i) {
     any = any || missing[n];
   }
   if (!any) return attempt;
-  WorkBudget budget(work());
+  WorkBudget budget(search_work(file_), &file_.work());
   attempt.chunks->find_by_sums(missing, all_chunks(attempt.header), budget);
   if (budget.exhausted()) {
     notes_.push_back("too many chunks have no place for all of them to be looked for");
@@ -140,8 +147,8 @@ Attempt StateChooser::in_order() {
   }
   std::uint64_t end = file_.size();
   for (const FoundState& state : survey_.states) end = std::min(end, state.begin());
-  attempt.chunks = std::make_unique<SalvagedChunks>(file_, survey_.headers[0], StateContent{},
-                                                    Trust::damaged, end);
+  attempt.chunks = std::make_unique<SalvagedChunks>(
+      file_, survey_.headers[0], StateContent{}, Trust::damaged, end, options_.only_verified);
   attempt.chunks->place_in_order(chunks);
   assess(attempt);
   if (!attempt.is_something()) nothing_left();
@@ -154,13 +161,8 @@ Attempt StateChooser::in_order() {
 const std::vector<Extent>& StateChooser::all_chunks(std::size_t header) {
   const auto known = chunks_.find(header);
   if (known != chunks_.end()) return known->second;
-  WorkBudget budget(work());
+  WorkBudget budget(search_work(file_), &file_.work());
   return chunks_[header] = find_chunks(file_, survey_.headers[header].geometry, budget);
-}
-
-// Enough for any file that is honestly damaged: some seconds for each gigabyte.
-std::uint64_t StateChooser::work() const {
-  return 64 * file_.size() + (std::uint64_t{1} << 30);
 }
 
 void StateChooser::assess(Attempt& attempt) const {
@@ -169,21 +171,30 @@ void StateChooser::assess(Attempt& attempt) const {
   attempt.outcome.assign(count, Outcome::whole);
   attempt.verified = attempt.unverified = attempt.lost = 0;
   attempt.losses.clear();
+  attempt.doubts.clear();
+  attempt.unsure.assign(count, false);
+  const auto keep = [](std::map<std::int64_t, ChunkOutcome>& map, std::int64_t number,
+                       const ChunkOutcome& outcome) {
+    map.emplace(number, outcome);
+    if (map.size() > kMostListed) map.erase(--map.end());
+  };
   const int workers = salvage_threads(chunks.geometry(), count, options_.threads);
   std::vector<ChunkScratch> scratch(static_cast<std::size_t>(workers));
   std::mutex mutex;
   std::int64_t done = 0;
   parallel::parallel_for(count, workers, [&](std::size_t i, int worker) {
     const auto number = static_cast<std::int64_t>(i);
-    ChunkOutcome found = chunks.read(number, {}, scratch[static_cast<std::size_t>(worker)]);
+    const ChunkOutcome found =
+        chunks.read(number, {}, scratch[static_cast<std::size_t>(worker)]);
     const std::lock_guard lock(mutex);
     attempt.outcome[i] = outcome_of(found, chunks.geometry());
     attempt.verified += found.verified_voxels;
     attempt.unverified += found.unverified_voxels;
     attempt.lost += found.lost_voxels;
-    if (found.lost_voxels > 0) {
-      attempt.losses.emplace(number, std::move(found));
-      if (attempt.losses.size() > kMostLosses) attempt.losses.erase(--attempt.losses.end());
+    if (found.lost_voxels > 0) keep(attempt.losses, number, found);
+    if (found.unverified_voxels > 0) {
+      keep(attempt.doubts, number, found);
+      attempt.unsure[i] = true;
     }
     if (options_.progress) {
       options_.progress(++done, static_cast<std::int64_t>(count));
@@ -195,6 +206,7 @@ void StateChooser::assess(Attempt& attempt) const {
 bool StateChooser::is_whole(const SalvagedChunks& older, const Attempt& newer) const {
   ChunkScratch scratch;
   for (std::int64_t n = 0; n < older.geometry().chunk_count(); ++n) {
+    file_.go_on();
     const bool whole = older.same_place(*newer.chunks, n)
                            ? newer.outcome[static_cast<std::size_t>(n)] == Outcome::whole
                            : older.read(n, {}, scratch).lost_voxels == 0;
@@ -212,7 +224,7 @@ std::optional<std::size_t> StateChooser::whole_state(const Attempt& attempt) con
     if (++tried > kMostOlder) break;
     const HeaderGuess& header = survey_.headers[state.header];
     const SalvagedChunks older(file_, header, contents_of(file_, header, state), Trust::sealed,
-                               state.begin());
+                               state.begin(), options_.only_verified);
     if (!is_blank(older) && is_whole(older, attempt)) return i;
   }
   return std::nullopt;

@@ -16,7 +16,7 @@
 
 namespace mlarray::salvaging {
 
-inline constexpr std::size_t kMostLosses = 10000;  // that a report lists
+inline constexpr std::size_t kMostListed = 10000;  // of each kind, in a report
 
 enum class Outcome : std::uint8_t { whole, partly, mostly_lost, lost };
 Outcome outcome_of(const ChunkOutcome& chunk, const grid::Geometry& geometry);
@@ -31,6 +31,8 @@ struct Attempt {
   std::int64_t unverified = 0;
   std::int64_t lost = 0;
   std::map<std::int64_t, ChunkOutcome> losses;  // of the first chunks with any
+  std::map<std::int64_t, ChunkOutcome> doubts;  // of the first chunks with unverified voxels
+  std::vector<bool> unsure;                     // by chunk: has it unverified voxels?
 
   bool has_something() const { return verified + unverified > 0; }
   bool is_something() const { return has_something() || lost == 0; }  // no voxels, none lost
@@ -57,7 +59,6 @@ class StateChooser {
   void assess(Attempt& attempt) const;
   bool is_whole(const SalvagedChunks& older, const Attempt& newer) const;
   const std::vector<Extent>& all_chunks(std::size_t header);
-  std::uint64_t work() const;
 
   const DamagedFile& file_;
   const Survey& survey_;

@@ -21,17 +21,21 @@ constexpr Reason kNoSums = "it has no checksum, and the index may be of another 
 constexpr Reason kBadHeader = "its header is damaged, or the file ends before it does";
 constexpr Reason kBadSum = "its checksum is wrong";
 constexpr Reason kBadStreams = "it cannot be decoded";
+constexpr Reason kNothingVerifies = "nothing verifies it";
+constexpr Reason kTooMuchWork = "looking at it would be too much work";
 
 }  // namespace
 
 SalvagedChunks::SalvagedChunks(const DamagedFile& file, const HeaderGuess& header,
-                               StateContent content, Trust trust, std::uint64_t end)
+                               StateContent content, Trust trust, std::uint64_t end,
+                               bool only_verified)
     : file_(file),
       geometry_(header.geometry),
       content_(std::move(content)),
       trust_(trust),
       base_(header.bytes.size()),
-      end_(end) {
+      end_(end),
+      only_verified_(only_verified) {
   const auto count = static_cast<std::size_t>(geometry_.chunk_count());
   placed_.resize(count, !content_.index.empty());
   entries_ = std::move(content_.index);
@@ -88,6 +92,13 @@ bool SalvagedChunks::parse(LoadedChunk& chunk) const {
   }
 }
 
+// What c-blosc2 makes at most of a chunk, of data that it cannot compress.
+std::uint64_t SalvagedChunks::most_stored() const {
+  const auto blocks = static_cast<std::uint64_t>(geometry_.block_count());
+  return static_cast<std::uint64_t>(geometry_.chunk_bytes()) + codec::kChunkHeaderBytes +
+         4 * blocks * (codec::kMaxStreams + 2) + 2 * codec::kMaxDictionaryBytes;
+}
+
 bool SalvagedChunks::load(std::uint64_t offset, LoadedChunk& chunk) const {
   chunk.offset = offset;
   const io::Bytes head = file_.get(offset, codec::kChunkHeaderBytes);
@@ -95,7 +106,8 @@ bool SalvagedChunks::load(std::uint64_t offset, LoadedChunk& chunk) const {
   const std::int32_t length = codec::load_i32(head.data, codec::at::kCbytes);
   if (length < static_cast<std::int32_t>(codec::kChunkHeaderBytes)) return false;
   chunk.length = static_cast<std::size_t>(length);
-  if (chunk.length > file_.size() - offset) return false;
+  if (chunk.length > file_.size() - offset || chunk.length > most_stored()) return false;
+  if (!chunk.spend(chunk.length)) return false;
   chunk.held = file_.get(offset, chunk.length);
   return parse(chunk);
 }
@@ -103,24 +115,29 @@ bool SalvagedChunks::load(std::uint64_t offset, LoadedChunk& chunk) const {
 // Where a chunk begins and where the next one does is known, and what its sums must be: that is
 // enough to find one flipped bit of its header, and to do without block starts that lead
 // nowhere.
-bool SalvagedChunks::mend(std::int64_t number, LoadedChunk& chunk) const {
-  if (chunk.offset >= file_.size()) return false;
+std::optional<int> SalvagedChunks::mend(std::int64_t number, LoadedChunk& chunk,
+                                        std::optional<int> known) const {
+  // Of several chunks in one place, this one may be none.
+  if (chunk.offset >= file_.size() || doubtful_[static_cast<std::size_t>(number)]) {
+    return std::nullopt;
+  }
   const auto next = std::upper_bound(starts_.begin(), starts_.end(), chunk.offset);
   std::uint64_t stop = next == starts_.end() ? end_ : *next;
   if (stop <= chunk.offset) stop = file_.size();
   const auto blocks = static_cast<std::size_t>(geometry_.block_count());
   const std::size_t first = codec::kChunkHeaderBytes + 4 * blocks;
-  // What c-blosc2 adds to data that it cannot compress.
-  const std::uint64_t most = static_cast<std::uint64_t>(geometry_.chunk_bytes()) + first +
-                             4 * blocks * (codec::kMaxStreams + 1);
-  const io::Bytes all = file_.get(chunk.offset, std::min(stop - chunk.offset, most));
-  if (all.data.size() < first) return false;
+  const std::uint64_t length_of_all = std::min(stop - chunk.offset, most_stored());
+  if (!chunk.spend(length_of_all)) return std::nullopt;
+  const io::Bytes all = file_.get(chunk.offset, length_of_all);
+  if (all.data.size() < first) return std::nullopt;
   const std::vector<std::byte> head(all.data.begin(),
                                     all.data.begin() + static_cast<std::ptrdiff_t>(first));
   const std::array<std::int32_t, 2> tests = {0, static_cast<std::int32_t>(blocks / 2)};
   chunk.held = all;
   constexpr int kHeaderBits = 8 * static_cast<int>(codec::kChunkHeaderBytes);
-  for (int bit = -1; bit < kHeaderBits; ++bit) {
+  const int last = known ? *known : kHeaderBits - 1;
+  for (int bit = known.value_or(-1); bit <= last; ++bit) {
+    if (!chunk.spend(2 * first)) return std::nullopt;
     chunk.length = all.data.size();
     const std::span<std::byte> bytes = chunk.changeable();
     codec::copy_bytes(head, bytes.data());
@@ -144,10 +161,10 @@ bool SalvagedChunks::mend(std::int64_t number, LoadedChunk& chunk) const {
       if (!parse(chunk)) continue;
     }
     for (const std::int32_t block : tests) {
-      if (sum_is_right(number, chunk, block)) return true;
+      if (sum_is_right(number, chunk, block)) return bit;
     }
   }
-  return false;
+  return std::nullopt;
 }
 
 // Tries the end of the block before it where the block's own start leads elsewhere.
@@ -157,8 +174,13 @@ bool SalvagedChunks::sum_is_right(std::int64_t number, LoadedChunk& chunk,
   if (expected == codec::kNoChecksum) return false;
   const auto matches = [&] {
     try {
-      return codec::block_checksum(chunk.bytes(), chunk.header, chunk.seed, number, block) ==
-             expected;
+      // A special chunk is its one block.
+      const std::span<const std::byte> bytes =
+          chunk.header.special != codec::Special::none
+              ? chunk.bytes().subspan(codec::kChunkHeaderBytes)
+              : codec::block_bytes(chunk.bytes(), chunk.header, block);
+      if (!chunk.spend(bytes.size() + 64)) return false;
+      return codec::stored_checksum(bytes, chunk.seed, number, block) == expected;
     } catch (const Error&) {
       return false;  // it leaves the chunk
     }
@@ -189,6 +211,7 @@ bool SalvagedChunks::sum_is_right(std::int64_t number, LoadedChunk& chunk,
 bool SalvagedChunks::any_sum_is_right(std::int64_t number, LoadedChunk& chunk) const {
   for (std::int32_t block = 0; block < chunk.header.block_count(); ++block) {
     if (sum_is_right(number, chunk, block)) return true;
+    if (chunk.too_much) return false;
   }
   return false;
 }
@@ -203,6 +226,7 @@ ChunkOutcome SalvagedChunks::all_lost(std::int64_t number, Reason reason) const 
 ChunkOutcome SalvagedChunks::filled(std::int64_t number, codec::Special special,
                                     std::span<const std::byte> item, bool verified,
                                     std::span<std::byte> out) const {
+  if (!verified && only_verified_) return all_lost(number, kNothingVerifies);
   try {
     const auto itemsize = static_cast<std::size_t>(geometry_.itemsize());
     if (special == codec::Special::value && item.size() < itemsize) {
@@ -247,17 +271,43 @@ ChunkOutcome SalvagedChunks::read_stored(std::int64_t number, std::span<std::byt
         trust_ != Trust::damaged || content_.sums.empty() || content_.index_and_sums_are_of_one;
     if (!sure) return all_lost(number, kNoSums);
   }
+  if (!has_sums && only_verified_) return all_lost(number, kNothingVerifies);
+  std::int16_t& found = found_[static_cast<std::size_t>(number)];
+  if (found == kTooMuch) return all_lost(number, kTooMuchWork);
+  const bool first = found == kUntried;
   LoadedChunk chunk;
+  chunk.work = first ? &file_.work() : nullptr;
   bool loaded = load(offset_of(number), chunk);
-  if (has_sums && trust_ != Trust::foreign && !(loaded && any_sum_is_right(number, chunk))) {
-    LoadedChunk mended;
-    mended.offset = chunk.offset;
-    if (mend(number, mended)) {
-      chunk = std::move(mended);
-      loaded = true;
+  if (first) {
+    found = kAsItIs;
+    const bool doubtful =
+        has_sums && trust_ != Trust::foreign && !(loaded && any_sum_is_right(number, chunk));
+    if (doubtful && !chunk.too_much) {
+      LoadedChunk mended;
+      mended.work = chunk.work;
+      mended.offset = chunk.offset;
+      if (const auto bit = mend(number, mended, std::nullopt)) {
+        found = static_cast<std::int16_t>(*bit);
+        chunk = std::move(mended);
+        loaded = true;
+      }
+      chunk.too_much = chunk.too_much || mended.too_much;
     }
+  } else if (found != kAsItIs) {
+    loaded = mend(number, chunk, int{found}).has_value();
   }
-  if (!loaded) return all_lost(number, kBadHeader);
+  ChunkOutcome outcome =
+      loaded ? read_loaded(number, chunk, out, scratch) : all_lost(number, kBadHeader);
+  if (!chunk.too_much) return outcome;
+  found = kTooMuch;
+  std::fill(out.begin(), out.end(), std::byte{0});
+  return all_lost(number, kTooMuchWork);
+}
+
+ChunkOutcome SalvagedChunks::read_loaded(std::int64_t number, LoadedChunk& chunk,
+                                         std::span<std::byte> out,
+                                         ChunkScratch& scratch) const {
+  const bool has_sums = this->has_sums(number);
   const codec::ChunkHeader& header = chunk.header;
   if (header.special != codec::Special::none) {
     const bool right = has_sums && sum_is_right(number, chunk, 0);
@@ -278,6 +328,7 @@ ChunkOutcome SalvagedChunks::read_whole(std::int64_t number, LoadedChunk& chunk,
     right = sum_is_right(number, chunk, block);
   }
   if (has_sums(number) && !right && trust_ != Trust::foreign) return all_lost(number, kBadSum);
+  if (!right && only_verified_) return all_lost(number, kNothingVerifies);
   const auto size = static_cast<std::size_t>(geometry_.chunk_bytes());
   try {
     if (out.empty() && scratch.bytes.size() < size) scratch.bytes.resize(size);
@@ -303,10 +354,12 @@ ChunkOutcome SalvagedChunks::read_blocks(std::int64_t number, LoadedChunk& chunk
   ChunkOutcome outcome;
   for (std::int32_t block = 0; block < chunk.header.block_count(); ++block) {
     const bool right = has_sums && sum_is_right(number, chunk, block);
+    if (chunk.too_much) break;
     outcome.verified_blocks += right ? 1 : 0;
     const std::int64_t voxels = voxels_of(number, block);
     if (voxels == 0) continue;  // all padding
     Reason wrong = has_sums && !right && trust_ != Trust::foreign ? kBadSum : nullptr;
+    if (wrong == nullptr && !right && only_verified_) wrong = kNothingVerifies;
     if (wrong == nullptr) {
       const std::span<std::byte> place =
           out.empty() ? std::span(scratch.bytes).first(size)
@@ -323,8 +376,10 @@ ChunkOutcome SalvagedChunks::read_blocks(std::int64_t number, LoadedChunk& chunk
       outcome.lost_voxels += voxels;
     } else {
       (right ? outcome.verified_voxels : outcome.unverified_voxels) += voxels;
+      if (!right) outcome.unverified_blocks.push_back(block);
     }
   }
+  if (outcome.verified_voxels + outcome.lost_voxels == 0) outcome.unverified_blocks.clear();
   if (outcome.verified_voxels + outcome.unverified_voxels == 0) {
     outcome.chunk_is_lost =
         outcome.lost_blocks.empty() ? kBadStreams : outcome.lost_blocks.front().second;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -32,6 +33,7 @@ struct ChunkOutcome {
   std::int64_t lost_voxels = 0;
   std::int32_t verified_blocks = 0;  // by their sums
   Reason chunk_is_lost = nullptr;
+  std::vector<std::int32_t> unverified_blocks;               // if not all are
   std::vector<std::pair<std::int32_t, Reason>> lost_blocks;  // if not all are
 };
 
@@ -43,6 +45,8 @@ struct ChunkScratch {
 
 // A chunk in memory, perhaps as it was before a bit of it flipped.
 struct LoadedChunk {
+  WorkBudget* work = nullptr;  // what looking at it may cost; nullptr: that is known
+  bool too_much = false;
   std::uint64_t offset = 0;
   io::Bytes held;
   std::vector<std::byte> own;  // if not empty, a copy with changes
@@ -52,6 +56,10 @@ struct LoadedChunk {
 
   std::span<const std::byte> bytes() const {
     return (own.empty() ? held.data : std::span<const std::byte>(own)).first(length);
+  }
+  bool spend(std::uint64_t bytes) {
+    too_much = too_much || (work != nullptr && !work->spend(bytes));
+    return !too_much;
   }
   std::span<std::byte> changeable() {
     if (own.empty()) own.assign(held.data.begin(), held.data.end());
@@ -65,12 +73,13 @@ struct TestBlock {
   std::span<const std::byte> bytes;
 };
 
-// Not synchronised while places are looked for; then any thread may read.
+// Not synchronised while places are looked for; then any threads may read, one of them a chunk.
 class SalvagedChunks {
  public:
-  // `end`: where chunks end, and the tail of the state or the file begins.
+  // `end`: where chunks end, and the tail of the state or the file begins. `only_verified`:
+  // what nothing verifies is lost.
   SalvagedChunks(const DamagedFile& file, const HeaderGuess& header, StateContent content,
-                 Trust trust, std::uint64_t end);
+                 Trust trust, std::uint64_t end, bool only_verified);
 
   const grid::Geometry& geometry() const { return geometry_; }
   const StateContent& content() const { return content_; }
@@ -83,7 +92,8 @@ class SalvagedChunks {
   void place_in_order(const std::vector<Extent>& chunks);
 
   // Looks at a chunk, and decodes what is whole of it: into `out`, a padded chunk of zeros, or
-  // if that is empty, only to see whether it can be done.
+  // if that is empty, only to see whether it can be done. The first time takes of the file's
+  // work, and how far that led holds from then on.
   ChunkOutcome read(std::int64_t number, std::span<std::byte> out, ChunkScratch& scratch) const;
   // Is it a chunk of zeros that the index names?
   bool is_zeros(std::int64_t number) const;
@@ -102,12 +112,17 @@ class SalvagedChunks {
                       std::span<std::byte> out) const;
   ChunkOutcome read_stored(std::int64_t number, std::span<std::byte> out,
                            ChunkScratch& scratch) const;
+  ChunkOutcome read_loaded(std::int64_t number, LoadedChunk& chunk, std::span<std::byte> out,
+                           ChunkScratch& scratch) const;
   ChunkOutcome read_whole(std::int64_t number, LoadedChunk& chunk, std::span<std::byte> out,
                           ChunkScratch& scratch) const;
   ChunkOutcome read_blocks(std::int64_t number, LoadedChunk& chunk, std::span<std::byte> out,
                            ChunkScratch& scratch) const;
   bool load(std::uint64_t offset, LoadedChunk& chunk) const;
-  bool mend(std::int64_t number, LoadedChunk& chunk) const;
+  // With the bit of the header changed that it gives, or only block starts. `known`: that bit.
+  std::optional<int> mend(std::int64_t number, LoadedChunk& chunk,
+                          std::optional<int> known) const;
+  std::uint64_t most_stored() const;
   bool parse(LoadedChunk& chunk) const;
   bool sum_is_right(std::int64_t number, LoadedChunk& chunk, std::int32_t block) const;
   bool any_sum_is_right(std::int64_t number, LoadedChunk& chunk) const;
@@ -127,6 +142,13 @@ class SalvagedChunks {
   std::vector<bool> placed_;           // does the entry mean something?
   std::vector<bool> doubtful_;         // another chunk has the same place
   std::vector<std::uint64_t> starts_;  // of all chunks that have a place, ascending
+  bool only_verified_;
+  // What was found when a chunk was read for the first time: what mend() gave, which is -1 or
+  // the number of a bit, or one of these.
+  static constexpr std::int16_t kUntried = -2;
+  static constexpr std::int16_t kTooMuch = -3;
+  static constexpr std::int16_t kAsItIs = -4;
+  mutable std::vector<std::int16_t> found_;
 };
 
 }  // namespace mlarray::salvaging

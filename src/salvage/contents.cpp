@@ -7,6 +7,7 @@
 #include "frame/constants.hpp"
 #include "frame/metalayers.hpp"
 #include "mlarray/error.hpp"
+#include "salvage/metadata.hpp"
 #include "salvage/states.hpp"
 
 namespace mlarray::salvaging {
@@ -35,38 +36,63 @@ std::vector<frame::IndexEntry> index_of(Span chunk, std::int64_t count) {
   }
 }
 
+// The bytes of a part of the file, with what was mended.
+io::Bytes load(const DamagedFile& file, const FoundState& state, const Extent& extent) {
+  if (!file.work().spend(extent.length)) return {};
+  const bool changed =
+      std::any_of(state.mended.begin(), state.mended.end(), [&](const auto& change) {
+        return change.first >= extent.offset && change.first < extent.end();
+      });
+  if (!changed) return file.get(extent.offset, extent.length);
+  const auto bytes = std::make_shared<std::vector<std::byte>>(file.copy(extent));
+  for (const auto& [offset, byte] : state.mended) {
+    if (offset >= extent.offset && offset < extent.end()) {
+      (*bytes)[static_cast<std::size_t>(offset - extent.offset)] = byte;
+    }
+  }
+  return {*bytes, bytes};
+}
+
+// Metalayers without their names: a table of checksums, or what may be metadata.
+std::vector<io::Bytes> nameless_of(const DamagedFile& file, const grid::Geometry& geometry,
+                                   const FoundState& state) {
+  const TailLimits limits({geometry});
+  constexpr std::uint64_t kOneRead = 2048;
+  std::uint64_t room = limits.trailer;
+  std::vector<io::Bytes> out;
+  for (const Extent& extent : state.layers) {
+    if (!file.work().spend(kOneRead)) break;
+    const io::Bytes head = file.get(extent.offset, codec::kChunkHeaderBytes);
+    const bool wanted = extent.length == store::ChecksumTable::stored_bytes(
+                                             geometry.chunk_count(), geometry.block_count()) ||
+                        may_hold_gzip(head.data);
+    if (!wanted || extent.length > room) continue;
+    room -= extent.length;
+    out.push_back(load(file, state, extent));
+  }
+  return out;
+}
+
 }  // namespace
 
-StateContent contents_of(const DamagedFile& file, const HeaderGuess& header,
-                         const FoundState& state) {
-  const auto load = [&](const Extent& extent) -> io::Bytes {
-    const auto bytes = std::make_shared<std::vector<std::byte>>(file.copy(extent));
-    for (const auto& [offset, byte] : state.mended) {
-      if (offset >= extent.offset && offset < extent.end()) {
-        (*bytes)[static_cast<std::size_t>(offset - extent.offset)] = byte;
-      }
-    }
-    return {*bytes, bytes};
-  };
+StateContent layers_of(const DamagedFile& file, const HeaderGuess& header,
+                       const FoundState& state) {
   const grid::Geometry& geometry = header.geometry;
   StateContent out;
-  if (!state.index.empty() && geometry.chunk_count() > 0) {
-    out.index = index_of(load(state.index).data, geometry.chunk_count());
-  }
-  std::vector<Extent> nameless = state.layers;
+  bool named = false;
   if (!state.trailer.empty()) {
-    const io::Bytes trailer = load(state.trailer);
+    const io::Bytes trailer = load(file, state, state.trailer);
     try {
       for (const frame::NamedSpan& layer :
            frame::parse_metalayers(trailer.data, frame::kTrailerLayersAt, "trailer")) {
         out.layers.push_back({layer.name, {layer.content, trailer.owner}});
       }
-      nameless.clear();
+      named = true;
     } catch (const Error&) {
       out.layers.clear();  // then by what they look like
     }
   }
-  for (const Extent& extent : nameless) out.nameless.push_back(load(extent));
+  if (!named) out.nameless = nameless_of(file, geometry, state);
   const auto take_sums = [&](const io::Bytes& chunk) {
     store::ChecksumTable table =
         store::ChecksumTable::parse(chunk, geometry.chunk_count(), geometry.block_count());
@@ -78,6 +104,29 @@ StateContent contents_of(const DamagedFile& file, const HeaderGuess& header,
   for (const io::Bytes& chunk : out.nameless) take_sums(chunk);
   std::erase_if(out.layers,
                 [](const auto& layer) { return layer.name == store::kChecksumLayer; });
+  return out;
+}
+
+bool has_table(const DamagedFile& file, const grid::Geometry& geometry,
+               const FoundState& state) {
+  const std::uint64_t length =
+      store::ChecksumTable::stored_bytes(geometry.chunk_count(), geometry.block_count());
+  return std::any_of(state.layers.begin(), state.layers.end(), [&](const Extent& layer) {
+    if (layer.length != length || !file.work().spend(length)) return false;
+    return !store::ChecksumTable::parse(file.get(layer.offset, length), geometry.chunk_count(),
+                                        geometry.block_count())
+                .empty();
+  });
+}
+
+StateContent contents_of(const DamagedFile& file, const HeaderGuess& header,
+                         const FoundState& state) {
+  const std::int64_t count = header.geometry.chunk_count();
+  StateContent out = layers_of(file, header, state);
+  if (!state.index.empty() && count > 0 &&
+      file.work().spend(16 * static_cast<std::uint64_t>(count))) {
+    out.index = index_of(load(file, state, state.index).data, count);
+  }
   out.index_and_sums_are_of_one = !out.index.empty() && !out.sums.empty() &&
                                   (!state.trailer.empty() || !state.layers.empty());
   return out;

@@ -14,7 +14,8 @@
 namespace mlarray::salvaging {
 namespace {
 
-// A number as text knows it: an integer of up to 64 bits with its sign, or a float.
+// A number as text knows it: an integer of up to 64 bits with its sign, or a float. A longer
+// integer is a float that no integer type holds.
 struct Number {
   bool is_integer = false;
   bool negative = false;
@@ -26,6 +27,16 @@ struct Number {
   throw Error(ErrorKind::invalid_value, "fill is " + to_json(value) +
                                             ", which an element of type " + dtype.text() +
                                             " does not hold; it takes " + allowed);
+}
+
+// Of an integer beyond 64 bits, rounded to the nearest; infinite past all doubles.
+double real_of(const std::string& decimal) {
+  double out = 0;
+  const char* end = decimal.data() + decimal.size();
+  if (std::from_chars(decimal.data(), end, out).ec != std::errc::result_out_of_range)
+    return out;
+  const double infinity = std::numeric_limits<double>::infinity();
+  return decimal.starts_with('-') ? -infinity : infinity;
 }
 
 std::optional<Number> number_of(const Value& value) {
@@ -42,7 +53,8 @@ std::optional<Number> number_of(const Value& value) {
     const std::string& text = big->decimal;
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), out.magnitude);
     if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) {
-      return std::nullopt;  // beyond 64 bits
+      out.real = real_of(text);
+      return out;
     }
     out.is_integer = true;
   } else if (const double* real = value.get_if<double>()) {
@@ -77,14 +89,24 @@ std::uint16_t half_bits(double value) {
 
 std::uint64_t float_bits(double value, std::int64_t size) {
   if (size == 2) return half_bits(value);
-  if (size == 4) return std::bit_cast<std::uint32_t>(static_cast<float>(value));
+  if (size == 4) {
+    constexpr double kMost = std::numeric_limits<float>::max();
+    if (std::isfinite(value)) value = std::clamp(value, -kMost, kMost);
+    return std::bit_cast<std::uint32_t>(static_cast<float>(value));
+  }
   return std::bit_cast<std::uint64_t>(value);
 }
 
-double largest_float(std::int64_t size) {
-  if (size == 2) return 65504;
-  return size == 4 ? static_cast<double>(std::numeric_limits<float>::max())
-                   : std::numeric_limits<double>::max();
+// What rounds to more than the largest number of a type, which would be infinite.
+double first_infinite(std::int64_t size) {
+  if (size == 2) return 65520;
+  return size == 4 ? std::ldexp(1 - std::ldexp(1.0, -25), 128)
+                   : std::numeric_limits<double>::infinity();
+}
+
+const char* largest_float(std::int64_t size) {
+  if (size == 2) return "65504";
+  return size == 4 ? "3.4028235e38" : "1.7976931348623157e308";
 }
 
 // The low `size` bytes of `bits`, in the order of the type.
@@ -111,9 +133,10 @@ std::vector<std::byte> element_of(const Value& value, const DType& dtype) {
   const bool is_complex = kind == 'c' && (size == 8 || size == 16);
   if (is_real || is_complex) {
     const std::int64_t part = is_complex ? size / 2 : size;
-    if (std::isfinite(number->real) && std::abs(number->real) > largest_float(part)) {
+    const bool is_infinity = value.get_if<double>() != nullptr && std::isinf(number->real);
+    if (!is_infinity && std::abs(number->real) >= first_infinite(part)) {
       refuse(value, dtype,
-             "NaN, infinities, and numbers up to " + to_json(Value(largest_float(part))) +
+             "NaN, infinities, and numbers up to " + std::string(largest_float(part)) +
                  " either way");
     }
     std::vector<std::byte> out =

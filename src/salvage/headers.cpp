@@ -98,10 +98,11 @@ std::vector<std::byte> header_for(const DamagedFile& file, Span start,
 
 std::optional<HeaderGuess> rebuilt_header(const DamagedFile& file, Span start) {
   const std::size_t stop = std::min(start.size(), kFarInHeader);
+  const std::size_t stop_of_one = std::min(start.size(), 16 * kFarInHeader);
   for (std::size_t i = frame::kHeaderMinBytes; i + 8 < stop; ++i) {
     if (start[i] != std::byte{0x97}) continue;
     try {
-      const store::B2nd b2nd = store::parse_b2nd(start.subspan(i), 0);
+      const store::B2nd b2nd = store::parse_b2nd(start.first(stop_of_one).subspan(i), 0);
       return guess_of(file, header_for(file, start, b2nd), HeaderOrigin::rebuilt);
     } catch (const Error&) {
       // Not here.
@@ -112,11 +113,15 @@ std::optional<HeaderGuess> rebuilt_header(const DamagedFile& file, Span start) {
 
 std::optional<HeaderGuess> header_that_agrees(const DamagedFile& file, Span start,
                                               std::size_t length) {
-  if (length > start.size()) return std::nullopt;
+  // A longer one is not this library's, and every bit costs a look at all of it.
+  if (length > std::min(start.size(), kFarInHeader)) return std::nullopt;
+  constexpr std::uint64_t kLook = 32;  // times as much work as to hash it
   std::vector<std::byte> bytes(start.begin(),
                                start.begin() + static_cast<std::ptrdiff_t>(length));
   std::optional<HeaderGuess> found;
   for (std::size_t i = 0; i < length; ++i) {
+    file.go_on();
+    if (!file.work().spend(8 * kLook * length)) return std::nullopt;
     for (unsigned bit = 0; bit < 8; ++bit) {
       const auto flip = static_cast<std::byte>(1u << bit);
       bytes[i] ^= flip;

@@ -37,7 +37,7 @@ std::vector<std::byte> header_for(const DamagedFile& file, std::span<const std::
 std::optional<HeaderGuess> rebuilt_header(const DamagedFile& file,
                                           std::span<const std::byte> start);
 // With one bit of the first `length` bytes flipped back, if there is only one by which sizes
-// and layout agree with each other, as they do in every header.
+// and layout agree with each other, as they do in every header. None of more than 4 KiB.
 std::optional<HeaderGuess> header_that_agrees(const DamagedFile& file,
                                               std::span<const std::byte> start,
                                               std::size_t length);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "mlarray/salvage.hpp"
@@ -29,7 +30,14 @@ struct ToldLayout {
   Shape chunk;
   Shape block;
 };
-std::optional<ToldLayout> layout_told_by(const io::Bytes& layer);
+std::optional<ToldLayout> layout_told_by(const io::Bytes& layer, WorkBudget& budget);
+// By the header of a chunk: can its value be a gzip stream, which has about as many bytes as
+// the chunk?
+bool may_hold_gzip(std::span<const std::byte> chunk);
+
+// The shape of the array by the metadata of a state, if that can be read and says it.
+std::optional<Shape> shape_told_by(const DamagedFile& file, const HeaderGuess& header,
+                                   const StateContent& content);
 
 // Which header fits a state: of a sealed one the right one, else one whose shape is what the
 // metadata says.

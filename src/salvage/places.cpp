@@ -16,6 +16,7 @@ void SalvagedChunks::note_places() {
   }
   std::sort(places.begin(), places.end());
   starts_.clear();
+  found_.assign(entries_.size(), kUntried);
   doubtful_.assign(entries_.size(), false);
   for (std::size_t i = 0; i < places.size(); ++i) {
     starts_.push_back(base_ + places[i].first);
@@ -72,6 +73,7 @@ std::int32_t SalvagedChunks::count_right(std::int64_t number, LoadedChunk& chunk
 bool SalvagedChunks::is_better(std::int64_t number, LoadedChunk& chunk) const {
   if (!placed_[static_cast<std::size_t>(number)]) return true;
   LoadedChunk now;
+  now.work = chunk.work;
   if (!load(offset_of(number), now)) return true;
   return count_right(number, chunk) > count_right(number, now);
 }
@@ -80,6 +82,7 @@ void SalvagedChunks::find_by_sums(const std::vector<bool>& missing,
                                   const std::vector<Extent>& chunks, WorkBudget& budget) {
   // A sum has 32 bits: of so many tries, one in 65536 is wrong by chance.
   constexpr std::int64_t kMostTriesOfOne = std::int64_t{1} << 16;
+  constexpr std::int64_t kTriesAtOnce = std::int64_t{1} << 12;
   std::set<std::int64_t> wanted;
   std::set<std::uint64_t> used;
   for (std::int64_t n = 0; n < geometry_.chunk_count(); ++n) {
@@ -95,15 +98,18 @@ void SalvagedChunks::find_by_sums(const std::vector<bool>& missing,
   for (const Extent& extent : chunks) {
     if (wanted.empty() || budget.exhausted()) break;
     if (extent.offset < base_ || used.contains(extent.offset)) continue;
+    file_.go_on();
     LoadedChunk chunk;
-    if (!budget.spend(extent.length) || !load(extent.offset, chunk)) continue;
+    chunk.work = &budget;
+    if (!load(extent.offset, chunk)) continue;
     const std::vector<TestBlock> tests = tests_of(chunk);
     if (tests.empty()) continue;
     std::int64_t found = -1;
     const auto is = [&](std::int64_t number, const TestBlock& test) {
       const std::uint32_t sum = sums_of(number).of_block(test.block);
-      ++tries;
-      return sum != codec::kNoChecksum && budget.spend(test.bytes.size() + 64) &&
+      if (++tries % kTriesAtOnce == 0) file_.go_on();
+      const bool recorded = sum != codec::kNoChecksum;
+      return budget.spend(recorded ? test.bytes.size() + 64 : 64) && recorded &&
              codec::stored_checksum(test.bytes, chunk.seed, number, test.block) == sum;
     };
     // One block that differs from chunk to chunk, and another one, since sums are short.

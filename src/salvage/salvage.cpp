@@ -2,6 +2,7 @@
 #include "mlarray/salvage.hpp"
 
 #include <algorithm>
+#include <mutex>
 #include <string>
 
 #include "base/naming.hpp"
@@ -21,11 +22,15 @@ namespace mlarray {
 namespace salvaging {
 namespace {
 
+constexpr Reason kUnverified = "decoded, with nothing to verify it by";
+
 class Salvager {
  public:
   Salvager(const std::filesystem::path& bad, const std::filesystem::path& good,
            const SalvageOptions& options)
-      : good_(good), options_(options), file_(io::open_buffered(bad)) {}
+      : good_(good), options_(options), file_(io::open_buffered(bad), [this] {
+          if (options_.progress) options_.progress(0, 1);
+        }) {}
 
   SalvageReport run() {
     survey_ = survey(file_, options_.like);
@@ -41,6 +46,11 @@ class Salvager {
     report.whole_state = chooser.whole_state(attempt);
     report.notes.insert(report.notes.end(), chooser.notes().begin(), chooser.notes().end());
     if (!good_.empty()) write(attempt, header, metadata, fill);
+    if (file_.work().exhausted()) {
+      report.notes.push_back(
+          "it would take more work than any file of its size that was damaged by chance: not "
+          "all of it was looked at");
+    }
     if (file_.unreadable()) {
       report.notes.push_back("parts of the file could not be read and were taken for zeros");
     }
@@ -60,42 +70,59 @@ class Salvager {
     report.newer_lost =
         survey_.newest_is_gone || (attempt.state && *attempt.state > 0 && !options_.state &&
                                    !survey_.states[*attempt.state].named);
+    report.may_be_older = attempt.state && !report.newer_lost && may_be_older(*attempt.state);
     report.shape = header.geometry.shape();
     report.dtype = header.dtype;
     report.voxels = element_count(report.shape);
     report.verified_voxels = attempt.verified;
     report.unverified_voxels = attempt.unverified;
     report.lost_voxels = attempt.lost;
-    list_losses(attempt, report);
+    list_places(attempt, report);
     report.notes = survey_.notes;
-    add_notes(attempt, header, report.notes);
+    add_notes(attempt, header, report);
     return report;
   }
 
-  static void list_losses(const Attempt& attempt, SalvageReport& report) {
+  // Any byte behind a state that is whole, where the header of the file does not name it.
+  bool may_be_older(std::size_t taken) const {
+    const FoundState& state = survey_.states[taken];
+    return !options_.state && state.sealed && !state.named && file_.size() > state.end();
+  }
+
+  static void list_places(const Attempt& attempt, SalvageReport& report) {
     const grid::Geometry& geometry = attempt.chunks->geometry();
     std::int64_t listed = 0;
-    const auto list = [&](std::int64_t number, std::int32_t block, Reason reason) {
+    const auto list = [&](std::vector<Damage>& places, std::int64_t number, std::int32_t block,
+                          Reason reason) {
+      if (places.size() >= kMostListed) return;
       const std::string what = "chunk " + std::to_string(number) +
                                (block < 0 ? "" : ", block " + std::to_string(block)) + ": " +
                                reason;
       const Box box =
           block < 0 ? geometry.chunk_box(number) : geometry.block_box(number, block);
-      report.lost.push_back({number, block, box, what});
+      places.push_back({number, block, box, what});
       listed += element_count(box.shape());
     };
     for (const auto& [number, chunk] : attempt.losses) {
-      if (chunk.chunk_is_lost != nullptr) list(number, -1, chunk.chunk_is_lost);
-      for (const auto& [block, reason] : chunk.lost_blocks) {
-        if (report.lost.size() < kMostLosses) list(number, block, reason);
-      }
-      if (report.lost.size() >= kMostLosses) break;
+      if (chunk.chunk_is_lost != nullptr) list(report.lost, number, -1, chunk.chunk_is_lost);
+      for (const auto& [block, reason] : chunk.lost_blocks)
+        list(report.lost, number, block, reason);
     }
     report.lost_is_complete = listed == attempt.lost;
+    listed = 0;
+    for (const auto& [number, chunk] : attempt.doubts) {
+      if (chunk.unverified_blocks.empty()) {
+        list(report.unverified, number, -1, kUnverified);
+      }
+      for (const std::int32_t block : chunk.unverified_blocks)
+        list(report.unverified, number, block, kUnverified);
+    }
+    report.unverified_is_complete = listed == attempt.unverified;
   }
 
   void add_notes(const Attempt& attempt, const HeaderGuess& header,
-                 std::vector<std::string>& notes) const {
+                 SalvageReport& report) const {
+    std::vector<std::string>& notes = report.notes;
     const bool sealed = attempt.state && survey_.states[*attempt.state].sealed;
     if (header.origin == HeaderOrigin::mended)
       notes.push_back("a byte of the header was mended");
@@ -104,7 +131,8 @@ class Salvager {
       notes.push_back("the header was rebuilt from shape, layout and type");
     }
     if (!sealed) {
-      notes.push_back("no seal covers the header: shape and type are as they were read");
+      notes.push_back(
+          "no seal covers the header: shape and type are as they were read, and may be wrong");
     }
     if (!attempt.state) return;
     const FoundState& state = survey_.states[*attempt.state];
@@ -114,6 +142,11 @@ class Salvager {
     } else if (*attempt.state > 0 && !state.named && !options_.state) {
       notes.push_back("the newest commit that was found, at byte " +
                       std::to_string(survey_.states[0].begin()) + ", is not whole");
+    }
+    if (report.may_be_older) {
+      notes.push_back(std::to_string(file_.size() - state.end()) +
+                      " bytes follow this commit, and no header says that they were never "
+                      "committed: there may have been a newer one");
     }
     const bool any_named = std::any_of(survey_.states.begin(), survey_.states.end(),
                                        [](const FoundState& s) { return s.named; });
@@ -129,6 +162,12 @@ class Salvager {
       throw Error(ErrorKind::unsupported, "not an array file, it looks like " +
                                               std::string(foreign.what) + "; " +
                                               std::string(foreign.way_out));
+    }
+    if (survey_.header_is_doubtful) {
+      throw Error(ErrorKind::corruption,
+                  "the header is damaged, and nothing else in the file confirms what one "
+                  "flipped bit would make of it; like (--like) takes that of a whole file of "
+                  "the same shape, type and layout");
     }
     throw Error(ErrorKind::corruption,
                 "the header is lost, so that nothing tells shape and type; like (--like) takes "
@@ -158,15 +197,23 @@ class Salvager {
     }
     io::AtomicFile out(good_, options_.level);
     const int workers = salvage_threads(geometry, numbers.size(), options_.threads);
+    std::mutex mutex;
+    std::int64_t done = 0;
     const pipeline::FillChunk read = [&](std::int64_t number, std::span<std::byte> chunk) {
       fill_chunk(attempt, number, fill, chunk);
+      if (!options_.progress) return;
+      const std::lock_guard lock(mutex);
+      options_.progress(++done, static_cast<std::int64_t>(numbers.size()));
     };
     file.begin(out);
     file.add_chunks(out, numbers, workers, read);
+    for (const std::int64_t number : numbers) {
+      if (attempt.unsure[static_cast<std::size_t>(number)]) file.leave_unverified(number);
+    }
     file.finish(out);
+    done = 0;
     file.read_back(out, workers, read, std::nullopt);
-    check_target();
-    if (const auto unsure = out.publish_and_close(false)) throw *unsure;
+    if (const auto unsure = out.publish_new_and_close()) throw *unsure;
   }
 
   static void fill_chunk(const Attempt& attempt, std::int64_t number,
@@ -187,13 +234,6 @@ class Salvager {
     if (found.chunk_is_lost != nullptr) put(geometry.chunk_box(number));
     for (const auto& [block, reason] : found.lost_blocks)
       put(geometry.block_box(number, block));
-  }
-
-  void check_target() const {
-    if (!io::file_id(good_)) return;
-    const std::string name = good_.string();
-    throw Error(ErrorKind::invalid_use,
-                "'" + name + "' exists by now, and is left as it is; name another path", name);
   }
 
   std::filesystem::path good_;

@@ -1,6 +1,7 @@
 #include "salvage/scan.hpp"
 
 #include <algorithm>
+#include <array>
 #include <span>
 
 #include "codec/bytes.hpp"
@@ -10,6 +11,7 @@
 #include "frame/constants.hpp"
 #include "mlarray/error.hpp"
 #include "store/block_check.hpp"
+#include "store/checksums.hpp"
 
 namespace mlarray::salvaging {
 namespace {
@@ -21,22 +23,44 @@ constexpr std::size_t kAhead = 64;  // bytes that a look needs, from its place o
 constexpr std::size_t kMostLandmarks = std::size_t{1} << 16;
 constexpr std::size_t kMostChunks = std::size_t{1} << 24;
 constexpr std::uint64_t kDiskPiece = 4096;
+constexpr unsigned kNewestVersion = 15;  // of chunks
 
 unsigned at(Span bytes, std::size_t i) { return std::to_integer<unsigned>(bytes[i]); }
 
-// Calls look(bytes, offset) at every offset of the file, with kAhead bytes, which are zeros
-// past the end of the file. It returns how far to go on.
+// The values of a byte that something may begin with.
+using Starts = std::array<bool, 256>;
+
+constexpr Starts chunk_starts() {
+  Starts starts{};
+  for (unsigned version = codec::kFormatVersion; version <= kNewestVersion; ++version) {
+    starts[version] = true;
+  }
+  return starts;
+}
+constexpr Starts landmark_starts() {
+  Starts starts = chunk_starts();
+  for (const unsigned first : {0x94u, 0xc6u, frame::kUint32Marker}) starts[first] = true;
+  return starts;
+}
+
+// Calls look(bytes, offset) at every offset of the file whose byte is one of `starts`, with
+// kAhead bytes, which are zeros past the end of the file. It returns how far to go on.
 template <class Look>
-void walk(const DamagedFile& file, Look look) {
+void walk(const DamagedFile& file, const Starts& starts, Look look) {
   std::vector<std::byte> window(kWindow + kAhead);
   std::uint64_t next = 0;
   for (std::uint64_t base = 0; base < file.size(); base += kWindow) {
+    file.go_on();
     const io::Bytes bytes = file.get(base, kWindow + kAhead);
     std::fill(std::copy(bytes.data.begin(), bytes.data.end(), window.begin()), window.end(),
               std::byte{0});
     const std::uint64_t stop = std::min<std::uint64_t>(base + kWindow, file.size());
     std::uint64_t offset = std::max(base, next);
     while (offset < stop) {
+      if (!starts[at(window, static_cast<std::size_t>(offset - base))]) {
+        ++offset;
+        continue;
+      }
       offset +=
           look(Span(window).subspan(static_cast<std::size_t>(offset - base), kAhead), offset);
     }
@@ -54,7 +78,6 @@ void add(std::vector<Extent>& list, Extent extent) {
 
 // Could a chunk begin here, of so many bytes?
 bool may_be_chunk(Span bytes, std::uint64_t room, std::uint64_t* length) {
-  constexpr unsigned kNewestVersion = 15;
   const unsigned version = at(bytes, codec::at::kVersion);
   if (version < codec::kFormatVersion || version > kNewestVersion) return false;
   if ((at(bytes, codec::at::kFlags) & codec::kExtendedHeader) != codec::kExtendedHeader) {
@@ -82,14 +105,16 @@ std::uint64_t trailer_length(Span end) {
 // Where the trailer that begins here ends by its list of metalayers; empty if it has another
 // form.
 Extent trailer_from(const DamagedFile& file, std::uint64_t start) {
+  constexpr std::uint64_t kOneRead = 2048;  // what a short read costs, in bytes of work
   constexpr std::uint64_t kMostLayers = 1024;
   constexpr std::size_t kMapAt = 9;  // behind the number of names
-  constexpr std::uint64_t kMostMap = kMapAt + kMostLayers * (1 + 31 + 5) + 3;
-  const io::Bytes head = file.get(start, kMostMap);
+  constexpr std::uint64_t kMostOfOne = 1 + 31 + 5;
+  const io::Bytes begin = file.get(start, kMapAt);
+  if (begin.data.size() < kMapAt || !begins_trailer(begin.data)) return {};
+  const unsigned count = frame::load_big<std::uint16_t>(begin.data, 7);
+  if (count > kMostLayers || !file.work().spend((3 + count) * kOneRead)) return {};
+  const io::Bytes head = file.get(start, kMapAt + count * kMostOfOne + 3);
   const Span bytes = head.data;
-  if (bytes.size() < kMapAt || !begins_trailer(bytes)) return {};
-  const unsigned count = frame::load_big<std::uint16_t>(bytes, 7);
-  if (count > kMostLayers) return {};
   std::size_t place = kMapAt;
   std::uint64_t end = 0;
   for (unsigned i = 0; i < count; ++i) {
@@ -115,8 +140,31 @@ Extent trailer_from(const DamagedFile& file, std::uint64_t start) {
 
 }  // namespace
 
-DamagedFile::DamagedFile(std::unique_ptr<io::ByteSource> source)
-    : source_(std::move(source)), size_(source_->size()) {}
+bool WorkBudget::spend(std::uint64_t bytes) noexcept {
+  if (whole_ != nullptr && !whole_->spend(bytes)) exhausted_ = true;
+  std::uint64_t left = left_;
+  while (!exhausted_) {
+    if (bytes > left) {
+      exhausted_ = true;
+    } else if (left_.compare_exchange_weak(left, left - bytes)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::uint64_t WorkBudget::left() const noexcept {
+  if (exhausted_) return 0;
+  return whole_ == nullptr ? left_.load() : std::min(left_.load(), whole_->left());
+}
+
+// Several times what a file that is honestly damaged takes: it is searched a few times, and
+// each of some commits is looked at twice.
+DamagedFile::DamagedFile(std::unique_ptr<io::ByteSource> source, std::function<void()> go_on)
+    : source_(std::move(source)),
+      size_(source_->size()),
+      go_on_(std::move(go_on)),
+      work_(128 * size_ + (std::uint64_t{4} << 30)) {}
 
 io::Bytes DamagedFile::get(std::uint64_t offset, std::uint64_t length) const {
   if (offset >= size_) return {};
@@ -148,12 +196,29 @@ std::vector<std::byte> DamagedFile::copy(const Extent& extent) const {
   return {bytes.data.begin(), bytes.data.end()};
 }
 
-Landmarks find_landmarks(const DamagedFile& file,
-                         const std::vector<std::int64_t>& index_bytes) {
+TailLimits::TailLimits(const std::vector<grid::Geometry>& arrays) {
+  constexpr std::uint64_t kLists = std::uint64_t{1} << 20;  // of names; other writers' layers
+  std::uint64_t sums = 0;
+  if (arrays.empty()) index = 16 * std::uint64_t{frame::kMaxSparseChunks};
+  for (const grid::Geometry& array : arrays) {
+    const auto entries = static_cast<std::uint64_t>(8 * array.chunk_count());
+    index = std::max(index, 2 * entries + (std::uint64_t{1} << 16));
+    sums = std::max(
+        sums, store::ChecksumTable::stored_bytes(array.chunk_count(), array.block_count()));
+  }
+  layer = std::max(sums, kMostMetadata) + kLists;
+  trailer = sums + kMostMetadata + kLists;
+}
+
+Landmarks find_landmarks(const DamagedFile& file, const std::vector<grid::Geometry>& arrays) {
   Landmarks found;
   std::vector<Extent> begun;
   std::vector<Extent> ended;
-  walk(file, [&](Span bytes, std::uint64_t offset) -> std::uint64_t {
+  std::vector<std::int64_t> index_bytes;
+  for (const grid::Geometry& geometry : arrays)
+    index_bytes.push_back(8 * geometry.chunk_count());
+  const TailLimits limits(arrays);
+  walk(file, landmark_starts(), [&](Span bytes, std::uint64_t offset) -> std::uint64_t {
     const std::uint64_t room = file.size() - offset;
     const unsigned first = at(bytes, 0);
     std::uint64_t length = 0;
@@ -162,7 +227,7 @@ Landmarks find_landmarks(const DamagedFile& file,
     } else if (first == frame::kUint32Marker) {
       const std::uint64_t end = offset + frame::kTrailerEndBytes;
       length = trailer_length(bytes);
-      if (length > 0 && length <= end && end <= file.size() &&
+      if (length > 0 && length <= end && length <= limits.trailer && end <= file.size() &&
           at(bytes, 6) <= frame::kSealType) {
         add(ended, {end - length, length});
       }
@@ -170,19 +235,21 @@ Landmarks find_landmarks(const DamagedFile& file,
       constexpr std::size_t kAt = 5;  // of the chunk in its msgpack bin
       if (room > kAt && may_be_chunk(bytes.subspan(kAt), room - kAt, &length) &&
           at(bytes, kAt + codec::at::kTypesize) == 1 &&
-          frame::load_big<std::uint32_t>(bytes, 1) == length) {
+          frame::load_big<std::uint32_t>(bytes, 1) == length && length <= limits.layer) {
         add(found.layers, {offset + kAt, length});
       }
     } else if (may_be_chunk(bytes, room, &length) && at(bytes, codec::at::kTypesize) == 8) {
       const std::int32_t nbytes = codec::load_i32(bytes, codec::at::kNbytes);
-      if (std::find(index_bytes.begin(), index_bytes.end(), nbytes) != index_bytes.end()) {
+      if (length <= limits.index &&
+          std::find(index_bytes.begin(), index_bytes.end(), nbytes) != index_bytes.end()) {
         add(found.indexes, {offset, length});
       }
     }
     return 1;
   });
   for (const Extent& start : begun) {
-    if (const Extent trailer = trailer_from(file, start.offset); !trailer.empty()) {
+    const Extent trailer = trailer_from(file, start.offset);
+    if (!trailer.empty() && trailer.length <= limits.trailer) {
       found.trailers.push_back(trailer);
     }
   }
@@ -215,7 +282,7 @@ std::vector<Extent> find_chunks(const DamagedFile& file, const grid::Geometry& g
                                  .blocksize = geometry.block_bytes(),
                                  .typesize = store::chunk_typesize(geometry.itemsize()),
                                  .what = "chunk"};
-  walk(file, [&](Span bytes, std::uint64_t offset) -> std::uint64_t {
+  walk(file, chunk_starts(), [&](Span bytes, std::uint64_t offset) -> std::uint64_t {
     std::uint64_t length = 0;
     if (!may_be_chunk(bytes, file.size() - offset, &length)) return 1;
     if (at(bytes, codec::at::kTypesize) != static_cast<unsigned>(expected.typesize) ||

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,10 +26,40 @@ struct Extent {
   friend bool operator==(const Extent&, const Extent&) = default;
 };
 
-// The bytes of a file, as far as its disk delivers them. Thread safe.
+// Bounds the work on a file that was made to keep us busy, in bytes that are read or hashed.
+// Who asks for more than there is gets nothing from then on, and the report says so. Thread
+// safe.
+class WorkBudget {
+ public:
+  // What is spent of it is spent of `whole`, too.
+  explicit WorkBudget(std::uint64_t bytes, WorkBudget* whole = nullptr)
+      : left_(bytes), whole_(whole) {}
+  WorkBudget(const WorkBudget&) = delete;
+  WorkBudget& operator=(const WorkBudget&) = delete;
+
+  bool spend(std::uint64_t bytes) noexcept;
+  std::uint64_t left() const noexcept;
+  bool exhausted() const noexcept { return exhausted_; }
+
+ private:
+  std::atomic<std::uint64_t> left_;
+  std::atomic<bool> exhausted_{false};
+  WorkBudget* whole_;
+};
+
+// The bytes of a file, as far as its disk delivers them, and what may be spent on them. Thread
+// safe, but for what `go_on` is.
 class DamagedFile {
  public:
-  explicit DamagedFile(std::unique_ptr<io::ByteSource> source);
+  // `go_on` is called now and then while the file is searched; what it throws ends that.
+  explicit DamagedFile(std::unique_ptr<io::ByteSource> source,
+                       std::function<void()> go_on = {});
+
+  // For everything that is done with the file.
+  WorkBudget& work() const { return work_; }
+  void go_on() const {
+    if (go_on_) go_on_();
+  }
 
   std::uint64_t size() const { return size_; }
   const io::ByteSource& source() const { return *source_; }
@@ -42,26 +73,18 @@ class DamagedFile {
  private:
   std::unique_ptr<io::ByteSource> source_;
   std::uint64_t size_;
+  std::function<void()> go_on_;
+  mutable WorkBudget work_;
   mutable std::atomic<bool> unreadable_{false};
 };
 
-// Bounds the work on a file that was made to keep us busy. Whoever spends more than there is
-// stops, and the report says so.
-class WorkBudget {
- public:
-  explicit WorkBudget(std::uint64_t bytes) : left_(bytes) {}
-  bool spend(std::uint64_t bytes) {
-    exhausted_ = exhausted_ || bytes > left_;
-    if (!exhausted_) left_ -= bytes;
-    return !exhausted_;
-  }
-  std::uint64_t left() const { return exhausted_ ? 0 : left_; }
-  bool exhausted() const { return exhausted_; }
+// What one search of the file may cost.
+inline std::uint64_t search_work(const DamagedFile& file) {
+  return 64 * file.size() + (std::uint64_t{1} << 30);
+}
 
- private:
-  std::uint64_t left_;
-  bool exhausted_ = false;
-};
+// No metadata has more, compressed or not (docs/format.md, "Limits").
+inline constexpr std::uint64_t kMostMetadata = std::uint64_t{256} << 20;
 
 // By what they look like; each in the order of the file, the last 65536 of them.
 struct Landmarks {
@@ -69,8 +92,17 @@ struct Landmarks {
   std::vector<Extent> indexes;   // chunks that hold the index of an array of `chunk_count`
   std::vector<Extent> layers;    // chunks that hold a metalayer of a trailer
 };
-// `index_bytes`: the uncompressed size of an index, or any of them.
-Landmarks find_landmarks(const DamagedFile& file, const std::vector<std::int64_t>& index_bytes);
+// `arrays`: those that the file may hold.
+Landmarks find_landmarks(const DamagedFile& file, const std::vector<grid::Geometry>& arrays);
+
+// What the end of a state of one of these arrays can have: the stored bytes of its index, of
+// one metalayer, of its trailer. A file may claim any amount.
+struct TailLimits {
+  explicit TailLimits(const std::vector<grid::Geometry>& arrays);
+  std::uint64_t index = 0;
+  std::uint64_t layer = 0;
+  std::uint64_t trailer = 0;
+};
 
 // Chunks of the array, by their headers, whose block starts are possible; they do not begin in
 // each other's headers.

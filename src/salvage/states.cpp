@@ -35,25 +35,21 @@ bool seal_is(Span stored, const std::array<std::byte, kSealBytes>& found) {
   return wrong <= 1;
 }
 
-// Index and trailer of one state, in memory.
+// The bytes of index and trailer of one state.
 struct Tail {
-  std::vector<std::byte> index;
-  std::vector<std::byte> trailer;
+  io::Bytes index;
+  io::Bytes trailer;
 
-  bool is_sealed_by(Span header) const {
-    const Span whole(trailer);
-    const std::array<Span, 3> parts = {header, Span(index),
-                                       whole.first(whole.size() - kSealBytes)};
-    return seal_is(whole.last(kSealBytes), codec::fingerprint(parts));
+  bool is_sealed_by(Span header) const { return seals(header, index.data, trailer.data); }
+  static bool seals(Span header, Span index, Span trailer) {
+    const std::array<Span, 3> parts = {header, index,
+                                       trailer.first(trailer.size() - kSealBytes)};
+    return seal_is(trailer.last(kSealBytes), codec::fingerprint(parts));
   }
-  std::uint64_t bytes() const { return index.size() + trailer.size(); }
+  std::uint64_t bytes() const { return index.data.size() + trailer.data.size(); }
   // By the number of metalayers in the list.
   bool has_layers() const {
-    return trailer.size() > 9 && frame::load_big<std::uint16_t>(Span(trailer), 7) != 0;
-  }
-  bool is_foreign() const {
-    const Span end = Span(trailer).last(kSealBytes + 1);
-    return std::all_of(end.begin(), end.end(), [](std::byte b) { return b == std::byte{0}; });
+    return trailer.data.size() > 9 && frame::load_big<std::uint16_t>(trailer.data, 7) != 0;
   }
 };
 
@@ -88,10 +84,13 @@ class Surveyor {
     const std::size_t known = out_.headers.size();
     const std::vector<Extent>& layers = out_.landmarks.layers;
     constexpr std::size_t kMostLooked = 64;
+    WorkBudget looks(std::uint64_t{1} << 30, &file_.work());
     for (std::size_t i = 0; i < std::min(layers.size(), kMostLooked); ++i) {
       const Extent& layer = layers[layers.size() - 1 - i];
       if (layer.length > kMostHeader) continue;
-      add_header(by_metadata(file_.get(layer.offset, layer.length)));
+      file_.go_on();
+      if (!looks.spend(layer.length)) break;
+      add_header(by_metadata(file_.get(layer.offset, layer.length), looks));
     }
     if (out_.headers.size() > known) find_all_landmarks();
     std::map<std::uint64_t, Extent> indexes;  // by where they end
@@ -120,21 +119,23 @@ class Surveyor {
       return !state.sealed && after != sealed.begin() &&
              state.begin() < std::prev(after)->second;
     });
+    drop_unconfirmed();
   }
 
  private:
   void find_all_landmarks() {
-    std::vector<std::int64_t> sizes;
-    sizes.reserve(out_.headers.size());
-    for (const HeaderGuess& guess : out_.headers) {
-      sizes.push_back(8 * guess.geometry.chunk_count());
-    }
-    out_.landmarks = find_landmarks(file_, sizes);
+    std::vector<grid::Geometry> arrays;
+    arrays.reserve(out_.headers.size());
+    for (const HeaderGuess& guess : out_.headers) arrays.push_back(guess.geometry);
+    out_.landmarks = find_landmarks(file_, arrays);
+    most_index_ = TailLimits(arrays).index;
   }
 
-  std::optional<HeaderGuess> by_metadata(const io::Bytes& layer) const {
-    const std::optional<ToldLayout> told = layout_told_by(layer);
-    const std::optional<DType> dtype = told ? dtype_in(start_.data) : std::nullopt;
+  std::optional<HeaderGuess> by_metadata(const io::Bytes& layer, WorkBudget& budget) {
+    const std::optional<ToldLayout> told = layout_told_by(layer, budget);
+    if (!told) return std::nullopt;
+    if (!dtype_) dtype_ = dtype_in(start_.data);
+    const std::optional<DType>& dtype = *dtype_;
     if (!dtype) return std::nullopt;
     try {
       return guess_of(
@@ -186,28 +187,39 @@ class Surveyor {
       const std::uint64_t index_at =
           header_length() + frame::load_big<std::uint64_t>(start, frame::kCbytesAt);
       const bool ends = named_end() == trailer.end();
-      if (ends && state.index.empty() && index_at < trailer.offset) {
+      if (ends && state.index.empty() && index_at < trailer.offset &&
+          trailer.offset - index_at <= most_index_) {
         state.index = {index_at, trailer.offset - index_at};
       }
       state.named = ends || index_at == state.begin();  // one of the two may be damaged
     }
-    const Tail tail = load(state);
-    state.foreign = state.named && tail.is_foreign();
+    state.foreign = state.named && is_foreign(trailer);
     out_.states.push_back(std::move(state));
   }
 
+  // Has it no seal?
+  bool is_foreign(const Extent& trailer) const {
+    const io::Bytes end = file_.get(trailer.end() - kSealBytes - 1, kSealBytes + 1);
+    return std::all_of(end.data.begin(), end.data.end(),
+                       [](std::byte b) { return b == std::byte{0}; });
+  }
+
   Tail load(const FoundState& state) const {
-    return {file_.copy(state.index), file_.copy(state.trailer)};
+    return {file_.get(state.index.offset, state.index.length),
+            file_.get(state.trailer.offset, state.trailer.length)};
   }
 
   void check_seals() {
-    WorkBudget budget(4 * file_.size() + (std::uint64_t{64} << 20));
+    WorkBudget budget(4 * file_.size() + (std::uint64_t{64} << 20), &file_.work());
     for (std::size_t i = out_.states.size(); i-- > 0;) {
       FoundState& state = out_.states[i];
-      if (state.sealed) continue;
+      if (state.sealed || state.trailer.empty()) continue;
+      file_.go_on();
+      if (!budget.spend(state.index.length + state.trailer.length)) return out_of_time();
       const Tail tail = load(state);
+      if (tail.trailer.data.size() < frame::kTrailerMinBytes) continue;
       for (std::size_t g = 0; g < out_.headers.size() && !state.sealed; ++g) {
-        if (!budget.spend(tail.bytes())) return out_of_time();
+        if (!budget.spend(tail.bytes() + out_.headers[g].bytes.size())) return out_of_time();
         check_seal(state, tail, g);
       }
     }
@@ -240,7 +252,10 @@ class Surveyor {
       if (state.foreign) return;  // and older ones are history
       if (state.sealed) return;
       ++tried;
-      Tail tail = load(state);
+      const std::uint64_t length = state.index.length + state.trailer.length;
+      if (state.trailer.empty() || !file_.work().spend(length)) continue;
+      const Tail tail = load(state);
+      if (tail.trailer.data.size() < frame::kTrailerMinBytes) continue;
       if (mend_header(state, tail, budget)) {
         check_seals();
         return;
@@ -272,7 +287,11 @@ class Surveyor {
     return false;
   }
 
-  void mend_tail(FoundState& state, Tail& tail, WorkBudget& budget) {
+  void mend_tail(FoundState& state, const Tail& tail, WorkBudget& budget) {
+    constexpr std::uint64_t kMost = std::uint64_t{64} << 20;  // more is too much work anyway
+    if (tail.bytes() > kMost) return;
+    std::vector<std::byte> index(tail.index.data.begin(), tail.index.data.end());
+    std::vector<std::byte> trailer(tail.trailer.data.begin(), tail.trailer.data.end());
     for (std::size_t g = 0; g < out_.headers.size(); ++g) {
       const HeaderGuess& guess = out_.headers[g];
       if (state.begin() < guess.bytes.size()) continue;
@@ -280,9 +299,9 @@ class Surveyor {
         const auto header = with_lengths(guess.bytes, state.begin(), state.end(), has_layers);
         const std::uint64_t once = tail.bytes() + header.size();
         for (const bool in_index : {true, false}) {
-          std::vector<std::byte>& bytes = in_index ? tail.index : tail.trailer;
-          const auto place =
-              change_until(bytes, once, budget, [&] { return tail.is_sealed_by(header); });
+          std::vector<std::byte>& bytes = in_index ? index : trailer;
+          const auto place = change_until(bytes, once, budget,
+                                          [&] { return Tail::seals(header, index, trailer); });
           if (!place) continue;
           const Extent& extent = in_index ? state.index : state.trailer;
           state.mended.emplace_back(extent.offset + *place, bytes[*place]);
@@ -298,14 +317,14 @@ class Surveyor {
   // Changes one byte after the other until `right` says yes, and leaves that one changed: to
   // all other values, or where that is too much work, by one bit, or not at all.
   template <class Right>
-  static std::optional<std::size_t> change_until(std::vector<std::byte>& bytes,
-                                                 std::uint64_t work, WorkBudget& budget,
-                                                 Right right) {
+  std::optional<std::size_t> change_until(std::vector<std::byte>& bytes, std::uint64_t work,
+                                          WorkBudget& budget, Right right) const {
     const std::uint64_t once = bytes.size() * work;
     const bool all = 255 * once <= budget.left() / 4;
     if (!all && 8 * once > budget.left()) return std::nullopt;
     for (std::size_t i = 0; i < bytes.size(); ++i) {
       const std::byte before = bytes[i];
+      file_.go_on();
       for (unsigned change = 1; change < 256; change = all ? change + 1 : change * 2) {
         if (!budget.spend(work)) return std::nullopt;
         bytes[i] = before ^ static_cast<std::byte>(change);
@@ -314,6 +333,33 @@ class Surveyor {
       bytes[i] = before;
     }
     return std::nullopt;
+  }
+
+  // One flipped bit may make a header agree with itself that was damaged in another way. So
+  // something else must say the same: a seal, the metadata.
+  void drop_unconfirmed() {
+    for (std::size_t g = out_.headers.size(); g-- > 0;) {
+      if (out_.headers[g].origin != HeaderOrigin::mended || is_confirmed(g)) continue;
+      out_.headers.erase(out_.headers.begin() + static_cast<std::ptrdiff_t>(g));
+      for (FoundState& state : out_.states) state.header -= state.header > g ? 1 : 0;
+      out_.header_is_doubtful = true;
+    }
+  }
+
+  bool is_confirmed(std::size_t guess) const {
+    constexpr std::size_t kMostLooked = 16;
+    const HeaderGuess& header = out_.headers[guess];
+    for (std::size_t i = 0; i < out_.states.size(); ++i) {
+      const FoundState& state = out_.states[i];
+      if (state.sealed && state.header == guess) return true;
+      if (i >= kMostLooked) continue;
+      const StateContent content = contents_of(file_, header, state);
+      const std::optional<Shape> told = shape_told_by(file_, header, content);
+      if (told) return *told == header.geometry.shape();
+      // Files of other writers may have no metadata: the number of chunks must do.
+      if (state.foreign && !content.index.empty()) return true;
+    }
+    return false;
   }
 
   // Indexes and metalayers of trailers that are not there any more.
@@ -341,13 +387,14 @@ class Surveyor {
       state.layers.push_back(layer);
     }
     for (auto& [offset, state] : left) {
+      file_.go_on();
       if (!state.index.empty() || has_sums(state)) out_.states.push_back(std::move(state));
     }
   }
 
   bool has_sums(const FoundState& state) const {
     return std::any_of(out_.headers.begin(), out_.headers.end(), [&](const HeaderGuess& guess) {
-      return !contents_of(file_, guess, state).sums.empty();
+      return has_table(file_, guess.geometry, state);
     });
   }
 
@@ -361,6 +408,8 @@ class Surveyor {
   std::uint64_t mending_bytes_;
   Survey& out_;
   io::Bytes start_;
+  std::optional<std::optional<DType>> dtype_;  // that the header tells, once looked for
+  std::uint64_t most_index_ = 0;
 };
 
 }  // namespace

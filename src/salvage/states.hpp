@@ -35,6 +35,7 @@ struct Survey {
   std::vector<HeaderGuess> headers;  // the likeliest first; empty if there is nothing to go by
   std::vector<FoundState> states;    // newest first
   bool newest_is_gone = false;       // the header names another one, which would be newer
+  bool header_is_doubtful = false;   // it could be mended, but nothing says that it is right
   Landmarks landmarks;
   std::vector<std::string> notes;
 };
@@ -57,5 +58,11 @@ struct StateContent {
 };
 StateContent contents_of(const DamagedFile& file, const HeaderGuess& header,
                          const FoundState& state);
+// The same without the index.
+StateContent layers_of(const DamagedFile& file, const HeaderGuess& header,
+                       const FoundState& state);
+// Is one of the layers that were found without a trailer a table of checksums?
+bool has_table(const DamagedFile& file, const grid::Geometry& geometry,
+               const FoundState& state);
 
 }  // namespace mlarray::salvaging

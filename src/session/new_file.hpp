@@ -38,6 +38,8 @@ class NewFile {
   // The same for some of the chunks, in ascending order; the others are zeros.
   void add_chunks(io::AtomicFile& out, std::span<const std::int64_t> numbers, int threads,
                   const pipeline::FillChunk& fill);
+  // Chunks of which nobody knows whether they are right get no checksums. Before finish().
+  void leave_unverified(std::int64_t number) { checksums_.set(number, {}); }
   void finish(io::AtomicFile& out);
   // After finish(): reads the file back, and compares its chunks with what `fill` gives and its
   // metalayers with those that were to be written, `metadata` (if given) in its meaning, too.

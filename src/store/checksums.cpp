@@ -62,6 +62,11 @@ ChecksumTable ChecksumTable::parse(io::Bytes chunk, std::int64_t chunk_count,
   return out;
 }
 
+std::uint64_t ChecksumTable::stored_bytes(std::int64_t chunk_count, std::int64_t block_count) {
+  const std::size_t sums = table_bytes(chunk_count, block_count);
+  return sums == 0 ? 0 : codec::kChunkHeaderBytes + kHeadBytes + sums;
+}
+
 ChunkSums ChecksumTable::of_chunk(std::int64_t chunk) const {
   if (layer_.data.empty()) return {};
   const std::size_t at = static_cast<std::size_t>(chunk) * chunk_bytes_;

@@ -60,6 +60,9 @@ class ChecksumTable {
   static ChecksumTable parse(io::Bytes chunk, std::int64_t chunk_count,
                              std::int64_t block_count);
 
+  // Of the metalayer's chunk that holds such a table; 0 if there is none.
+  static std::uint64_t stored_bytes(std::int64_t chunk_count, std::int64_t block_count);
+
   bool empty() const { return layer_.data.empty(); }
   // Without an owner: valid as long as the table is.
   ChunkSums of_chunk(std::int64_t chunk) const;

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import pickle
 import random
-from collections.abc import Iterator
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +112,21 @@ def test_an_older_commit(saved: Path, tmp_path: Path, volume: Any) -> None:
     assert report.newer_lost
     assert report.lost == ()
     assert any("newer commit" in note for note in report.notes)
+    assert not report.may_be_older
     with MLArray.open(tmp_path / "good.mla") as image:
         np.testing.assert_array_equal(image[...], volume)
+
+
+def test_there_may_have_been_a_newer_commit(saved: Path, volume: Any) -> None:
+    """The header does not tell, and bytes follow the commit that is taken."""
+    zero(saved, 0, 40)
+    with saved.open("ab") as file:
+        file.write(b"x" * 100)
+    report = mlarray.salvage(saved)
+    assert report.status == "unverified"
+    assert report.may_be_older
+    assert report.verified_voxels == volume.size
+    assert any(note.startswith("100 bytes follow") for note in report.notes)
 
 
 def test_nothing_is_written_without_a_target(saved: Path, tmp_path: Path) -> None:
@@ -189,6 +209,157 @@ def test_fills_that_are_refused(saved: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidTypeError, match="fill"):
         mlarray.salvage(saved, fill=object())  # type: ignore[arg-type]
     assert not good.exists()
+
+
+def test_fills_at_the_edge_of_floats(saved: Path) -> None:
+    """The largest float32 as it is printed, and an integer of more than 64 bits."""
+    bad = saved.with_name("bad.mla")
+    MLArray(np.ones((20, 30), np.float32)).save(bad)
+    for fill in (3.4028235e38, -(2**70)):
+        good = saved.with_name(f"good{fill}.mla")
+        assert mlarray.salvage(bad, good, fill=fill, level="none").status == "verified"
+    with pytest.raises(InvalidValueError, match=r"up to 3\.4028235e38 either way"):
+        mlarray.salvage(bad, saved.with_name("no.mla"), fill=2**128)
+
+
+def test_unverified_voxels_stay_unverified(tmp_path: Path, volume: Any) -> None:
+    """A file of ours without its checksums, with one wrong voxel."""
+    bad, good = tmp_path / "bad.mla", tmp_path / "good.mla"
+    array = volume.astype("u1")
+    # Stored as they are, so that a flipped bit is a wrong voxel.
+    array[...] = np.random.default_rng(1).integers(0, 250, array.shape)
+    MLArray(array).save(bad, chunk_size=(16, 20, 24), block_size=(8, 20, 24))
+    data = bytearray(bad.read_bytes())
+    data[1000] ^= 4
+    data[-330:] = bytes(330)
+    bad.write_bytes(data)
+    report = mlarray.salvage(bad, good)
+    assert report.lost == ()
+    assert report.unverified_voxels == array.size
+    with MLArray.open(good) as image:
+        wrong = np.argwhere(image[...] != array)
+    assert len(wrong) == 1
+    boxes = [place for place in report.unverified if place.chunk == 0]
+    assert [(place.start, place.stop) for place in boxes] == [((0, 0, 0), (16, 20, 24))]
+    assert sum(1 for place in report.unverified) == len({p.chunk for p in report.unverified})
+    assert report.to_dict()["unverified"][0]["what"] == report.unverified[0].what
+    verified = mlarray.verify_file(good)
+    assert verified.status == "unverified"
+    assert verified.unverified_blocks > 0
+    with pytest.raises(CorruptionError, match="nothing verifies"):
+        mlarray.salvage(bad, only_verified=True)
+
+
+# --- files that were made to keep us busy ----------------------------------------------------
+
+
+def long_header() -> bytes:
+    """A header of 70,000 bytes with 10,000 metalayers, and sizes that do not agree."""
+    names, length = 10000, 70000
+    out = bytearray(small_file()[:87])
+    out[11:15] = length.to_bytes(4, "big")
+    content = len(out) + 7 + 6 * names
+    out += b"\x93\xcd\0\0\xde" + names.to_bytes(2, "big")
+    out += (b"\xa0\xd2" + content.to_bytes(4, "big")) * names
+    out += b"\xc6\0\0\0\0"
+    return bytes(out.ljust(length + 2000, b"\0"))
+
+
+def one_place_for_all() -> bytes:
+    """An index whose 1500 entries lead to one chunk, with a wrong checksum for each."""
+    count, length = 1500, 1 << 20
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a.mla")
+        image = MLArray.create(
+            path,
+            shape=(count, length),
+            dtype="u1",
+            chunk_size=(1, length),
+            block_size=(1, length),
+        )
+        image[0:1] = np.random.default_rng(0).integers(0, 256, (1, length)).astype("u1")
+        image.close()
+        data = path.read_bytes()
+    at = tail_of(data)
+    head = bytearray(data[at : at + 32])
+    trailer = bytearray(data[at + int.from_bytes(head[12:16], "little") :])
+    size = (8 * count).to_bytes(4, "little")
+    head[2] |= 2
+    head[4:12] = size + size
+    head[12:16] = (32 + 8 * count).to_bytes(4, "little")
+    head[16:22] = head[24:30] = bytes(6)
+    head[31] = 0
+    sums = trailer.index(bytes(4 * (count - 1)))
+    trailer[sums : sums + 4 * (count - 1)] = b"\x55" * (4 * (count - 1))
+    chunk = data.index(length.to_bytes(4, "little") * 2) - 4 - int_at(data, 11, 4)
+    entries = chunk.to_bytes(8, "little") * count
+    out = bytearray(data[:at] + head + entries + trailer)
+    out[16:24] = len(out).to_bytes(8, "big")
+    return bytes(out)
+
+
+def layers_that_expand() -> bytes:
+    """300 chunks of 32 bytes, each of which stands for 200 MiB of zeros."""
+    head = bytearray(32)
+    head[:4] = bytes((5, 1, 5, 1))
+    head[4:12] = (200 << 20).to_bytes(4, "little") * 2
+    head[12:16] = (32).to_bytes(4, "little")
+    head[31] = 0x10
+    data = small_file()
+    return data[: trailer_of(data)] + (b"\xc6" + (32).to_bytes(4, "big") + head) * 300
+
+
+def small_file() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a.mla")
+        MLArray(np.arange(1000, dtype="u1").reshape(10, 100)).save(path)
+        return path.read_bytes()
+
+
+@pytest.mark.parametrize("make", [long_header, one_place_for_all, layers_that_expand])
+def test_small_files_do_not_keep_it_busy(make: Callable[[], bytes], tmp_path: Path) -> None:
+    """Each took half a minute and more."""
+    bad = tmp_path / "bad.mla"
+    bad.write_bytes(make())
+    before = time.process_time()
+    with contextlib.suppress(CorruptionError):
+        assert mlarray.salvage(bad, num_threads=1).status == "lost"
+    assert time.process_time() - before < 10
+
+
+AS_PYTHON = """
+import sys, mlarray
+print("ready", flush=True)
+try:
+    mlarray.salvage(sys.argv[1])
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+AS_COMMAND = """
+import sys
+from mlarray.cli.main import main
+print("ready", flush=True)
+sys.exit(main(["salvage", "--dry-run", sys.argv[1]]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process")
+@pytest.mark.parametrize("program", [AS_PYTHON, AS_COMMAND], ids=["python", "command"])
+def test_ctrl_c_while_the_file_is_searched(tmp_path: Path, program: str) -> None:
+    """64 GB of zeros take a minute and more."""
+    bad = tmp_path / "bad.mla"
+    bad.touch()
+    os.truncate(bad, 64 << 30)
+    line = [sys.executable, "-c", program, str(bad)]
+    with subprocess.Popen(line, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(timeout=20) == 130
+        finally:
+            process.kill()
 
 
 def test_a_download_that_stopped_early(tmp_path: Path, volume: Any) -> None:

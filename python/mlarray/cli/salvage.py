@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from .. import _core
+from .._interrupt import interruptible
 from ..errors import InvalidUseError
 from ._files import at_least_one
 from ._run import add_json, printable
@@ -21,9 +21,10 @@ __all__ = ["add_arguments", "command"]
 DESCRIPTION = (
     "Save what is left of a damaged file to a new one. The newest commit whose header, index "
     "and trailer are whole is taken, wherever it is in the file; else every block that is "
-    "whole, without index or trailer too. What is lost is filled and listed. GOOD is never "
-    "overwritten, and BAD is never changed. Exit code 0: everything is there and verified; 3: "
-    "nothing is lost, but not everything could be verified; 4: something is lost."
+    "whole, without index or trailer too. What is lost is filled and listed; what nothing "
+    "verifies is listed, and has no checksums in GOOD. GOOD is never overwritten, and BAD is "
+    "never changed. Exit code 0: everything is there and verified; 3: nothing is lost, but not "
+    "everything could be verified, or there may have been a newer commit; 4: something is lost."
 )
 EXAMPLES = """\
 examples:
@@ -55,6 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0,
         metavar="VALUE",
         help="what lost voxels become; nan for floats only (default: 0)",
+    )
+    parser.add_argument(
+        "--only-verified",
+        action="store_true",
+        help="fill as well what could be decoded, but has nothing to verify it by",
     )
     parser.add_argument(
         "--assume-order",
@@ -89,27 +95,19 @@ def command(options: argparse.Namespace) -> int | None:
             "there is no path for the new file; name one, or look with --dry-run"
         )
     good = None if options.dry_run else checked_path(options.good)
-    cancel = _core.Cancel()
-
-    def work() -> _core.SalvageReport:
-        return _core.salvage(
+    core = interruptible(
+        lambda cancel: _core.salvage(
             options.bad,
             good,
             options.fill,
+            options.only_verified,
             options.assume_order,
             options.state,
             options.like,
             options.jobs or 0,
             cancel=cancel,
         )
-
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(work)
-        try:
-            core = future.result()
-        except BaseException:  # Ctrl-C
-            cancel.cancel()
-            raise
+    )
     report = report_of(core, options.bad, good)
     if options.json:
         print(json.dumps(report.to_dict(), indent=2))
@@ -128,6 +126,11 @@ def _lines(report: SalvageReport) -> Iterator[str]:
         yield f"  lost      {place.what}: voxels {place.start} to {place.stop}"
     if len(report.lost) > _SHOWN:
         yield f"            and {len(report.lost) - _SHOWN} more, listed by --json"
+    if report.verified_voxels:  # else it is all that is not lost
+        for place in report.unverified[:_SHOWN]:
+            yield f"  unverified {place.what}: voxels {place.start} to {place.stop}"
+        if len(report.unverified) > _SHOWN:
+            yield f"            and {len(report.unverified) - _SHOWN} more, listed by --json"
     if report.whole_state is not None:
         older = report.whole_state
         yield f"  note      of an older state nothing is lost: --state {older} takes it"

@@ -358,6 +358,14 @@ int MemoryFiles::rename(const char* from, const char* to) {
   return result();
 }
 
+int MemoryFiles::rename_new(const char* from, const char* to) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (now_.names.contains(to) || links_.contains(to)) return fail_with(EEXIST);
+  }
+  return rename(from, to);
+}
+
 int MemoryFiles::unlink(const char* path) {
   const std::lock_guard lock(mutex_);
   const auto found = now_.names.find(path);

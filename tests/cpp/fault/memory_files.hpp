@@ -119,6 +119,7 @@ class MemoryFiles final : public io::SystemCalls {
   int fdatasync(int fd) override;
   int start_writeback(int fd, off_t offset, off_t size) override;
   int rename(const char* from, const char* to) override;
+  int rename_new(const char* from, const char* to) override;
   int unlink(const char* path) override;
   int stat(const char* path, struct stat* out) override;
   int lstat(const char* path, struct stat* out) override;

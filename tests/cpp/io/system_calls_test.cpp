@@ -56,6 +56,9 @@ class Failing final : public SystemCalls {
   ssize_t readlink(const char* path, char* to, std::size_t size) override {
     return fails("readlink") ? -1 : SystemCalls::readlink(path, to, size);
   }
+  int rename_new(const char* from, const char* to) override {
+    return fails("rename_new") ? -1 : SystemCalls::rename_new(from, to);
+  }
   int fsync(int fd) override { return fails("fsync") ? -1 : SystemCalls::fsync(fd); }
   int fdatasync(int fd) override {
     return fails("fdatasync") ? -1 : SystemCalls::fdatasync(fd);
@@ -164,6 +167,29 @@ TEST(SystemCalls, StartingToWriteBackIsAHint) {
     file.start_writeback({~std::uint64_t{0}, 4});
     EXPECT_EQ(calls.count("start_writeback"), 1);
   }
+}
+
+// Also on file systems that can neither rename without replacing nor link.
+TEST(SystemCalls, ANewFileTakesTheNameOfNone) {
+  const TempDir dir;
+  const auto place = [&] {
+    AtomicFile file(dir / "a.bin");
+    file.append(bytes_of("new"));
+    return file.publish_new_and_close();
+  };
+  for (const int code : {0, EPERM, EINVAL, ENOSYS, ENOTSUP}) {
+    Failing calls("rename_new", code, code == 0 ? 0 : 1000);
+    const ScopedSystemCalls scope(calls);
+    EXPECT_FALSE(place().has_value());
+    EXPECT_EQ(dir.names(), std::vector<std::string>{"a.bin"});
+    EXPECT_ERROR(place(), ErrorKind::invalid_use, (dir / "a.bin").string(), "exists by now");
+    EXPECT_EQ(dir.names(), std::vector<std::string>{"a.bin"});
+    std::filesystem::remove(dir / "a.bin");
+  }
+  Failing calls("rename_new", EIO);
+  const ScopedSystemCalls scope(calls);
+  EXPECT_ERROR(place(), ErrorKind::io, (dir / "a.bin").string());
+  EXPECT_TRUE(dir.names().empty());
 }
 
 TEST(SystemCalls, EndWithTheirScope) {

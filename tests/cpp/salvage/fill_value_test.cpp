@@ -45,6 +45,13 @@ TEST(FillValue, OfFloats) {
   EXPECT_EQ(hex(kNaN, "<f4"), "0000c07f");
   EXPECT_EQ(hex(-kInfinity, "<f4"), "000080ff");
   EXPECT_EQ(hex(2.5, "<c8"), "0000204000000000");
+  // The largest as it is printed, which is a little more, and what rounds to it.
+  EXPECT_EQ(hex(3.4028235e38, ">f4"), "7f7fffff");
+  EXPECT_EQ(hex(-3.40282356e38, ">f4"), "ff7fffff");
+  EXPECT_EQ(hex(1.7976931348623157e308, ">f8"), "7fefffffffffffff");
+  // Integers beyond 64 bits.
+  EXPECT_EQ(hex(BigInt{"1180591620717411303424"}, ">f4"), "62800000");  // 2^70
+  EXPECT_EQ(hex(BigInt{"-1180591620717411303424"}, ">f8"), "c450000000000000");
   EXPECT_EQ(hex(2.5, ">c16"), "40040000000000000000000000000000");
 }
 
@@ -59,6 +66,7 @@ TEST(FillValue, OfHalves) {
   EXPECT_EQ(hex(1 + std::ldexp(1.0, -11), "<f2"), "003c");  // half way, to even
   EXPECT_EQ(hex(1 + std::ldexp(3.0, -11), "<f2"), "023c");
   EXPECT_EQ(hex(1e-30, "<f2"), "0000");
+  EXPECT_EQ(hex(65519.9, "<f2"), "ff7b");  // rounds down to the largest
   EXPECT_EQ(hex(-kInfinity, "<f2"), "00fc");
   EXPECT_EQ(hex(kNaN, "<f2"), "007e");
 }
@@ -82,9 +90,15 @@ TEST(FillValue, WhatATypeDoesNotHoldIsAnError) {
   refused(1.5, "<i2", "integers");
   refused(kNaN, "<i2", "integers");
   refused(2, "|b1", "from 0 to 1");
-  refused(BigInt{"18446744073709551616"}, "<u8", "a bool, an integer or a float");
+  refused(BigInt{"18446744073709551616"}, "<u8", "from 0 to 18446744073709551615");
+  refused(BigInt{"-18446744073709551616"}, "<i8", "from -9223372036854775808");
   refused(70000, "<f2", "65504");
-  refused(1e39, "<f4", "3.4");
+  refused(65520, "<f2", "65504");
+  refused(1e39, "<f4", "up to 3.4028235e38");
+  refused(3.4028236e38, "<f4", "up to 3.4028235e38");
+  refused(BigInt{'1' + std::string(39, '0')}, "<f4", "up to 3.4028235e38");
+  refused(BigInt{'1' + std::string(400, '0')}, "<f8", "up to 1.7976931348623157e308");
+  refused(BigInt{"18446744073709551616"}, "|S3", "0 alone");
   refused(1, "|S3", "0 alone");
   refused(kNaN, "<f16", "0 alone");
   refused("text", "<i2", "a bool, an integer or a float");

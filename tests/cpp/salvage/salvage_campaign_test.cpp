@@ -29,7 +29,7 @@ class Damager {
   Damaged damage() {
     FileBytes bytes = history_.bytes;
     const Commit& last = history_.commits.back();
-    switch (random_() % 9) {
+    switch (random_() % 10) {
       case 0:
         flip(bytes, 0, history_.header_len);
         return {"bit of the header", bytes};
@@ -58,6 +58,14 @@ class Damager {
                     bytes.begin() + static_cast<std::ptrdiff_t>(start + 1 + random_() % 500));
         return {"bytes cut out", bytes};
       }
+      case 8:
+        // No checksums, of this commit or of others, and chunks that they would have found.
+        for (const Commit& commit : history_.commits) {
+          zero(bytes, commit.trailer, commit.end - commit.trailer);
+        }
+        for (unsigned i = 0; i <= random_() % 30; ++i)
+          flip(bytes, history_.header_len, last.begin);
+        return {"bits of chunks, no checksums", bytes};
       default:
         zero(bytes, at(0, history_.header_len), 1 + random_() % 60);
         return {"zeroed range in the header", bytes};
@@ -82,17 +90,24 @@ struct Tally {
   int trials = 0;
   int refused = 0;
   int whole = 0;
+  std::int64_t wrong = 0;
   double saved = 0;
 };
 
-// Every voxel is that of the commit, or lost and filled. Its share that is left.
-double check(const History& history, const SalvageReport& report,
-             const std::filesystem::path& good) {
+struct Share {
+  double saved = 0;
+  std::int64_t wrong = 0;  // among those that the report calls unverified
+};
+
+// Every voxel is that of the commit, or lost and filled, or the report says that nothing
+// verifies it.
+Share check(const History& history, const SalvageReport& report,
+            const std::filesystem::path& good) {
   EXPECT_TRUE(report.state.has_value());
   const Commit* commit = history.commit_at(report.states[*report.state].offset);
   if (commit == nullptr) {
     ADD_FAILURE() << "no commit at " << report.states[*report.state].offset;
-    return 0;
+    return {};
   }
   Voxels expected = history.voxels;
   expected.data = commit->voxels;
@@ -108,11 +123,29 @@ double check(const History& history, const SalvageReport& report,
             report.verified_voxels + report.unverified_voxels + report.lost_voxels);
   const Array array = Array::open(good);
   EXPECT_EQ(array.shape(), expected.shape);
-  if (array.shape() != expected.shape) return 0;
-  const std::vector<std::int16_t> found = read_all(array);
-  EXPECT_EQ(found, expected.data);
-  EXPECT_TRUE(array.verify().verified());
-  return 1 - static_cast<double>(lost) / static_cast<double>(report.voxels);
+  if (array.shape() != expected.shape) return {};
+  Voxels found = expected;
+  found.data = read_all(array);
+  Share share;
+  std::int64_t unverified = 0;
+  for (const Damage& place : report.unverified) {
+    const auto of_commit = expected.cut(place.voxels);
+    const auto of_file = found.cut(place.voxels);
+    for (std::size_t i = 0; i < of_file.size(); ++i) share.wrong += of_file[i] != of_commit[i];
+    found.put(place.voxels, of_commit);
+    unverified += element_count(place.voxels.shape());
+  }
+  EXPECT_EQ(unverified, report.unverified_voxels);
+  EXPECT_EQ(found.data, expected.data);
+  // What was not verified is not made to look right, unless it has no bytes.
+  const VerifyReport verified = array.verify();
+  EXPECT_FALSE(verified.damaged());
+  EXPECT_EQ(verified.seal, Seal::valid);
+  EXPECT_TRUE(share.wrong == 0 || verified.unverified_blocks > 0);
+  EXPECT_EQ(verified.verified(), verified.unverified_blocks == 0);
+  EXPECT_TRUE(unverified > 0 || verified.verified());
+  share.saved = 1 - static_cast<double>(lost) / static_cast<double>(report.voxels);
+  return share;
 }
 
 void run(int trials, unsigned seed) {
@@ -131,9 +164,10 @@ void run(int trials, unsigned seed) {
     try {
       const SalvageReport report = salvage(
           bad, good, {.fill = Value(int{kFill}), .threads = 1, .level = CommitLevel::none});
-      const double share = check(history, report, good);
-      tally.saved += share;
-      if (report.complete() && share == 1) ++tally.whole;
+      const Share share = check(history, report, good);
+      tally.saved += share.saved;
+      tally.wrong += share.wrong;
+      if (report.complete() && share.saved == 1) ++tally.whole;
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::corruption) << error.what();
       ++tally.refused;
@@ -148,12 +182,16 @@ void run(int trials, unsigned seed) {
     if (kind == "bits of chunks") {
       EXPECT_GT(tally.saved, 0.9 * tally.trials);
     }
+    const bool without_sums = kind == "bits of chunks, no checksums";
+    EXPECT_EQ(tally.wrong > 0, without_sums) << kind;
     if (kind != "truncation") {
       EXPECT_LT(tally.refused, 1 + tally.trials / 4) << kind;
     }
-    std::printf("%-28s %4d trials: %4d whole, %4d refused, %5.1f %% of the voxels saved\n",
-                kind.c_str(), tally.trials, tally.whole, tally.refused,
-                100 * tally.saved / tally.trials);
+    std::printf(
+        "%-28s %4d trials: %4d whole, %4d refused, %5.1f %% of the voxels saved, "
+        "%lld wrong\n",
+        kind.c_str(), tally.trials, tally.whole, tally.refused,
+        100 * tally.saved / tally.trials, static_cast<long long>(tally.wrong));
   }
 }
 

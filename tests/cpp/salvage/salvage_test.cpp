@@ -6,8 +6,11 @@
 #include "codec/chunk_format.hpp"
 #include "codec/encoder.hpp"
 #include "io/file.hpp"
+#include "io/system_calls.hpp"
 #include "salvage/history.hpp"
+#include "salvage/metadata.hpp"
 #include "salvage/scan.hpp"
+#include "salvage/states.hpp"
 #include "support/errors.hpp"
 
 namespace mlarray {
@@ -115,6 +118,33 @@ TEST(Salvage, AFileThatCameMeanwhileStays) {
   EXPECT_EQ(load_bytes(trial.good), FileBytes{'x'});
 }
 
+#ifndef _WIN32
+// A file that comes in the last moment, when whoever looks would still find none.
+class Racing final : public io::SystemCalls {
+ public:
+  explicit Racing(std::filesystem::path good) : good_(std::move(good)) {}
+  int rename(const char* from, const char* to) override {
+    store_bytes(good_, {'x'});
+    return SystemCalls::rename(from, to);
+  }
+  int rename_new(const char* from, const char* to) override {
+    store_bytes(good_, {'x'});
+    return SystemCalls::rename_new(from, to);
+  }
+
+ private:
+  std::filesystem::path good_;
+};
+
+TEST(Salvage, AFileThatComesInTheLastMomentStays) {
+  Trial trial;
+  Racing calls(trial.good);
+  const io::ScopedSystemCalls scope(calls);
+  EXPECT_ERROR(trial.salvage(), ErrorKind::invalid_use, "exists by now");
+  EXPECT_EQ(load_bytes(trial.good), FileBytes{'x'});
+}
+#endif
+
 TEST(Salvage, WithoutATargetNothingIsWritten) {
   Trial trial;
   store_bytes(trial.bad, trial.history.bytes);
@@ -131,6 +161,32 @@ TEST(Salvage, EndsWhenProgressThrows) {
   };
   EXPECT_ERROR(trial.salvage(options), ErrorKind::invalid_use, "enough");
   EXPECT_FALSE(std::filesystem::exists(trial.good));
+}
+
+// Before a chunk is looked at, after, and while the new file is written and read back.
+TEST(Salvage, EndsWhereverProgressThrows) {
+  Trial trial;
+  int calls = 0;
+  int searching = 0;
+  SalvageOptions options;
+  options.threads = 1;
+  options.progress = [&](std::int64_t done, std::int64_t) {
+    ++calls;
+    if (done == 0) ++searching;
+  };
+  trial.salvage(options);
+  EXPECT_GT(searching, 0);
+  // 27 chunks, some of them zeros: looked at, written, read back.
+  EXPECT_GT(calls - searching, 2 * 27);
+  std::filesystem::remove(trial.good);
+  for (const int last : {1, searching, searching + 3, calls - 20, calls}) {
+    int left = last;
+    options.progress = [&](std::int64_t, std::int64_t) {
+      if (--left == 0) throw Error(ErrorKind::invalid_use, "enough");
+    };
+    EXPECT_ERROR(trial.salvage(options), ErrorKind::invalid_use, "enough");
+    EXPECT_EQ(trial.history.dir.names(), (std::vector<std::string>{"a.mla", "bad.mla"}));
+  }
 }
 
 TEST(Salvage, OfWhatIsNoFileOfOurs) {
@@ -211,6 +267,35 @@ TEST(Salvage, AnyByteOfHeaderIndexAndTrailerIsMended) {
   }
 }
 
+// The header does not say where the newest commit ends, and the newest one is not to be found.
+TEST(Salvage, BytesBehindTheCommitTakenMayHaveBeenANewerOne) {
+  Trial trial;
+  const Commit& second = trial.history.commits[1];
+  const Commit& third = trial.history.commits[2];
+  trial.zero(0, 40);
+  trial.history.bytes.resize(third.begin);  // its chunks are still there
+  const SalvageReport report = trial.salvage();
+  EXPECT_EQ(report.states[*report.state].offset, second.begin);
+  EXPECT_TRUE(report.may_be_older);
+  EXPECT_FALSE(report.verified());
+  EXPECT_TRUE(report.complete());
+  EXPECT_TRUE(says(report, std::to_string(third.begin - second.end) + " bytes follow"));
+  // Without such bytes there is nothing to be said.
+  std::filesystem::remove(trial.good);
+  trial.history.bytes.resize(second.end);
+  EXPECT_TRUE(trial.salvage().verified());
+}
+
+// What a killed writer left was not committed: the header says so, and others may be damaged.
+TEST(Salvage, BytesBehindTheCommitThatTheHeaderNamesWereNotCommitted) {
+  Trial trial;
+  trial.history.bytes.insert(trial.history.bytes.end(), 500, 'x');
+  trial.history.bytes[100] ^= 1;
+  const SalvageReport report = trial.salvage();
+  EXPECT_TRUE(report.verified());
+  EXPECT_FALSE(report.may_be_older);
+}
+
 TEST(Salvage, AFlippedBitOfTheSealIsNoDamage) {
   Trial trial;
   trial.history.bytes[trial.history.commits[2].end - 7] ^= 4;
@@ -255,6 +340,60 @@ TEST(Salvage, WithoutSumsTheIndexSaysWhereChunksAre) {
   EXPECT_FALSE(report.verified());
   EXPECT_FALSE(report.complete());
   EXPECT_EQ(trial.saved(), last.voxels);
+}
+
+// A voxel that is wrong, and nothing to tell it by.
+TEST(Salvage, WhatNothingVerifiesStaysUnverifiedInTheNewFile) {
+  Trial trial(0);
+  const Commit& last = trial.history.commits.back();
+  const FileBytes whole = trial.history.bytes;
+  for (std::size_t place = trial.history.header_len + 60;; place += 20) {
+    ASSERT_LT(place, last.begin);
+    trial.history.bytes = whole;
+    trial.zero(last.trailer, last.end - last.trailer);
+    trial.history.bytes[place] ^= 4;
+    std::filesystem::remove(trial.good);
+    const SalvageReport report = trial.salvage();
+    if (report.lost_voxels > 0 || trial.saved() == last.voxels) continue;
+    EXPECT_EQ(report.unverified_voxels, report.voxels);
+    EXPECT_TRUE(report.unverified_is_complete);
+    std::int64_t listed = 0;
+    for (const Damage& box : report.unverified) {
+      EXPECT_EQ(box.block, -1);
+      EXPECT_NE(box.what.find("nothing to verify it by"), std::string::npos);
+      listed += element_count(box.voxels.shape());
+    }
+    EXPECT_EQ(listed, report.voxels);
+    const VerifyReport verified = Array::open(trial.good).verify();
+    EXPECT_FALSE(verified.verified());
+    EXPECT_FALSE(verified.damaged());
+    EXPECT_EQ(verified.seal, Seal::valid);
+    EXPECT_GT(verified.unverified_blocks, 0);
+    EXPECT_EQ(verified.verified_blocks, 0);
+    break;
+  }
+  // Or nothing of it is taken.
+  EXPECT_ERROR(salvage(trial.bad, {}, {.only_verified = true}), ErrorKind::corruption,
+               "nothing verifies", "--only-verified");
+}
+
+TEST(Salvage, OnlyWhatIsVerifiedIfTheUserSaysSo) {
+  Trial trial(4);
+  const Commit& last = trial.history.commits.back();
+  const SalvageReport all = trial.salvage({.only_verified = true});
+  EXPECT_TRUE(all.verified());
+  EXPECT_EQ(trial.saved(), last.voxels);
+  // Chunks of zeros that an index without its seal names.
+  std::filesystem::remove(trial.good);
+  trial.zero(last.end - 16, 16);
+  const SalvageReport some = trial.salvage();
+  EXPECT_GT(some.unverified_voxels, 0);
+  EXPECT_GT(some.verified_voxels, 0);
+  std::filesystem::remove(trial.good);
+  const SalvageReport fewer = trial.salvage({.fill = 9, .only_verified = true, .state = 0});
+  EXPECT_EQ(fewer.unverified_voxels, 0);
+  EXPECT_EQ(fewer.lost_voxels, some.unverified_voxels);
+  EXPECT_EQ(trial.saved(), trial.expected(last, fewer, 9));
 }
 
 TEST(Salvage, MetadataOfAnotherCommitIsBetterThanNone) {
@@ -344,6 +483,28 @@ TEST(Salvage, AHeaderThatIsLostIsRebuiltOrTakenFromAnotherFile) {
   EXPECT_TRUE(report.verified());
   EXPECT_TRUE(says(report, "the other file's"));
   EXPECT_EQ(trial.saved(), trial.history.commits[1].voxels);
+}
+
+// The length of an axis and the number of chunks are damaged, which one flipped bit makes
+// agree.
+TEST(Salvage, AHeaderThatNothingConfirmsIsNotTaken) {
+  Trial trial(0);
+  const Commit& last = trial.history.commits.back();
+  const auto bytes = std::as_bytes(std::span(trial.history.bytes));
+  std::size_t at = frame::kHeaderMinBytes;
+  const auto length_at = [&](std::size_t i) { return frame::load_big<std::int64_t>(bytes, i); };
+  while (length_at(at) != 40) ++at;
+  trial.history.bytes[at + 7] = 41;  // a shape with as many chunks
+  trial.history.bytes[frame::kTypesizeAt + 3] ^= 4;
+  FileBytes whole = trial.history.bytes;
+  // The metadata says another shape, and leads to the right header.
+  EXPECT_EQ(trial.salvage().shape, (Shape{40, 36, 33}));
+  // Without metadata and seal nothing says anything.
+  std::filesystem::remove(trial.good);
+  trial.zero(last.trailer, last.end - last.trailer);
+  EXPECT_ERROR(trial.salvage(), ErrorKind::corruption, "nothing else in the file confirms",
+               "--like");
+  EXPECT_FALSE(std::filesystem::exists(trial.good));
 }
 
 // --- chunks ----------------------------------------------------------------------------------
@@ -526,6 +687,126 @@ TEST(DamagedFile, ReadsZerosWhereTheDiskFails) {
     ASSERT_EQ(bytes.data[i], std::byte{failed ? std::uint8_t{0} : std::uint8_t{1}}) << i;
   }
   EXPECT_TRUE(file.get(30000, 1).data.empty());
+}
+
+// --- files that were made to keep us busy
+// -----------------------------------------------------
+
+// The begin of a file, zeros and its end; counts what is asked of it.
+class SparseSource final : public io::ByteSource {
+ public:
+  SparseSource(std::vector<std::byte> begin, std::uint64_t zeros, std::vector<std::byte> end)
+      : begin_(std::move(begin)), zeros_(zeros), end_(std::move(end)) {}
+  std::uint64_t size() const override { return begin_.size() + zeros_ + end_.size(); }
+  io::Bytes get(io::Range range) const override {
+    *asked += range.length;
+    *longest = std::max(*longest, range.length);
+    if (range.offset >= begin_.size() && range.offset + range.length <= size() - end_.size() &&
+        range.length <= nothing_->size()) {
+      return {std::span(*nothing_).first(static_cast<std::size_t>(range.length)), nothing_};
+    }
+    const auto out =
+        std::make_shared<std::vector<std::byte>>(static_cast<std::size_t>(range.length));
+    for (std::size_t i = 0; i < out->size(); ++i) {
+      const std::uint64_t at = range.offset + i;
+      if (at < begin_.size()) (*out)[i] = begin_[static_cast<std::size_t>(at)];
+      if (at >= begin_.size() + zeros_) {
+        (*out)[i] = end_[static_cast<std::size_t>(at - begin_.size() - zeros_)];
+      }
+    }
+    return {*out, out};
+  }
+  bool are_cached(std::span<const std::uint64_t>) const override { return true; }
+  void prefetch(std::span<const io::Range>) const override {}
+  void refresh() override {}
+  const std::string& name() const override { return name_; }
+
+  std::shared_ptr<std::uint64_t> asked = std::make_shared<std::uint64_t>(0);
+  std::shared_ptr<std::uint64_t> longest = std::make_shared<std::uint64_t>(0);
+
+ private:
+  std::vector<std::byte> begin_;
+  std::uint64_t zeros_;
+  std::vector<std::byte> end_;
+  std::shared_ptr<std::vector<std::byte>> nothing_ =
+      std::make_shared<std::vector<std::byte>>(std::size_t{2} << 20);
+  std::string name_ = "sparse";
+};
+
+// A whole file, the begin of a trailer, zeros, and `count` ends of trailers, each of which
+// claims all of that.
+std::unique_ptr<SparseSource> many_trailers(std::uint64_t zeros, std::size_t count) {
+  const History history(0);
+  const auto bytes = std::as_bytes(std::span(history.bytes));
+  std::vector<std::byte> begin(bytes.begin(), bytes.end());
+  const std::size_t trailer = begin.size();
+  for (const unsigned b : {0x94u, 1u, 0x93u, 0xcdu, 0u, 0u, 0xdeu, 0u, 0u}) {
+    begin.push_back(static_cast<std::byte>(b));
+  }
+  begin.resize(begin.size() + 60);
+  std::vector<std::byte> end;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint64_t length =
+        begin.size() + zeros + end.size() + frame::kTrailerEndBytes - trailer;
+    end.push_back(static_cast<std::byte>(frame::kUint32Marker));
+    frame::append_big(end, static_cast<std::uint32_t>(length));
+    end.push_back(static_cast<std::byte>(frame::kFixExt16Marker));
+    end.resize(end.size() + 17);
+  }
+  return std::make_unique<SparseSource>(std::move(begin), zeros, std::move(end));
+}
+
+TEST(Survey, OfManyTrailersThatClaimTheWholeFile) {
+  auto source = many_trailers(std::uint64_t{4} << 20, 500);
+  const auto asked = source->asked;
+  const salvaging::DamagedFile file(std::move(source));
+  const salvaging::Survey survey = salvaging::survey(file, {});
+  EXPECT_EQ(survey.states.size(), 501u);
+  EXPECT_LT(*asked, 50 * file.size());  // each of them once would be 500 times
+}
+
+TEST(Survey, OfATrailerLongerThanAnyOfSuchAnArray) {
+  auto source = many_trailers(std::uint64_t{300} << 20, 1);
+  const auto longest = source->longest;
+  const salvaging::DamagedFile file(std::move(source));
+  const salvaging::Survey survey = salvaging::survey(file, {});
+  EXPECT_EQ(survey.states.size(), 1u);
+  EXPECT_TRUE(survey.states[0].sealed);
+  EXPECT_LT(*longest, std::uint64_t{2} << 20);
+}
+
+// A chunk of 32 bytes that stands for 200 MiB of zeros.
+TEST(Survey, LooksAtALayerBeforeItIsDecompressed) {
+  std::vector<std::byte> chunk(codec::kChunkHeaderBytes);
+  chunk[codec::at::kVersion] = std::byte{codec::kFormatVersion};
+  chunk[codec::at::kCodecVersion] = std::byte{1};
+  chunk[codec::at::kFlags] = std::byte{codec::kExtendedHeader};
+  chunk[codec::at::kTypesize] = std::byte{1};
+  codec::store_i32(chunk, codec::at::kNbytes, 200 << 20);
+  codec::store_i32(chunk, codec::at::kBlocksize, 200 << 20);
+  codec::store_i32(chunk, codec::at::kCbytes, static_cast<std::int32_t>(chunk.size()));
+  chunk[codec::at::kFlags2] = std::byte{0x10};
+  ASSERT_EQ(codec::parse_chunk(chunk, {}).special, codec::Special::zeros);
+  constexpr std::uint64_t kWork = std::uint64_t{64} << 30;
+  salvaging::WorkBudget budget(kWork);
+  EXPECT_FALSE(salvaging::layout_told_by({chunk, nullptr}, budget).has_value());
+  EXPECT_EQ(budget.left(), kWork);
+}
+
+TEST(WorkBudget, WhatIsSpentIsSpentOfTheWholeToo) {
+  salvaging::WorkBudget whole(100);
+  salvaging::WorkBudget part(60, &whole);
+  EXPECT_TRUE(part.spend(50));
+  EXPECT_EQ(part.left(), 10u);
+  EXPECT_EQ(whole.left(), 50u);
+  EXPECT_FALSE(part.spend(11));
+  EXPECT_FALSE(part.spend(1));  // who asked for too much gets nothing
+  EXPECT_TRUE(part.exhausted());
+  EXPECT_FALSE(whole.exhausted());
+  salvaging::WorkBudget other(1000, &whole);
+  EXPECT_FALSE(other.spend(51));
+  EXPECT_TRUE(whole.exhausted());
+  EXPECT_EQ(other.left(), 0u);
 }
 
 // --- other arrays ----------------------------------------------------------------------------
