@@ -25,7 +25,7 @@ int main(int argc, char** argv) try {
 
   mlarray::SaveOptions options;
   options.layout.patch = std::int64_t{32};  // made for patches of 32 x 32 x 32
-  options.layout.patch_is_explicit = true;
+  options.preset = mlarray::preset_from("small");  // or "fast", "balanced"
 
   // Strides are in bytes, so a view may also be a part of something larger, or flipped.
   constexpr std::int64_t kItem = sizeof(std::int16_t);
