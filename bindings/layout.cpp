@@ -40,7 +40,6 @@ nb::dict choose(const Shape& shape, std::int64_t itemsize, const PatchArgument& 
   if (patch) {
     std::visit([&](const auto& lengths) { request.patch = lengths; }, *patch);
   }
-  request.patch_is_explicit = patch.has_value();
   request.chunk = chunk;
   request.block = block;
   request.spatial_axes = spatial_axes;

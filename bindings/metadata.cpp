@@ -11,11 +11,7 @@
 #include <vector>
 
 #include "bindings.hpp"
-#include "metadata/rules.hpp"
-#include "metadata/schema.hpp"
-#include "metadata/tree.hpp"
 #include "mlarray/affine.hpp"
-#include "mlarray/error.hpp"
 #include "value.hpp"
 
 namespace nb = nanobind;
@@ -24,40 +20,20 @@ using namespace nb::literals;
 namespace mlarray::bindings {
 namespace {
 
-const metadata::Section& section_named(std::string_view name) {
-  const metadata::Section* section = metadata::find_section(name);
-  if (!section) {
-    throw Error(ErrorKind::invalid_value, std::string(name) + ": no such metadata section");
-  }
-  return *section;
-}
-
 nb::object check_field(const std::string& section, const std::string& name, nb::handle value) {
-  const MetadataField* field = metadata::find_field(section_named(section), name);
-  if (!field) {
-    throw Error(ErrorKind::invalid_value, section + "." + name + ": no such metadata field");
-  }
-  const bool single = section_named(section).single;
-  Value plain = value_from_python(value, single ? section : section + "." + name);
-  return value_to_python(metadata::normalised(*field, std::move(plain)));
+  const MetadataField& field = Metadata::field(section, name);
+  return value_to_python(Metadata::checked(field, value_from_python(value, field.path())));
 }
 
 void check_section(const std::string& name, const nb::dict& values) {
-  const metadata::Section& section = section_named(name);
   const Value tree = value_from_python(values, name);
-  const Map& fields = *tree.get_if<Map>();
-  const bool spatial = section.name == "spatial";
-  metadata::check_section(section, fields, metadata::axes_for(-1, spatial ? &fields : nullptr));
+  Metadata::check_section(name, *tree.get_if<Map>());
 }
 
-Value labels_for_channel_axis(std::int64_t channel_axis, int ndim) {
-  return metadata::labels_for_channel_axis(channel_axis, ndim);
-}
-
-std::optional<int> channel_axis_of(nb::handle labels) {
+std::optional<int> channel_axis_in(nb::handle labels) {
   const Value value = value_from_python(labels, "spatial.axis_labels");
   const List* list = value.get_if<List>();
-  return list ? metadata::channel_axis_of(*list) : std::nullopt;
+  return list ? channel_axis_of(*list) : std::nullopt;
 }
 
 void register_table(nb::module_& module) {
@@ -69,25 +45,25 @@ void register_table(nb::module_& module) {
       .def_ro("legacy_name", &MetadataField::legacy_name)
       .def_ro("doc", &MetadataField::doc)
       .def_ro("read_only", &MetadataField::read_only);
-  nb::class_<metadata::Section>(module, "MetadataSection", "A group of fields.")
-      .def_ro("name", &metadata::Section::name)
-      .def_ro("legacy_name", &metadata::Section::legacy_name)
-      .def_ro("single", &metadata::Section::single, "Whether it stands for its only field.");
+  nb::class_<MetadataSection>(module, "MetadataSection", "A group of fields.")
+      .def_ro("name", &MetadataSection::name)
+      .def_ro("legacy_name", &MetadataSection::legacy_name)
+      .def_ro("single", &MetadataSection::single, "Whether it stands for its only field.");
   module.def("metadata_fields", [] {
-    const auto fields = metadata::fields();
+    const auto fields = Metadata::fields();
     return std::vector<MetadataField>(fields.begin(), fields.end());
   });
   module.def("metadata_sections", [] {
-    const auto sections = metadata::sections();
-    return std::vector<metadata::Section>(sections.begin(), sections.end());
+    const auto sections = Metadata::sections();
+    return std::vector<MetadataSection>(sections.begin(), sections.end());
   });
   module.def("axis_roles", [] {
     std::vector<std::string_view> names;
-    for (const auto& role : metadata::axis_roles()) names.push_back(role.name);
+    for (const auto& role : Metadata::axis_roles()) names.push_back(role.name);
     return names;
   });
   module.def("coord_systems", [] {
-    const auto names = metadata::coord_systems();
+    const auto names = Metadata::coord_systems();
     return std::vector<std::string_view>(names.begin(), names.end());
   });
 }
@@ -111,7 +87,7 @@ void register_rules(nb::module_& module) {
       "channel_axis"_a, "ndim"_a,
       nb::sig("def labels_for_channel_axis(channel_axis: int, "
               "ndim: int) -> list[str]"));
-  module.def("channel_axis_of", &channel_axis_of, "labels"_a.none());
+  module.def("channel_axis_of", &channel_axis_in, "labels"_a.none());
 }
 
 void register_affine(nb::module_& module) {
@@ -124,7 +100,7 @@ void register_affine(nb::module_& module) {
 }  // namespace
 
 Metadata metadata_from_python(nb::handle tree) {
-  return metadata::Tree::read(value_from_python(tree, ""), metadata::Leniency::everything);
+  return Metadata::from_unchecked(value_from_python(tree, ""));
 }
 
 nb::object metadata_to_python(const Metadata& metadata, bool include_none) {

@@ -10,11 +10,11 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "bindings.hpp"
-#include "codec/encoder.hpp"
 #include "mlarray/error.hpp"
 
 namespace nb = nanobind;
@@ -44,10 +44,16 @@ decltype(LayoutRequest::patch) patch_from_python(const nb::object& patch) {
   return nb::cast<std::vector<std::int64_t>>(patch);
 }
 
-CodecParams codec_for(const std::string& dtype_text, Preset preset) {
-  const DType dtype = DType::parse(dtype_text);
-  return codec::preset_params(preset, dtype.itemsize(),
-                              dtype.kind() == 'f' || dtype.kind() == 'c');
+using Numbers = nb::typed<nb::dict, nb::str, int>;
+
+// The words of some values, each with its number in Blosc2.
+template <class T>
+Numbers numbers_of(std::span<const T> values) {
+  nb::dict numbers;
+  for (const T value : values) {
+    numbers[nb::str(to_string(value).c_str())] = static_cast<int>(value);
+  }
+  return nb::borrow<Numbers>(numbers);
 }
 
 void init_codec(CodecParams* self, int codec, int level, const FilterSlots& filters,
@@ -56,14 +62,13 @@ void init_codec(CodecParams* self, int codec, int level, const FilterSlots& filt
     throw Error(ErrorKind::invalid_value,
                 "codec " + std::to_string(codec) + " is not in the range 0 to 255");
   }
-  CodecParams params{static_cast<Codec>(codec), level, filters, filters_meta, split, adaptive};
-  codec::check_params(params);
-  new (self) CodecParams(params);
+  new (self) CodecParams{
+      static_cast<Codec>(codec), level, filters, filters_meta, split, adaptive};
 }
 
 void init_save_options(SaveOptions* self, const nb::object& patch,
                        const std::optional<Shape>& chunk, const std::optional<Shape>& block,
-                       const std::vector<bool>& spatial_axes, bool patch_is_explicit,
+                       const std::vector<bool>& spatial_axes,
                        const std::optional<CodecParams>& codec, bool legacy_metadata,
                        bool store_metadata, bool has_array, int threads, CommitLevel level,
                        bool verify) {
@@ -72,7 +77,6 @@ void init_save_options(SaveOptions* self, const nb::object& patch,
   options.layout.chunk = chunk;
   options.layout.block = block;
   options.layout.spatial_axes = spatial_axes;
-  options.layout.patch_is_explicit = patch_is_explicit;
   options.codec = codec;
   options.metadata_encoding =
       legacy_metadata ? MetadataEncoding::legacy : MetadataEncoding::current;
@@ -100,27 +104,39 @@ void register_options(nb::module_& module) {
   nb::class_<CodecParams>(module, "CodecParams", "How voxels are compressed.")
       .def("__init__", &init_codec, nb::kw_only(), "codec"_a, "level"_a, "filters"_a,
            "filters_meta"_a, "split"_a, "adaptive"_a = false)
-      .def_static("preset_for", &codec_for, "dtype"_a, "preset"_a = Preset::fast,
+      .def_static(
+          "preset_for",
+          [](const std::string& dtype, Preset preset) {
+            return codec_for(preset, DType::parse(dtype));
+          },
+          "dtype"_a, "preset"_a = Preset::fast,
                   "What a preset means for elements of this dtype.")
       .def(
           "for_dtype",
           [](const CodecParams& self, const std::string& dtype) {
-            return codec::params_for(self, DType::parse(dtype));
+            return codec_for(self, DType::parse(dtype));
           },
           "dtype"_a, "The same as elements of this dtype can be written with.")
       .def_prop_ro("codec",
                    [](const CodecParams& self) { return static_cast<int>(self.codec); })
+      .def_prop_ro(
+          "codec_name", [](const CodecParams& self) { return to_string(self.codec); },
+          "Its word; its number if it has none.")
       .def_ro("level", &CodecParams::level)
       .def_ro("filters", &CodecParams::filters)
       .def_ro("filters_meta", &CodecParams::filters_meta)
       .def_ro("split", &CodecParams::split)
       .def_ro("adaptive", &CodecParams::adaptive);
 
+  module.def(
+      "codec_numbers", [] { return numbers_of(codecs()); }, "Codecs by their words.");
+  module.def(
+      "filter_numbers", [] { return numbers_of(filters()); }, "Filters by their words.");
+
   nb::class_<SaveOptions>(module, "SaveOptions", "How an array is laid out and written.")
       .def("__init__", &init_save_options, nb::kw_only(), "patch"_a.none() = "default",
            "chunk"_a = nb::none(), "block"_a = nb::none(),
-           "spatial_axes"_a = std::vector<bool>{}, "patch_is_explicit"_a = false,
-           "codec"_a = nb::none(), "legacy_metadata"_a = false, "store_metadata"_a = true,
+           "spatial_axes"_a = std::vector<bool>{}, "codec"_a = nb::none(), "legacy_metadata"_a = false, "store_metadata"_a = true,
            "has_array"_a = true, "threads"_a = 0, "level"_a = CommitLevel::ordered,
            "verify"_a = false)
       .def(

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "metadata/rules.hpp"
 #include "mlarray/error.hpp"
+#include "mlarray/metadata.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -19,7 +19,7 @@ namespace mlarray::bindings {
 namespace {
 
 // Room for the sections and fields around the deepest value that a field may hold.
-constexpr std::size_t kMaxDepth = metadata::kMaxFieldDepth + 8;
+constexpr std::size_t kMaxDepth = kMaxFieldDepth + 8;
 
 nb::object checked(PyObject* fresh) {
   if (!fresh) throw nb::python_error();
@@ -102,8 +102,7 @@ class Converter {
     // The length is asked anew each time: converting an item may run Python code.
     for (Py_ssize_t i = 0; i < PySequence_Size(object.ptr()); ++i) {
       const nb::object item = checked(PySequence_GetItem(object.ptr(), i));
-      list.items.push_back(
-          convert(item, metadata::item_path(path, static_cast<std::size_t>(i))));
+      list.items.push_back(convert(item, item_path(path, static_cast<std::size_t>(i))));
     }
     return list;
   }
@@ -114,7 +113,7 @@ class Converter {
     Map map;
     for (const nb::handle pair : items) {
       Value key = convert(pair[0], path);
-      Value item = convert(pair[1], metadata::item_path(path, key));
+      Value item = convert(pair[1], item_path(path, key));
       map.items.emplace_back(std::move(key), std::move(item));
     }
     return map;

@@ -48,7 +48,6 @@ void fuzz_input(fuzz::Input input) {
     default:
       break;
   }
-  request.patch_is_explicit = choices.yes();
   if (choices.yes()) {
     request.spatial_axes.resize(ndim);
     for (std::size_t i = 0; i < ndim; ++i) request.spatial_axes[i] = choices.yes();

@@ -1,7 +1,8 @@
-"""Check that every layer of src/ includes only layers below it.
+"""Check that every layer of src/ includes only layers below it, and users only what is public.
 
 The order is that of src/CMakeLists.txt; what a layer may include is what its own CMakeLists.txt
-names after USES. Public headers, include/mlarray, belong to no layer.
+names after USES. Public headers, include/mlarray, belong to no layer. bindings/ and examples/
+include them and what lies beside the including file; public headers include each other only.
 
     python tools/check_layers.py
 """
@@ -50,9 +51,21 @@ def problems(source: Path) -> Iterator[str]:
                     yield f"src/{layer}/{path.name} includes {included}, not named after USES"
 
 
+def problems_of_users(root: Path) -> Iterator[str]:
+    """Yield what bindings, examples and public headers include besides public headers."""
+    for folder in ("bindings", "examples", "include"):
+        for path in sorted((root / folder).rglob("*.?pp")):
+            for included in re.findall(r'^\s*#\s*include "([^"]+)"', path.read_text("utf-8"), re.M):
+                beside = folder != "include" and "/" not in included
+                if beside and (path.parent / included).is_file():
+                    continue
+                if not (included.startswith("mlarray/") and (root / "include" / included).is_file()):
+                    yield f"{path.relative_to(root)} includes {included}, which is not public"
+
+
 def main() -> int:
     """Print what is wrong."""
-    found = list(problems(ROOT / "src"))
+    found = [*problems(ROOT / "src"), *problems_of_users(ROOT)]
     for line in found:
         print(line, file=sys.stderr)
     return 1 if found else 0

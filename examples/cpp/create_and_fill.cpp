@@ -1,8 +1,9 @@
 // Create an image that need not fit into memory, and fill it chunk by chunk.
 //   create_and_fill FILE
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
-#include <span>
 #include <vector>
 
 #include "mlarray/mlarray.hpp"
@@ -15,7 +16,7 @@ int main(int argc, char** argv) try {
   options.layout.block = mlarray::Shape{8, 16, 16};
   const mlarray::Shape shape{40, 64, 64};
   auto image =
-      mlarray::Array::create(argv[1], shape, mlarray::DType::parse("<f4"), {}, options);
+      mlarray::Array::create(argv[1], shape, mlarray::DType::of<float>(), {}, options);
 
   // Boxes that are whole chunks are compressed as they are. Others work too, but have to read
   // back the rest of the chunks that they cover in part.
@@ -29,23 +30,17 @@ int main(int argc, char** argv) try {
             .start = {z, y, x},
             .stop = {std::min(z + chunk[0], shape[0]), std::min(y + chunk[1], shape[1]),
                      std::min(x + chunk[2], shape[2])}};
-        const mlarray::Shape size = box.shape();
-        voxels.assign(static_cast<std::size_t>(mlarray::element_count(size)),
+        voxels.assign(static_cast<std::size_t>(mlarray::element_count(box.shape())),
                       static_cast<float>(chunks));
-        constexpr std::int64_t kItem = sizeof(float);
-        image.write(box, {std::as_bytes(std::span(voxels)).data(),
-                          size,
-                          {size[1] * size[2] * kItem, size[2] * kItem, kItem}});
+        image.write<float>(box, voxels);
       }
     }
   }
   image.close();  // commits; an error of the disk is thrown here and not lost in a destructor
 
   const auto again = mlarray::Array::open(argv[1]);
-  float last = 0;
-  again.read({.start = {39, 63, 63}, .stop = {40, 64, 64}},
-             std::as_writable_bytes(std::span(&last, 1)));
-  std::printf("%d chunks, last voxel %g\n", chunks, static_cast<double>(last));
+  const auto last = again.read<float>({.start = {39, 63, 63}, .stop = {40, 64, 64}});
+  std::printf("%d chunks, last voxel %g\n", chunks, static_cast<double>(last[0]));
 } catch (const mlarray::Error& error) {
   std::fprintf(stderr, "%s\n", error.what());
   return 1;

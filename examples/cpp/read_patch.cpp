@@ -3,8 +3,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <numeric>
-#include <span>
-#include <vector>
 
 #include "mlarray/mlarray.hpp"
 
@@ -12,14 +10,8 @@ int main(int argc, char** argv) try {
   if (argc != 2) return std::fprintf(stderr, "usage: read_patch FILE\n"), 2;
 
   const auto image = mlarray::Array::open(argv[1]);  // maps the file, reads no voxel
-  if (image.dtype() != mlarray::DType::parse("<i2")) {
-    std::fprintf(stderr, "%s: this program reads int16\n", argv[1]);
-    return 1;
-  }
   const mlarray::Box box{.start = {8, 16, 24}, .stop = {16, 32, 56}};  // start <= i < stop
-  std::vector<std::int16_t> patch(
-      static_cast<std::size_t>(mlarray::element_count(box.shape())));
-  image.read(box, std::as_writable_bytes(std::span(patch)));
+  const auto patch = image.read<std::int16_t>(box);  // an error if its voxels are no int16
 
   std::printf("patch %s, sum %lld\n", mlarray::to_string(box.shape()).c_str(),
               std::accumulate(patch.begin(), patch.end(), 0LL));

@@ -1,8 +1,8 @@
 // Save a volume that is in memory: voxels, spacing and what the scanner said.
 //   save_volume FILE
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <span>
 #include <vector>
 
 #include "mlarray/mlarray.hpp"
@@ -25,13 +25,9 @@ int main(int argc, char** argv) try {
 
   mlarray::SaveOptions options;
   options.layout.patch = std::int64_t{32};  // made for patches of 32 x 32 x 32
-  options.layout.patch_is_explicit = true;
+  options.preset = mlarray::preset_from("small");  // or "fast", "balanced"
 
-  // Strides are in bytes, so a view may also be a part of something larger, or flipped.
-  constexpr std::int64_t kItem = sizeof(std::int16_t);
-  const mlarray::ConstArrayView view{
-      std::as_bytes(std::span(voxels)).data(), shape, {64 * 80 * kItem, 80 * kItem, kItem}};
-  mlarray::Array::save_voxels(argv[1], view, mlarray::DType::parse("<i2"), metadata, options);
+  mlarray::Array::save_voxels<std::int16_t>(argv[1], voxels, shape, metadata, options);
 
   const auto image = mlarray::Array::open(argv[1]);
   std::printf("saved %s of %s\n", mlarray::to_string(image.shape()).c_str(),

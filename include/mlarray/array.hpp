@@ -1,8 +1,11 @@
 // Array: one .mla file, or the same thing in memory. Start here.
 //
 //   auto image = mlarray::Array::open("ct.mla");
-//   std::vector<std::int16_t> patch(64 * 64 * 8);
-//   image.read({{0, 0, 0}, {64, 64, 8}}, std::as_writable_bytes(std::span(patch)));
+//   const auto patch = image.read<std::int16_t>({{0, 0, 0}, {64, 64, 8}});
+//
+// Voxels are read and written in three ways: as numbers of a type T, which must be the array's
+// (`image.dtype().is<T>()`); as bytes, whatever the type; or by a view with strides, for a part
+// of something larger. Numbers and bytes lie in C order without gaps.
 //
 // Thread safety: any number of threads may read one Array, also while one thread writes it;
 // a reader sees the old or the new voxels of a block, never a mixture. Writes, metadata and
@@ -14,6 +17,7 @@
 // process that opened it, and every write in the child is an error (invalid_use).
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -55,6 +59,11 @@ class MLARRAY_EXPORT Array {
   static Array in_memory(const Shape& shape, const DType& dtype,
                          const std::optional<ConstArrayView>& voxels = {},
                          const Metadata& metadata = {}, const SaveOptions& options = {});
+  template <Element T>
+  static Array in_memory(std::span<const T> voxels, const Shape& shape,
+                         const Metadata& metadata = {}, const SaveOptions& options = {}) {
+    return in_memory(shape, DType::of<T>(), view_of(voxels, shape), metadata, options);
+  }
 
   // Writes voxels to `path`: sibling temporary file, then rename. The old file is intact
   // until the rename, and on every error.
@@ -63,6 +72,13 @@ class MLARRAY_EXPORT Array {
   static void save_voxels(const std::filesystem::path& path, const ConstArrayView& voxels,
                           const DType& dtype, const Metadata& metadata = {},
                           const SaveOptions& options = {});
+  // Errors: also invalid_value where the shape has another number of voxels.
+  template <Element T>
+  static void save_voxels(const std::filesystem::path& path, std::span<const T> voxels,
+                          const Shape& shape, const Metadata& metadata = {},
+                          const SaveOptions& options = {}) {
+    save_voxels(path, view_of(voxels, shape), DType::of<T>(), metadata, options);
+  }
   // The same for this array's voxels; `path` may be the file it is open on.
   // `metadata` empty: this array's own.
   void save(const std::filesystem::path& path, const SaveOptions& options = {},
@@ -87,13 +103,29 @@ class MLARRAY_EXPORT Array {
   // Stored bytes of the voxels; looks at every chunk. Errors: closed.
   std::int64_t compressed_bytes() const;
 
-  // Copies the voxels of `box` into `out`, whose shape must be the box's.
-  // Errors: out_of_bounds, invalid_value, corruption, io, closed.
-  void read(const Box& box, const ArrayView& out, int threads = 0) const;
-  // The same into a contiguous buffer in C order of exactly the box's size in bytes.
+  // The voxels of `box`. An array of bool is read as std::uint8_t, too: 0 and 1.
+  // Errors: invalid_type where the array's elements are no Ts; out_of_bounds; invalid_value for
+  // a box or `out` of another size; corruption, io, closed.
+  template <Element T>
+    requires(!std::same_as<T, bool>)  // std::vector<bool> holds no bools
+  std::vector<T> read(const Box& box, int threads = 0) const {
+    std::vector<T> out(voxels_of(box, DType::of<T>()));
+    read_elements(box, std::as_writable_bytes(std::span(out)), DType::of<T>(), threads);
+    return out;
+  }
+  template <Element T>
+  void read(const Box& box, std::span<T> out, int threads = 0) const {
+    read_elements(box, std::as_writable_bytes(out), DType::of<T>(), threads);
+  }
   void read(const Box& box, std::span<std::byte> out, int threads = 0) const;
+  void read(const Box& box, const ArrayView& out, int threads = 0) const;
 
   // Replaces the voxels of `box`. Errors: as read, and read_only.
+  template <Element T>
+  void write(const Box& box, std::span<const T> voxels, int threads = 0) {
+    write_elements(box, std::as_bytes(voxels), DType::of<T>(), threads);
+  }
+  void write(const Box& box, std::span<const std::byte> voxels, int threads = 0);
   void write(const Box& box, const ConstArrayView& voxels, int threads = 0);
 
   // Parsed on first use. Voxels stay readable where the metadata is not.
@@ -147,6 +179,12 @@ class MLARRAY_EXPORT Array {
 
  private:
   explicit Array(std::shared_ptr<Impl> impl);
+  // Number of voxels of a box that can be read as elements of `type`.
+  std::size_t voxels_of(const Box& box, const DType& type) const;
+  void read_elements(const Box& box, std::span<std::byte> out, const DType& type,
+                     int threads) const;
+  void write_elements(const Box& box, std::span<const std::byte> voxels, const DType& type,
+                      int threads);
   std::shared_ptr<Impl> impl_;
 };
 

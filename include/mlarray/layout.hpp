@@ -36,8 +36,6 @@ struct LayoutRequest {
   std::optional<Shape> block;
   // True for an axis of space, false for channels, time and the like; empty: all spatial.
   std::vector<bool> spatial_axes;
-  // Was `patch` given by the caller (and not just left at its default)?
-  bool patch_is_explicit = false;
 };
 
 // Chooses chunk and block shapes: by layout_for_patch_nd where there is a patch and at least

@@ -5,6 +5,7 @@
 // Value semantics; not synchronised.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -22,8 +23,15 @@ namespace metadata {
 class Tree;
 }
 
+// A group of fields.
+struct MetadataSection {
+  std::string_view name;         // key in the tree and in files of today
+  std::string_view legacy_name;  // key in files of <= 0.0.33
+  bool single;                   // one field, which stands for the whole section
+};
+
 // One field, as the table describes it.
-struct MetadataField {
+struct MLARRAY_EXPORT MetadataField {
   std::string_view section;      // "spatial", "stats", ...; see docs/metadata.md
   std::string_view name;         // "spacing"; "data" of the single-value section "source"
   std::string_view kind;         // how it is validated: "number_list", "matrix", "bool", ...
@@ -31,18 +39,40 @@ struct MetadataField {
   std::string_view legacy_name;  // key in files of <= 0.0.33; empty if the field is newer
   std::string_view doc;          // one line: meaning, shape, unit
   bool read_only;                // managed by the library: what is set is replaced on saving
+
+  // As errors name it: "spatial.spacing"; of a section of one value, that section.
+  std::string path() const;
 };
+
+// A label of axis_labels that has a meaning. Any other one is allowed and is not spatial.
+struct AxisRole {
+  std::string_view name;
+  bool spatial;
+};
+
+// Deepest nesting of a field's value; with the levels around it, a file stays within what its
+// readers allow.
+inline constexpr int kMaxFieldDepth = 56;
 
 class MLARRAY_EXPORT Metadata {
  public:
   Metadata() = default;
 
+  static std::span<const MetadataSection> sections();
   static std::span<const MetadataField> fields();
+  // By the names of either generation; for a section of one value, `name` may also be the
+  // section's. Errors: invalid_value for a field that the table does not have.
+  static const MetadataField& field(std::string_view section, std::string_view name);
+  static std::span<const AxisRole> axis_roles();
+  static std::span<const std::string_view> coord_systems();
 
   // From a tree with the keys of either generation ("original" or "source", ...). Sections of
   // one value may be given as that value or as a map of one key.
   // Errors: invalid_type, invalid_value naming the field; invalid_value for an unknown key.
   static Metadata from_value(const Value& tree);
+  // The same of a tree that may be wrong: what is not understood is kept as it is, and check()
+  // says what is wrong. Errors: corruption for a tree that is no map.
+  static Metadata from_unchecked(const Value& tree);
   // As nested maps with today's keys: {"source": {"data": {...}}, "spatial": {...}, ...}.
   // With include_none, unset fields are present as None.
   Value to_value(bool include_none = false) const;
@@ -57,6 +87,8 @@ class MLARRAY_EXPORT Metadata {
   // Validates and stores. Errors: invalid_type, invalid_value with "section.name", the value
   // and what is expected. On error nothing is changed.
   void set(std::string_view section, std::string_view name, Value value);
+  // What set() would store. Errors: as set().
+  static Value checked(const MetadataField& field, Value value);
 
   // Checks what involves several fields (affine against spacing, lengths against ndim,
   // boxes against scores) and every field's own rule, for an array of `ndim` axes; below 0,
@@ -64,6 +96,9 @@ class MLARRAY_EXPORT Metadata {
   // Fields that the library manages are left out: it replaces them.
   // Errors: invalid_type, invalid_value naming the field, what is found and what is expected.
   void check(int ndim) const;
+  // The same of one section, given as a map of its fields: what these demand of each other.
+  // Errors: invalid_value, also for a section that there is not.
+  static void check_section(std::string_view section, const Map& values);
 
   // Which of `ndim` axes are axes of space, by axis_labels; all if there are no labels.
   // Errors: invalid_value if there are labels and not one per axis.
@@ -96,5 +131,16 @@ class MLARRAY_EXPORT Metadata {
   // a file held that no table row knows.
   Map sections_;
 };
+
+// How errors name an item of a list or of a map at `path` (empty: the root):
+// "source.study.date[2]". Keys that are no strings are put in brackets, long ones are cut.
+MLARRAY_EXPORT std::string item_path(std::string_view path, std::size_t index);
+MLARRAY_EXPORT std::string item_path(std::string_view path, const Value& key);
+
+// Labels for `ndim` axes of which `channel_axis` (negative: from the end) is the channel and
+// the others are spatial. Errors: invalid_value for an axis outside the array.
+MLARRAY_EXPORT List labels_for_channel_axis(std::int64_t channel_axis, int ndim);
+// The only axis that is not spatial; empty if there is none or more than one.
+MLARRAY_EXPORT std::optional<int> channel_axis_of(const List& labels);
 
 }  // namespace mlarray

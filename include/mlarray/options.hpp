@@ -3,9 +3,13 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 
+#include "mlarray/export.hpp"
 #include "mlarray/layout.hpp"
 #include "mlarray/metadata.hpp"
 #include "mlarray/types.hpp"
@@ -52,8 +56,26 @@ enum class Preset {
   small,     // few bytes first: archives, slow disks, networks
 };
 
+// These by their words, as the Python package and the command line take them, in upper or lower
+// case: codec_from("zstd") is Codec::zstd. Filter::none is "nofilter", as in Blosc2.
+// Errors: invalid_value naming the word and all known ones.
+MLARRAY_EXPORT CommitLevel commit_level_from(std::string_view word);
+MLARRAY_EXPORT Codec codec_from(std::string_view word);
+MLARRAY_EXPORT Filter filter_from(std::string_view word);
+MLARRAY_EXPORT Preset preset_from(std::string_view word);
+// The word of a value; its number where it has none, as that of a foreign file's codec.
+MLARRAY_EXPORT std::string to_string(CommitLevel level);
+MLARRAY_EXPORT std::string to_string(Codec codec);
+MLARRAY_EXPORT std::string to_string(Filter filter);
+MLARRAY_EXPORT std::string to_string(Preset preset);
+// All values, for menus and help texts.
+MLARRAY_EXPORT std::span<const CommitLevel> commit_levels() noexcept;
+MLARRAY_EXPORT std::span<const Codec> codecs() noexcept;
+MLARRAY_EXPORT std::span<const Filter> filters() noexcept;
+MLARRAY_EXPORT std::span<const Preset> presets() noexcept;
+
 // How voxels are compressed. Left empty, the library chooses by preset and element type.
-struct CodecParams {
+struct MLARRAY_EXPORT CodecParams {
   Codec codec = Codec::lz4hc;
   int level = 5;                          // 0 (store) to 9
   std::array<std::uint8_t, 6> filters{};  // Filter codes, applied first to last
@@ -62,8 +84,23 @@ struct CodecParams {
   // Decide for each byte plane of a block whether it is stored or compressed, and how hard, up
   // to `level`: docs/format.md, "Chunks". For LZ4, LZ4HC and ZSTD; without effect on others.
   bool adaptive = false;
+
+  // Puts `these`, first to last, into the last of the six slots, where Blosc2 has them, and
+  // clears filters_meta. Errors: invalid_value for more than six.
+  void set_filters(std::initializer_list<Filter> these);
+
   friend bool operator==(const CodecParams&, const CodecParams&) = default;
 };
+
+// What a preset means for elements of this type: a place to start from.
+//   auto params = codec_for(Preset::small, dtype);
+//   params.level = 9;
+MLARRAY_EXPORT CodecParams codec_for(Preset preset, const DType& dtype);
+// `params` as they are written for elements of this type: a precision below 0, which counts
+// bits to drop, becomes the bits to keep. Every call that writes does this by itself.
+// Errors: invalid_value for a level, codec or filter that is not written, naming what is; for
+// more than two filters; for filters that would destroy such elements.
+MLARRAY_EXPORT CodecParams codec_for(const CodecParams& params, const DType& dtype);
 
 // Which generation of readers must be able to read the metadata that is written.
 enum class MetadataEncoding {

@@ -1,10 +1,14 @@
 // Shapes, boxes and element types: plain values, freely copyable.
 #pragma once
 
+#include <complex>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -35,6 +39,21 @@ MLARRAY_EXPORT std::int64_t element_count(const Shape& shape);
 // "(3, 4, 5)", "(3,)", "()": as Python prints a tuple.
 MLARRAY_EXPORT std::string to_string(const Shape& shape);
 
+// Bytes from one element to the next along each axis, for elements of `itemsize` bytes in C
+// order without gaps. Errors: none; an empty axis counts as one element.
+MLARRAY_EXPORT std::vector<std::int64_t> c_strides(const Shape& shape, std::int64_t itemsize);
+
+// The types of C++ that voxels are read into and written from: bool, the integers of 1 to 8
+// bytes (std::int8_t and std::uint8_t among them, char and other letters not), float, double and
+// std::complex of these two.
+template <class T>
+concept Element =
+    std::same_as<T, bool> || std::same_as<T, float> || std::same_as<T, double> ||
+    std::same_as<T, std::complex<float>> || std::same_as<T, std::complex<double>> ||
+    (std::integral<T> && sizeof(T) <= 8 && std::same_as<T, std::remove_cv_t<T>> &&
+     !std::same_as<T, char> && !std::same_as<T, wchar_t> && !std::same_as<T, char8_t> &&
+     !std::same_as<T, char16_t> && !std::same_as<T, char32_t>);
+
 // The element type in NumPy's notation: a type string ("<i2", "|b1", "<M8[ns]", ">f8") or,
 // for a structured type, the text of its field list ("[('a', '<i4'), ('b', '<f8', (3,))]").
 class MLARRAY_EXPORT DType {
@@ -47,6 +66,25 @@ class MLARRAY_EXPORT DType {
   // for elements of 0 bytes or of more than 2^31 - 1.
   static DType parse(std::string_view text);
 
+  // The type of a T in the memory of this machine: of<std::int16_t>() is "<i2" on most.
+  template <Element T>
+  static DType of() {
+    return native(std::same_as<T, bool>        ? 'b'
+                  : std::floating_point<T>     ? 'f'
+                  : std::signed_integral<T>    ? 'i'
+                  : std::unsigned_integral<T>  ? 'u'
+                                               : 'c',
+                  sizeof(T));
+  }
+  // Whether elements are Ts as they lie in memory, however the type is spelled.
+  template <Element T>
+  bool is() const {
+    return same_elements(of<T>());
+  }
+  // The same kind, size and byte order, however they are spelled; false for structured types
+  // and for dates, whose unit is in the text.
+  bool same_elements(const DType& other) const noexcept;
+
   const std::string& text() const& noexcept { return text_; }  // as given
   std::string text() && noexcept { return std::move(text_); }
   char kind() const noexcept { return kind_; }  // NumPy's kind letter; 'V' if structured
@@ -57,6 +95,8 @@ class MLARRAY_EXPORT DType {
   friend bool operator==(const DType&, const DType&) = default;
 
  private:
+  static DType native(char kind, std::int64_t itemsize);
+
   std::string text_;
   char kind_ = 'V';
   std::int64_t itemsize_ = 0;
@@ -76,5 +116,21 @@ struct ArrayView {
   Shape shape;
   std::vector<std::int64_t> strides;
 };
+
+// `count` elements in C order without gaps, as a view of this shape.
+// Errors: invalid_value where the shape has another number of elements.
+MLARRAY_EXPORT ArrayView view_of(std::byte* data, std::size_t count, const Shape& shape,
+                                 std::int64_t itemsize);
+MLARRAY_EXPORT ConstArrayView view_of(const std::byte* data, std::size_t count,
+                                      const Shape& shape, std::int64_t itemsize);
+// The same of a span of numbers: view_of(std::span(voxels), {48, 64, 80}).
+template <Element T>
+ArrayView view_of(std::span<T> voxels, const Shape& shape) {
+  return view_of(std::as_writable_bytes(voxels).data(), voxels.size(), shape, sizeof(T));
+}
+template <Element T>
+ConstArrayView view_of(std::span<const T> voxels, const Shape& shape) {
+  return view_of(std::as_bytes(voxels).data(), voxels.size(), shape, sizeof(T));
+}
 
 }  // namespace mlarray

@@ -31,24 +31,16 @@ __all__ = [
     "save_options",
 ]
 
-_CODECS: Final = {"blosclz": 0, "lz4": 1, "lz4hc": 2, "zlib": 4, "zstd": 5}
-_FILTERS: Final = {
-    "nofilter": 0,
-    "shuffle": 1,
-    "bitshuffle": 2,
-    "delta": 3,
-    "trunc_prec": 4,
-    "bytedelta": 35,
-    "int_trunc": 36,
-}
+_CODECS: Final = _core.codec_numbers()
+_FILTERS: Final = _core.filter_numbers()
 _SPLIT_MODES: Final = {
     "always_split": 1,
     "never_split": 2,
     "auto_split": 3,
     "forward_compat_split": 4,
 }
-PRESETS: Final = ("fast", "balanced", "small")
-LEVELS: Final = ("none", "ordered", "durable")
+PRESETS: Final = tuple(preset.name for preset in _core.Preset)
+LEVELS: Final = tuple(level.name for level in _core.CommitLevel)
 _SLOTS: Final = 6
 _USED: Final = ("codec", "clevel", "filters", "filters_meta", "splitmode", "nthreads")
 # Chosen by the layout or meaningless here; Blosc2's objects carry them always.
@@ -119,7 +111,7 @@ def codec_params(
                 f"preset={preset!r} cannot be given together with cparams, which say the same "
                 f"in detail; leave one out"
             )
-        return _core.CodecParams.preset_for(dtype_text, getattr(_core.Preset, preset))
+        return _core.CodecParams.preset_for(dtype_text, _core.Preset[preset])
     if cparams is None:
         return None
     if isinstance(cparams, Mapping):
@@ -312,7 +304,6 @@ def save_options(
         chunk=chunk,
         block=block,
         spatial_axes=spatial_axes,
-        patch_is_explicit=patch_given,
         codec=codec,
         legacy_metadata=metadata_format == "legacy",
         store_metadata=store_metadata,

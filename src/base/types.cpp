@@ -2,7 +2,9 @@
 #include "mlarray/types.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
+#include <string_view>
 
 #include "mlarray/error.hpp"
 
@@ -59,6 +61,50 @@ std::string to_string(const Shape& shape) {
     out += std::to_string(shape[axis]);
   }
   return out + (shape.size() == 1 ? ",)" : ")");
+}
+
+std::vector<std::int64_t> c_strides(const Shape& shape, std::int64_t itemsize) {
+  std::vector<std::int64_t> strides(shape.size());
+  std::int64_t step = itemsize;
+  for (std::size_t i = shape.size(); i-- > 0;) {
+    strides[i] = step;
+    step *= std::max<std::int64_t>(shape[i], 1);
+  }
+  return strides;
+}
+
+DType DType::native(char kind, std::int64_t itemsize) {
+  DType dtype;
+  dtype.kind_ = kind;
+  dtype.itemsize_ = itemsize;
+  dtype.big_endian_ = itemsize > 1 && std::endian::native == std::endian::big;
+  dtype.text_ = itemsize == 1 ? "|" : dtype.big_endian_ ? ">" : "<";
+  dtype.text_ += kind + std::to_string(itemsize);
+  return dtype;
+}
+
+bool DType::same_elements(const DType& other) const noexcept {
+  constexpr std::string_view kNumbers = "biufc";
+  return kNumbers.find(kind_) != std::string_view::npos && kind_ == other.kind_ &&
+         itemsize_ == other.itemsize_ && big_endian_ == other.big_endian_;
+}
+
+ConstArrayView view_of(const std::byte* data, std::size_t count, const Shape& shape,
+                       std::int64_t itemsize) {
+  const std::int64_t wanted = element_count(shape);
+  if (static_cast<std::uint64_t>(wanted) != count) {
+    throw Error(ErrorKind::invalid_value,
+                "a buffer of " + std::to_string(count) + " elements for the shape " +
+                    to_string(shape) + ", which has " + std::to_string(wanted));
+  }
+  return {data, shape, c_strides(shape, itemsize)};
+}
+
+ArrayView view_of(std::byte* data, std::size_t count, const Shape& shape,
+                  std::int64_t itemsize) {
+  ConstArrayView view =
+      view_of(static_cast<const std::byte*>(data), count, shape, itemsize);
+  return {data, std::move(view.shape), std::move(view.strides)};
 }
 
 }  // namespace mlarray

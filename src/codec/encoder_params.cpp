@@ -229,3 +229,16 @@ void check_params(const CodecParams& params) {
 }
 
 }  // namespace mlarray::codec
+
+namespace mlarray {
+
+CodecParams codec_for(Preset preset, const DType& dtype) {
+  return codec::preset_params(preset, dtype.itemsize(),
+                              dtype.kind() == 'f' || dtype.kind() == 'c');
+}
+
+CodecParams codec_for(const CodecParams& params, const DType& dtype) {
+  return codec::params_for(params, dtype);
+}
+
+}  // namespace mlarray

@@ -121,14 +121,4 @@ Box intersect(const Box& a, const Box& b) {
   return out;
 }
 
-std::vector<std::int64_t> c_strides(const Shape& shape, std::int64_t itemsize) {
-  std::vector<std::int64_t> strides(shape.size());
-  std::int64_t step = itemsize;
-  for (std::size_t i = shape.size(); i-- > 0;) {
-    strides[i] = step;
-    step *= std::max<std::int64_t>(shape[i], 1);
-  }
-  return strides;
-}
-
 }  // namespace mlarray::grid

@@ -50,7 +50,6 @@ class Geometry {
 // Overlap of two boxes of the same rank; empty() if there is none.
 Box intersect(const Box& a, const Box& b);
 
-// C-order strides in bytes.
-std::vector<std::int64_t> c_strides(const Shape& shape, std::int64_t itemsize);
+using mlarray::c_strides;
 
 }  // namespace mlarray::grid

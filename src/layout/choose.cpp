@@ -53,7 +53,7 @@ Layout choose_layout(const Shape& shape, std::int64_t itemsize, const LayoutRequ
   const auto* lengths = std::get_if<std::vector<std::int64_t>>(&request.patch);
 
   if (request.chunk || request.block) {
-    if (request.patch_is_explicit && (one_length != nullptr || lengths != nullptr)) {
+    if (one_length != nullptr || lengths != nullptr) {
       throw Error(ErrorKind::layout,
                   "patch_size cannot be given together with chunk_size and block_size; "
                   "give either the patch or the sizes");

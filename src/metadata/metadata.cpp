@@ -21,17 +21,6 @@ using metadata::Tree;
 
 namespace {
 
-const MetadataField& required_field(std::string_view section_name, std::string_view name) {
-  const Section* section = metadata::find_section(section_name);
-  const MetadataField* field = section ? metadata::find_field(*section, name) : nullptr;
-  if (!field) {
-    throw Error(ErrorKind::invalid_value, std::string(section_name) + "." + std::string(name) +
-                                              ": no such metadata field (docs/metadata.md "
-                                              "lists them)");
-  }
-  return *field;
-}
-
 bool is_field(const Section& section, const Value& key) {
   const auto* name = key.get_if<std::string>();
   return name && metadata::find_field(section, *name);
@@ -47,7 +36,7 @@ std::vector<double> as_doubles(const Value& list) {
 // A field of the section spatial that holds rows of numbers, checked.
 std::optional<Matrix> matrix_field(const Metadata& metadata, std::string_view name) {
   const Value value =
-      metadata::normalised(required_field("spatial", name), metadata.get("spatial", name));
+      metadata::normalised(Metadata::field("spatial", name), metadata.get("spatial", name));
   if (value.is_none()) return std::nullopt;
   Matrix rows;
   for (const Value& row : value.get_if<List>()->items) rows.push_back(as_doubles(row));
@@ -57,7 +46,7 @@ std::optional<Matrix> matrix_field(const Metadata& metadata, std::string_view na
 std::optional<std::vector<double>> numbers_field(const Metadata& metadata,
                                                  std::string_view name) {
   const Value value =
-      metadata::normalised(required_field("spatial", name), metadata.get("spatial", name));
+      metadata::normalised(Metadata::field("spatial", name), metadata.get("spatial", name));
   if (value.is_none()) return std::nullopt;
   return as_doubles(value);
 }
@@ -108,9 +97,33 @@ bool same(const Value& a, const Value& b) {
 
 }  // namespace
 
+std::string MetadataField::path() const {
+  if (metadata::find_section(section)->single) return std::string(section);
+  return std::string(section) + "." + std::string(name);
+}
+
+std::span<const MetadataSection> Metadata::sections() { return metadata::sections(); }
 std::span<const MetadataField> Metadata::fields() { return metadata::fields(); }
+std::span<const AxisRole> Metadata::axis_roles() { return metadata::axis_roles(); }
+std::span<const std::string_view> Metadata::coord_systems() {
+  return metadata::coord_systems();
+}
+
+const MetadataField& Metadata::field(std::string_view section, std::string_view name) {
+  const Section* group = metadata::find_section(section);
+  const MetadataField* found = group ? metadata::find_field(*group, name) : nullptr;
+  if (!found) {
+    throw Error(ErrorKind::invalid_value, std::string(section) + "." + std::string(name) +
+                                              ": no such metadata field (docs/metadata.md "
+                                              "lists them)");
+  }
+  return *found;
+}
 
 Metadata Metadata::from_value(const Value& tree) { return Tree::read(tree, Leniency::none); }
+Metadata Metadata::from_unchecked(const Value& tree) {
+  return Tree::read(tree, Leniency::everything);
+}
 
 Value Metadata::to_value(bool include_none) const {
   if (!include_none) return sections_;
@@ -150,15 +163,19 @@ Value Metadata::to_value(bool include_none) const {
 
 const Value& Metadata::get(std::string_view section, std::string_view name) const& {
   static const Value unset;
-  const MetadataField& field = required_field(section, name);
-  const Map* values = Tree::section(*this, field.section);
-  const Value* value = values ? values->find(field.name) : nullptr;
+  const MetadataField& known = field(section, name);
+  const Map* values = Tree::section(*this, known.section);
+  const Value* value = values ? values->find(known.name) : nullptr;
   return value ? *value : unset;
 }
 
 void Metadata::set(std::string_view section, std::string_view name, Value value) {
-  const MetadataField& field = required_field(section, name);
-  Tree::store(*this, field, metadata::normalised(field, std::move(value)));
+  const MetadataField& known = field(section, name);
+  Tree::store(*this, known, checked(known, std::move(value)));
+}
+
+Value Metadata::checked(const MetadataField& field, Value value) {
+  return metadata::normalised(field, std::move(value));
 }
 
 void Metadata::check(int ndim) const {
@@ -184,8 +201,19 @@ void Metadata::check(int ndim) const {
   }
 }
 
+void Metadata::check_section(std::string_view section, const Map& values) {
+  const Section* known = metadata::find_section(section);
+  if (!known) {
+    throw Error(ErrorKind::invalid_value,
+                std::string(section) + ": no such metadata section (docs/metadata.md lists "
+                                       "them)");
+  }
+  const Map* spatial = known->name == "spatial" ? &values : nullptr;
+  metadata::check_section(*known, values, metadata::axes_for(-1, spatial));
+}
+
 std::vector<bool> Metadata::spatial_axes(int ndim) const {
-  const MetadataField& field = required_field("spatial", "axis_labels");
+  const MetadataField& field = Metadata::field("spatial", "axis_labels");
   const Value labels = metadata::normalised(field, get("spatial", "axis_labels"));
   if (labels.is_none()) return std::vector<bool>(static_cast<std::size_t>(ndim), true);
   std::vector<bool> spatial;
@@ -231,7 +259,7 @@ std::optional<Matrix> Metadata::direction() const { return matrix_field(*this, "
 
 std::optional<bool> Metadata::is_seg() const {
   const Value value =
-      metadata::normalised(required_field("is_seg", "is_seg"), get("is_seg", "is_seg"));
+      metadata::normalised(Metadata::field("is_seg", "is_seg"), get("is_seg", "is_seg"));
   if (value.is_none()) return std::nullopt;
   return *value.get_if<bool>();
 }

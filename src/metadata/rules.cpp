@@ -198,11 +198,6 @@ constexpr std::array kKinds = {
     Kind{"label_list", label_list},
 };
 
-std::string field_path(const MetadataField& field) {
-  if (find_section(field.section)->single) return std::string(field.section);
-  return std::string(field.section) + "." + std::string(field.name);
-}
-
 std::optional<std::size_t> length_of(const Map& values, std::string_view name) {
   const Value* value = values.find(name);
   const List* list = value ? value->get_if<List>() : nullptr;
@@ -266,7 +261,7 @@ double as_double(const Value& number) {
 Value normalised(const MetadataField& field, Value value) {
   if (value.is_none()) return value;
   const auto* kind = std::ranges::find(kKinds, field.kind, &Kind::name);
-  return kind->rule(std::move(value), field_path(field));
+  return kind->rule(std::move(value), field.path());
 }
 
 Axes axes_for(int ndim, const Map* spatial) {
@@ -292,7 +287,7 @@ void check_section(const Section& section, const Map& values, const Axes& axes) 
     const auto found = length_of(values, field.name);
     if (expected && found && *found != static_cast<std::size_t>(*expected)) {
       throw Error(ErrorKind::invalid_value,
-                  field_path(field) + ": got " + described(*values.find(field.name)) +
+                  field.path() + ": got " + described(*values.find(field.name)) +
                       " of length " + std::to_string(*found) + ", expected length " +
                       std::to_string(*expected) +
                       (field.extent == "axes"      ? " (one per axis)"
@@ -318,16 +313,20 @@ std::string described(const Value& value) {
   return text + " (" + value.type_name() + ")";
 }
 
+}  // namespace mlarray::metadata
+
+namespace mlarray {
+
 std::string item_path(std::string_view path, std::size_t index) {
   return std::string(path) + "[" + std::to_string(index) + "]";
 }
 
 std::string item_path(std::string_view path, const Value& key) {
   const auto* text = key.get_if<std::string>();
-  if (!text) return std::string(path) + "[" + described(key) + "]";
-  std::string shown = text->substr(0, kShownCharacters);
-  make_printable(shown);
+  if (!text) return std::string(path) + "[" + metadata::described(key) + "]";
+  std::string shown = text->substr(0, metadata::kShownCharacters);
+  metadata::make_printable(shown);
   return path.empty() ? shown : std::string(path) + "." + shown;
 }
 
-}  // namespace mlarray::metadata
+}  // namespace mlarray

@@ -10,10 +10,6 @@
 
 namespace mlarray::metadata {
 
-// Deepest nesting of a field's value; with the levels around it a file stays within the
-// decoders' limit.
-inline constexpr int kMaxFieldDepth = 56;
-
 // The value as the field keeps it: None stays None; lists of numbers and the like become lists
 // (not tuples); user data is kept as it is. Numbers keep their type.
 // Errors: invalid_type, invalid_value with "section.field", the value and what is expected.
@@ -39,9 +35,5 @@ double as_double(const Value& number);
 
 // "'abc' (str)", shortened and in ASCII, for messages.
 std::string described(const Value& value);
-// "source.study.date[2]": the path of an item of `path` (empty: the root). Keys that are no
-// strings are put in brackets.
-std::string item_path(std::string_view path, std::size_t index);
-std::string item_path(std::string_view path, const Value& key);
 
 }  // namespace mlarray::metadata

@@ -14,11 +14,7 @@ namespace mlarray::metadata {
 // Layout version of the metadata; on disk, do not change.
 inline constexpr std::string_view kMlarrayVersion = "v0";
 
-struct Section {
-  std::string_view name;         // key in the tree and in files of today
-  std::string_view legacy_name;  // key in files of <= 0.0.33
-  bool single;                   // one field, which stands for the whole section
-};
+using Section = MetadataSection;
 
 std::span<const MetadataField> fields();
 std::span<const Section> sections();
@@ -36,11 +32,6 @@ bool is_managed(const Section& section);
 int section_rank(std::string_view name);
 int field_rank(std::string_view section, std::string_view name);
 
-// Roles of axes. Any other label is allowed and counts as not spatial.
-struct AxisRole {
-  std::string_view name;
-  bool spatial;
-};
 std::span<const AxisRole> axis_roles();
 std::span<const std::string_view> coord_systems();
 bool is_spatial_label(std::string_view label);

@@ -247,6 +247,10 @@ void Tree::store(Metadata& metadata, const MetadataField& field, Value value) {
   order(all, [](std::string_view name) { return section_rank(name); });
 }
 
+}  // namespace mlarray::metadata
+
+namespace mlarray {
+
 List labels_for_channel_axis(std::int64_t channel_axis, int ndim) {
   const std::int64_t axis = channel_axis < 0 ? channel_axis + ndim : channel_axis;
   if (axis < 0 || axis >= ndim) {
@@ -263,11 +267,11 @@ std::optional<int> channel_axis_of(const List& labels) {
   std::optional<int> found;
   for (std::size_t i = 0; i < labels.items.size(); ++i) {
     const auto* text = labels.items[i].get_if<std::string>();
-    if (text && is_spatial_label(*text)) continue;
+    if (text && metadata::is_spatial_label(*text)) continue;
     if (found) return std::nullopt;
     found = static_cast<int>(i);
   }
   return found;
 }
 
-}  // namespace mlarray::metadata
+}  // namespace mlarray

@@ -34,10 +34,4 @@ class Tree {
   static void store(Metadata& metadata, const MetadataField& field, Value value);
 };
 
-// Labels for `ndim` axes of which `channel_axis` (negative: from the end) is the channel and
-// the others are spatial. Errors: invalid_value for an axis outside the array.
-List labels_for_channel_axis(std::int64_t channel_axis, int ndim);
-// The only axis that is not spatial; empty if there is none or more than one.
-std::optional<int> channel_axis_of(const List& labels);
-
 }  // namespace mlarray::metadata

@@ -1,4 +1,7 @@
-"""tools/check_layers.py finds a layer that includes what is above it, or not named."""
+"""tools/check_layers.py finds a layer that includes what is above it, or not named.
+
+And bindings, examples and public headers that include what is not public.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import pytest
 
 TOOL = Path(__file__).resolve().parents[2] / "tools/check_layers.py"
 problems = runpy.run_path(str(TOOL))["problems"]
+problems_of_users = runpy.run_path(str(TOOL))["problems_of_users"]
 
 
 @pytest.fixture
@@ -50,3 +54,40 @@ def test_a_folder_that_is_no_layer(source: Path) -> None:
     (source / "more" / "CMakeLists.txt").touch()
     (found,) = problems(source)
     assert found.startswith("src/CMakeLists.txt lists ")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name, text in (
+        ("include/mlarray/array.hpp", '#include "mlarray/types.hpp"\n'),
+        ("include/mlarray/types.hpp", "#include <vector>\n"),
+        ("src/codec/chunk.hpp", ""),
+        ("bindings/value.hpp", '#include "mlarray/array.hpp"\n'),
+        ("bindings/value.cpp", '#include "value.hpp"\n#include <nanobind/nanobind.h>\n'),
+        ("examples/cpp/read.cpp", '#include "mlarray/array.hpp"\n'),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def test_users_of_public_headers(root: Path) -> None:
+    assert list(problems_of_users(root)) == []
+
+
+@pytest.mark.parametrize(
+    "file", ["bindings/value.cpp", "examples/cpp/read.cpp", "include/mlarray/array.hpp"]
+)
+@pytest.mark.parametrize(
+    "header", ["codec/chunk.hpp", "mlarray/none.hpp", "../src/codec/chunk.hpp", "none.hpp"]
+)
+def test_an_include_of_what_is_not_public(root: Path, file: str, header: str) -> None:
+    with (root / file).open("a") as more:
+        more.write(f'  #  include "{header}"\n')
+    assert list(problems_of_users(root)) == [f"{file} includes {header}, which is not public"]
+
+
+def test_a_public_header_beside_a_public_one(root: Path) -> None:
+    (root / "include/mlarray/array.hpp").write_text('#include "types.hpp"\n')
+    (found,) = problems_of_users(root)
+    assert found == "include/mlarray/array.hpp includes types.hpp, which is not public"

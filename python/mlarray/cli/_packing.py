@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from .. import _core
+
 __all__ = ["add_commit_level", "add_packing", "patch", "save_options"]
 
 # An option that was not given leaves no trace: None is a patch size too.
@@ -28,10 +30,10 @@ def add_packing(parser: argparse.ArgumentParser, default_patch: str = "192") -> 
     layout.add_argument("--block-size", type=_lengths, metavar="N,N,...")
     layout.add_argument(
         "--preset",
-        choices=["fast", "balanced", "small"],
+        choices=[preset.name for preset in _core.Preset],
         help="what matters most, instead of --codec and --level (default: fast)",
     )
-    layout.add_argument("--codec", choices=["blosclz", "lz4", "lz4hc", "zlib", "zstd"])
+    layout.add_argument("--codec", choices=list(_core.codec_numbers()))
     layout.add_argument(
         "--level",
         type=int,
@@ -46,7 +48,7 @@ def add_commit_level(parser: argparse.ArgumentParser) -> None:
     """Add what a power cut may do to files that are written; --level is that of compression."""
     parser.add_argument(
         "--commit-level",
-        choices=["none", "ordered", "durable"],
+        choices=[level.name for level in _core.CommitLevel],
         default=_ABSENT,
         dest="level",
         help="after a power cut each file may be lost (none), is the old or the new one "

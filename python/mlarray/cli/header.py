@@ -33,8 +33,6 @@ examples:
   mlarray header ct.mla | jq .source
 """
 
-_CODEC_NAMES = {0: "blosclz", 1: "lz4", 2: "lz4hc", 4: "zlib", 5: "zstd"}
-
 
 def read_header(filepath: str | os.PathLike[str]) -> dict[str, Any]:
     """What a file says of itself.
@@ -100,7 +98,7 @@ def array_facts(array: _core.Array) -> dict[str, Any]:
         "chunks": list(array.chunks),
         "blocks": list(array.blocks),
         "codec": {
-            "name": _CODEC_NAMES.get(codec.codec, str(codec.codec)),
+            "name": codec.codec_name,
             "level": codec.level,
             "filters": [code for code in codec.filters if code != 0],
         },

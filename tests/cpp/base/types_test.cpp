@@ -2,7 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
+#include <complex>
+#include <cstddef>
 #include <limits>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "mlarray/error.hpp"
 
@@ -53,6 +60,55 @@ TEST(Types, ShapeText) {
   EXPECT_EQ(to_string(Shape{}), "()");
   EXPECT_EQ(to_string(Shape{3}), "(3,)");
   EXPECT_EQ(to_string(Shape{3, 4, 5}), "(3, 4, 5)");
+}
+
+TEST(Types, ElementsAreNumbers) {
+  static_assert(Element<bool> && Element<std::int8_t> && Element<std::uint8_t>);
+  static_assert(Element<long> && Element<unsigned long long> && Element<double>);
+  static_assert(Element<std::complex<float>>);
+  static_assert(!Element<char> && !Element<wchar_t> && !Element<char8_t> && !Element<char16_t>);
+  static_assert(!Element<long double> && !Element<std::byte> && !Element<const int>);
+  static_assert(!Element<std::complex<int>> && !Element<int*> && !Element<std::string>);
+}
+
+TEST(Types, DTypeOfATypeOfCpp) {
+  const std::string order = std::endian::native == std::endian::little ? "<" : ">";
+  EXPECT_EQ(DType::of<bool>().text(), "|b1");
+  EXPECT_EQ(DType::of<std::int8_t>().text(), "|i1");
+  EXPECT_EQ(DType::of<std::uint8_t>().text(), "|u1");
+  EXPECT_EQ(DType::of<std::int16_t>().text(), order + "i2");
+  EXPECT_EQ(DType::of<std::uint32_t>().text(), order + "u4");
+  EXPECT_EQ(DType::of<long long>().text(), order + "i8");
+  EXPECT_EQ(DType::of<float>().text(), order + "f4");
+  EXPECT_EQ(DType::of<double>().text(), order + "f8");
+  EXPECT_EQ(DType::of<std::complex<float>>().text(), order + "c8");
+  EXPECT_EQ(DType::of<std::complex<double>>().text(), order + "c16");
+  EXPECT_EQ(DType::of<float>().kind(), 'f');
+  EXPECT_EQ(DType::of<float>().itemsize(), 4);
+  EXPECT_FALSE(DType::of<float>().structured());
+  EXPECT_TRUE(DType::of<float>().is<float>());
+  EXPECT_FALSE(DType::of<float>().is<std::int32_t>());
+  EXPECT_FALSE(DType::of<float>().is<double>());
+  EXPECT_FALSE(DType().is<float>());
+}
+
+TEST(Types, ViewsOfSpans) {
+  std::vector<std::int16_t> voxels(24);
+  const ArrayView view = view_of(std::span(voxels), {2, 3, 4});
+  EXPECT_EQ(view.data, std::as_writable_bytes(std::span(voxels)).data());
+  EXPECT_EQ(view.shape, (Shape{2, 3, 4}));
+  EXPECT_EQ(view.strides, (Shape{24, 8, 2}));
+  const ConstArrayView constant = view_of(std::span(std::as_const(voxels)), {24});
+  EXPECT_EQ(constant.strides, Shape{2});
+  EXPECT_EQ(view_of(std::span(voxels).first(1), {}).strides, Shape{});
+  try {
+    view_of(std::span(voxels), {2, 3, 5});
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::invalid_value);
+    EXPECT_STREQ(error.what(),
+                 "a buffer of 24 elements for the shape (2, 3, 5), which has 30");
+  }
 }
 
 }  // namespace

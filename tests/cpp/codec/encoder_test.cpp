@@ -270,6 +270,20 @@ TEST(DefaultParams, FitTheElement) {
   }
 }
 
+TEST(CodecFor, GivesWhatAPresetMeansAndWhatIsWritten) {
+  const DType dtype = DType::parse("<f4");
+  for (const Preset preset : presets()) {
+    EXPECT_EQ(codec_for(preset, dtype), preset_params(preset, 4, true)) << to_string(preset);
+  }
+  CodecParams params{.codec = codec_from("zstd"), .level = 9};
+  EXPECT_EQ(codec_for(params, dtype), params);
+  params.set_filters({filter_from("trunc_prec")});
+  params.filters_meta[5] = static_cast<std::uint8_t>(-10);
+  EXPECT_EQ(codec_for(params, dtype).filters_meta[5], 13);
+  expect_error([&] { codec_for(params, DType::parse("<i4")); }, ErrorKind::invalid_value,
+               "TRUNC_PREC");
+}
+
 TEST(Environment, OverridesAreErrorsThatNameTheVariable) {
   const struct {
     const char* name;

@@ -20,7 +20,6 @@ LayoutRequest with_patch(std::vector<std::int64_t> patch, std::vector<bool> spat
   LayoutRequest request;
   request.patch = std::move(patch);
   request.spatial_axes = std::move(spatial);
-  request.patch_is_explicit = true;
   return request;
 }
 
@@ -78,11 +77,9 @@ TEST(ChooseLayout, SizesAskedForAreTheSizesUsed) {
   EXPECT_EQ(choose_layout({}, 2, with_sizes(Shape{}, Shape{})), Layout{});
 }
 
-TEST(ChooseLayout, SizesWinOverAPatchThatNobodyAskedFor) {
+TEST(ChooseLayout, SizesAndAPatchContradictEachOther) {
   LayoutRequest request = with_sizes(Shape{4, 4}, Shape{2, 2});
   request.patch = std::int64_t{64};
-  EXPECT_EQ(choose_layout({8, 8}, 2, request).chunk, (Shape{4, 4}));
-  request.patch_is_explicit = true;
   expect_error(ErrorKind::layout, "patch_size cannot be given together", {8, 8}, 2, request);
   // 'default' and None say nothing against the sizes, however they were given.
   request.patch = DefaultPatch{};

@@ -298,5 +298,67 @@ TEST(ChannelAxis, NeedsTheNumberOfAxes) {
   EXPECT_TRUE(labels(map({{"spatial", map({{"channel_axis", 7}})}}), 2).is_none());
 }
 
+TEST(Metadata, TheTableTellsItsFields) {
+  EXPECT_EQ(Metadata::sections().front().name, "source");
+  EXPECT_TRUE(Metadata::sections().front().single);
+  EXPECT_EQ(Metadata::field("spatial", "spacing").path(), "spatial.spacing");
+  EXPECT_EQ(Metadata::field("original", "original").path(), "source");
+  EXPECT_EQ(&Metadata::field("is_seg", "is_seg"), &Metadata::field("is_seg", "is_seg"));
+  for (const MetadataField& field : Metadata::fields()) {
+    EXPECT_EQ(&Metadata::field(field.section, field.name), &field) << field.path();
+  }
+  EXPECT_EQ(Metadata::axis_roles().front().name, "spatial");
+  EXPECT_TRUE(Metadata::axis_roles().front().spatial);
+  EXPECT_EQ(Metadata::coord_systems().front(), "RAS");
+  for (const char* section : {"spatial", "nowhere"}) {
+    try {
+      Metadata::field(section, "colour");
+      ADD_FAILURE();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::invalid_value);
+      EXPECT_NE(std::string(error.what()).find(std::string(section) + ".colour: no such"),
+                std::string::npos)
+          << error.what();
+    }
+  }
+}
+
+TEST(Metadata, ChecksAValueWithoutStoringIt) {
+  const MetadataField& spacing = Metadata::field("spatial", "spacing");
+  const Value numbers = Metadata::checked(spacing, List{{1, 2}, true});
+  EXPECT_EQ(numbers, Value(List{{1, 2}}));
+  EXPECT_THROW(Metadata::checked(spacing, "1 mm"), Error);
+}
+
+TEST(Metadata, ChecksASectionByItself) {
+  Map spatial;
+  spatial.set("axis_labels", List{{"channel", "spatial", "spatial"}});
+  spatial.set("spacing", List{{1.0, 1.0}});
+  EXPECT_NO_THROW(Metadata::check_section("spatial", spatial));
+  spatial.set("spacing", List{{1.0, 1.0, 1.0}});
+  EXPECT_THROW(Metadata::check_section("spatial", spatial), Error);
+  EXPECT_THROW(Metadata::check_section("nowhere", {}), Error);
+}
+
+TEST(Metadata, KeepsATreeThatIsWrong) {
+  Map spatial;
+  spatial.set("spacing", "1 mm");
+  Map tree;
+  tree.set("spatial", spatial);
+  tree.set("colour", 1);
+  EXPECT_THROW(Metadata::from_value(tree), Error);
+  const Metadata kept = Metadata::from_unchecked(tree);
+  EXPECT_EQ(kept.get("spatial", "spacing"), Value("1 mm"));
+  EXPECT_EQ(kept.to_value(), Value(tree));
+  EXPECT_THROW(kept.check(3), Error);
+}
+
+TEST(Metadata, NamesItemsAsErrorsDo) {
+  EXPECT_EQ(item_path("source.date", 2), "source.date[2]");
+  EXPECT_EQ(item_path("source", "date"), "source.date");
+  EXPECT_EQ(item_path("", "source"), "source");
+  EXPECT_EQ(item_path("source", Value(3)), "source[3 (int)]");
+}
+
 }  // namespace
 }  // namespace mlarray::metadata
