@@ -34,10 +34,9 @@ void check_box(const Box& box, const Shape& shape) {
 void check_bytes(std::size_t bytes, const Box& box, std::int64_t itemsize) {
   const std::int64_t wanted = element_count(box.shape()) * itemsize;
   if (static_cast<std::uint64_t>(wanted) != bytes) {
-    throw Error(ErrorKind::invalid_value, "a buffer of " + std::to_string(bytes) +
-                                              " bytes for a box of shape " +
-                                              to_string(box.shape()) + ", which needs " +
-                                              std::to_string(wanted));
+    throw Error(ErrorKind::invalid_value,
+                "a buffer of " + std::to_string(bytes) + " bytes for a box of shape " +
+                    to_string(box.shape()) + ", which needs " + std::to_string(wanted));
   }
 }
 

@@ -31,7 +31,8 @@ void expect_error(Body body, ErrorKind kind, const std::string& part) {
 template <class T>
 std::vector<T> ramp(std::size_t count) {
   std::vector<T> values(count);
-  for (std::size_t i = 0; i < count; ++i) values[i] = static_cast<T>(static_cast<float>(i % 99));
+  for (std::size_t i = 0; i < count; ++i)
+    values[i] = static_cast<T>(static_cast<float>(i % 99));
   return values;
 }
 
@@ -137,7 +138,8 @@ TEST(Typed, ABoolIsZeroOrOneWhateverTheFileHolds) {
   const std::vector<std::uint8_t> bytes = {0, 1, 2, 255, 0, 1};
   const ConstArrayView view = view_of(std::span(bytes), {6});
   Array image = Array::in_memory({6}, DType::of<bool>(), view);
-  EXPECT_EQ(image.read<std::uint8_t>({{0}, {6}}), (std::vector<std::uint8_t>{0, 1, 1, 1, 0, 1}));
+  EXPECT_EQ(image.read<std::uint8_t>({{0}, {6}}),
+            (std::vector<std::uint8_t>{0, 1, 1, 1, 0, 1}));
   const auto out = std::make_unique<bool[]>(6);
   image.read<bool>({{0}, {6}}, {out.get(), 6});
   EXPECT_EQ(std::vector<bool>(out.get(), out.get() + 6),
