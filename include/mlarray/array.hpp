@@ -3,18 +3,16 @@
 //   auto image = mlarray::Array::open("ct.mla");
 //   const auto patch = image.read<std::int16_t>({{0, 0, 0}, {64, 64, 8}});
 //
-// Voxels are read and written in three ways: as numbers of a type T, which must be the array's
-// (`image.dtype().is<T>()`); as bytes, whatever the type; or by a view with strides, for a part
-// of something larger. Numbers and bytes lie in C order without gaps.
+// Voxels are read and written as numbers of a type T, which must be the array's, as bytes, or
+// by a view with strides. Numbers and bytes lie in C order without gaps.
 //
 // Thread safety: any number of threads may read one Array, also while one thread writes it;
 // a reader sees the old or the new voxels of a block, never a mixture. Writes, metadata and
 // close() are serialised inside. Movable; copies share the same open file.
 // A file that is cut short or overwritten by others while it is open is an error of whatever
-// reads it (corruption), also where it is mapped; one that is replaced is read on (refresh()).
-// More: docs/threads.md.
-// After a fork, a child may read arrays opened before; a writer's handle belongs to the
-// process that opened it, and every write in the child is an error (invalid_use).
+// reads it (corruption), also where it is mapped; one that is replaced is read on. After a
+// fork, a child may read arrays opened before; a writer's handle belongs to the process that
+// opened it, and every write in the child is an error (invalid_use). More: docs/threads.md.
 #pragma once
 
 #include <concepts>
