@@ -214,9 +214,10 @@ def points_of(
         np.where(index < 0, index + shape[axis], index).astype(np.intp).ravel()
         for axis, index in zip(axes, paired)
     ]
-    cells = [grid.cells(axis, index) for axis, index in zip(axes, indices)]
+    cells: list[Any] = [grid.cells(axis, index) for axis, index in zip(axes, indices)]
     between = math.prod(len(np.unique(cell)) for cell in cells)
-    block = np.ravel_multi_index(cells, [int(cell.max()) + 1 for cell in cells])
+    joint: Any = tuple(cells)  # the stubs of NumPy 2.5 know numbers only
+    block = np.asarray(np.ravel_multi_index(joint, [int(cell.max()) + 1 for cell in cells]))
     order = np.argsort(block, kind="stable")
     starts = np.flatnonzero(np.diff(block[order], prepend=-1))
     if len(starts) == between or len(starts) > grid.most * between:

@@ -329,11 +329,19 @@ def _says(header: Any, affine: Any) -> bool:
         )
 
 
+def _column_lengths(affine: Any) -> Any:
+    """The lengths of voxels along their axes, also where squares would overflow."""
+    import numpy as np
+
+    reduce: Any = np.hypot.reduce  # NumPy 2.5 says that it wants `out`
+    return reduce(affine[:3, :3])
+
+
 def _fits_single_precision(affine: Any, shape: tuple[int, ...]) -> bool:
     """Whether no voxel is moved by more than a twentieth of its size."""
     import numpy as np
 
-    lengths = np.hypot.reduce(affine[:3, :3])
+    lengths = _column_lengths(affine)
     least = min((length for length in lengths if length), default=1.0)
     with np.errstate(over="ignore", invalid="ignore"):
         rounded = affine.astype(np.float32).astype(float)
@@ -347,7 +355,7 @@ def _check_lengths(affine: Any, path: str) -> None:
     import numpy as np
 
     with np.errstate(over="ignore"):
-        lengths = np.hypot.reduce(affine[:3, :3])
+        lengths = _column_lengths(affine)
     if not np.isfinite(lengths).all():
         raise UnsupportedError(
             f"'{path}': voxels are {lengths.tolist()} long, which no number of NIfTI holds; "
@@ -360,7 +368,7 @@ def _set_position(header: Any, affine: Any) -> None:
     import numpy as np
 
     header.set_sform(affine, code="aligned")
-    lengths = np.hypot.reduce(affine[:3, :3])
+    lengths = _column_lengths(affine)
     if lengths.all():
         unit = affine.copy()
         unit[:3, :3] /= lengths
