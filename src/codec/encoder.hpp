@@ -14,14 +14,16 @@
 namespace mlarray::codec {
 
 // Compressor, level and filters for elements of `itemsize` bytes when the caller names none.
-// floating_point: real or complex.
+// floating_point: real or complex, which is_floating() says of a type.
 // The reasons and the figures stand in encoder_params.cpp.
 CodecParams preset_params(Preset preset, std::int64_t itemsize, bool floating_point);
+bool is_floating(const DType& dtype);
 // The preset `fast`.
 CodecParams default_params(std::int64_t itemsize, bool floating_point);
 // What a file's header says, with `adaptive` set if it is what a preset writes: edits of such a
 // file go on as it was written.
 CodecParams as_preset(CodecParams params, std::int64_t itemsize, bool floating_point);
+CodecParams as_preset(CodecParams params, const DType& dtype);
 
 // Errors: invalid_value for a level outside 0..9, an unknown codec, a filter that may not be
 // written, naming the allowed ones, and more than two filters.

@@ -167,6 +167,8 @@ CodecParams preset_params(Preset preset, std::int64_t itemsize, bool floating_po
   return params;
 }
 
+bool is_floating(const DType& dtype) { return dtype.kind() == 'f' || dtype.kind() == 'c'; }
+
 CodecParams default_params(std::int64_t itemsize, bool floating_point) {
   return preset_params(Preset::fast, itemsize, floating_point);
 }
@@ -179,6 +181,10 @@ CodecParams as_preset(CodecParams params, std::int64_t itemsize, bool floating_p
   }
   params.adaptive = false;
   return params;
+}
+
+CodecParams as_preset(CodecParams params, const DType& dtype) {
+  return as_preset(std::move(params), dtype.itemsize(), is_floating(dtype));
 }
 
 void check_params(const CodecParams& params) {
@@ -233,8 +239,7 @@ void check_params(const CodecParams& params) {
 namespace mlarray {
 
 CodecParams codec_for(Preset preset, const DType& dtype) {
-  return codec::preset_params(preset, dtype.itemsize(),
-                              dtype.kind() == 'f' || dtype.kind() == 'c');
+  return codec::preset_params(preset, dtype.itemsize(), codec::is_floating(dtype));
 }
 
 CodecParams codec_for(const CodecParams& params, const DType& dtype) {

@@ -87,9 +87,19 @@ Folder::Folder(const std::filesystem::path& folder)
 Folder::~Folder() { system::Descriptor(fd_).reset(); }
 void Folder::sync() { system::sync_folder(fd_, name_); }
 
+void Writeback::reach(WritableFile& file, std::uint64_t end) noexcept {
+  constexpr std::uint64_t kPiece = std::uint64_t{8} << 20;
+  if (!waits_ || end - asked_ < base::limit("writeback", kPiece)) return;
+  file.start_writeback({asked_, end - asked_});
+  asked_ = end;
+}
+
 AtomicFile::AtomicFile(const std::filesystem::path& target, CommitLevel level,
                        bool own_writer_open)
-    : target_(follow_links(target)), file_(-1, system::display_name(target)), level_(level) {
+    : target_(follow_links(target)),
+      file_(-1, system::display_name(target)),
+      level_(level),
+      writeback_(level) {
   const std::string& name = file_.path();
   if (!target_.has_filename()) refuse(name, "it names no file; add a file name", EISDIR);
   check_folder(folder_of(target_), name);
@@ -119,11 +129,7 @@ AtomicFile::~AtomicFile() {
 void AtomicFile::append(std::span<const std::byte> data) {
   write_at(position_, data);
   position_ += data.size();
-  const std::uint64_t piece = base::limit("writeback", kWriteback);
-  if (level_ != CommitLevel::none && position_ - written_back_ >= piece) {
-    file_.start_writeback({written_back_, position_ - written_back_});
-    written_back_ = position_;
-  }
+  writeback_.reach(file_, position_);
 }
 
 void AtomicFile::write_at(std::uint64_t offset, std::span<const std::byte> data) {

@@ -3,6 +3,7 @@
 // in src/parallel) and nowhere else.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -79,6 +80,22 @@ struct Published {
   std::optional<Error> unsure;
 };
 
+// Who appends much asks the system in pieces to begin to write, so that the wait for the disk
+// at the end is short. At level `none` nobody waits.
+class Writeback {
+ public:
+  explicit Writeback(CommitLevel level, std::uint64_t begin = 0)
+      : waits_(level != CommitLevel::none), asked_(begin) {}
+  // The file has bytes up to `end`.
+  void reach(WritableFile& file, std::uint64_t end) noexcept;
+  void skip_to(std::uint64_t end) noexcept { asked_ = end; }  // the disk has what is before
+  void roll_back(std::uint64_t end) noexcept { asked_ = std::min(asked_, end); }
+
+ private:
+  bool waits_;
+  std::uint64_t asked_;  // up to here
+};
+
 // Builds a new file beside its target and puts it in place by rename. Until publish() the
 // target is as it was; without publish() the temporary file
 // (".<name>.<pid>-<machine>-<random>.tmp") is removed, except by a forked child; what a killed
@@ -132,7 +149,7 @@ class AtomicFile {
   WritableFile file_;
   CommitLevel level_;
   std::uint64_t position_ = 0;
-  std::uint64_t written_back_ = 0;  // up to here the system was asked to write to the disk
+  Writeback writeback_;
 };
 
 // The path that the last name of `path` leads to, whether or not there is a file. Errors: io.
@@ -154,9 +171,5 @@ class Folder {
   std::string name_;
   int fd_;
 };
-
-// Who writes much asks the system in pieces of this size to begin, so that the wait for the
-// disk at the end is short.
-inline constexpr std::uint64_t kWriteback = std::uint64_t{8} << 20;
 
 }  // namespace mlarray::io

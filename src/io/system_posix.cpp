@@ -384,17 +384,12 @@ bool place_new(const std::filesystem::path& from, const std::filesystem::path& t
                const std::string& name) {
   if (system_calls().rename_new(from.c_str(), to.c_str()) == 0) return true;
   const int code = errno;
-  struct stat found;
-  // Done, and the answer was lost on its way from the server.
-  if (system_calls().lstat(from.c_str(), &found) != 0 && errno == ENOENT &&
-      system_calls().lstat(to.c_str(), &found) == 0) {
-    return true;
-  }
   if (code == EEXIST) return false;
   // A file system that can neither rename like this nor link.
   const bool unable = code == EPERM || code == ENOSYS || code == EINVAL || code == ENOTSUP ||
                       code == EOPNOTSUPP || code == EMLINK;
   if (!unable) fail("put the new file at", name, code);
+  struct stat found;
   if (system_calls().lstat(to.c_str(), &found) == 0) return false;
   replace(from, to, name);
   return true;

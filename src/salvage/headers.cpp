@@ -29,16 +29,14 @@ bool is_lossless(const CodecParams& codec) {
 
 // What the new file is written with: as the old one, if that loses nothing.
 CodecParams codec_to_write(const frame::Header& header, const DType& dtype) {
-  const bool is_float = dtype.kind() == 'f' || dtype.kind() == 'c';
-  const CodecParams codec =
-      codec::as_preset(store::codec_of(header), dtype.itemsize(), is_float);
+  const CodecParams codec = codec::as_preset(store::codec_of(header), dtype);
   try {
     const CodecParams writable = codec::params_for(codec, dtype);
     if (is_lossless(writable)) return writable;
   } catch (const Error&) {
     // Damaged, or what is read and not written.
   }
-  return codec::default_params(dtype.itemsize(), is_float);
+  return codec_for(Preset::fast, dtype);
 }
 
 // The fields of a header, whatever its lengths say.
@@ -82,8 +80,7 @@ std::optional<HeaderGuess> guess_of(const DamagedFile& file, Span bytes, HeaderO
 std::vector<std::byte> header_for(const DamagedFile& file, Span start,
                                   const store::B2nd& b2nd) {
   const grid::Geometry geometry(b2nd.shape, b2nd.chunk, b2nd.block, b2nd.dtype.itemsize());
-  const bool is_float = b2nd.dtype.kind() == 'f' || b2nd.dtype.kind() == 'c';
-  CodecParams codec = codec::default_params(b2nd.dtype.itemsize(), is_float);
+  CodecParams codec = codec_for(Preset::fast, b2nd.dtype);
   try {
     const CodecParams stored = store::codec_of(fields_of(file, start));
     codec::check_params(stored);

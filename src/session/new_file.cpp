@@ -12,8 +12,6 @@
 namespace mlarray::session {
 namespace {
 
-bool is_float(const DType& dtype) { return dtype.kind() == 'f' || dtype.kind() == 'c'; }
-
 // Without statistics, which are of the voxels before a filter shortened them.
 Metadata without_statistics(Metadata metadata) {
   for (const MetadataField& field : Metadata::fields()) {
@@ -32,10 +30,8 @@ NewFile::NewFile(const Shape& shape, const DType& dtype, const Metadata& metadat
   const Layout layout = choose_layout(shape, dtype.itemsize(), options.layout);
   array_.geometry = grid::Geometry(shape, layout.chunk, layout.block, dtype.itemsize());
   array_.dtype = dtype;
-  array_.codec = options.codec
-                     ? *options.codec
-                     : codec::preset_params(options.preset, dtype.itemsize(), is_float(dtype));
-  array_.codec = codec::params_for(array_.codec, dtype);
+  array_.codec = codec::params_for(
+      options.codec ? *options.codec : codec_for(options.preset, dtype), dtype);
   if (store_metadata_) {
     metadata_layer_ = store::build_metadata_layer(
         codec::shortens(array_.codec) ? without_statistics(metadata) : metadata, array_,

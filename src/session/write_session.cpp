@@ -9,6 +9,20 @@
 #include "base/mutants.hpp"
 
 namespace mlarray::session {
+namespace {
+
+// What a failed call means, behind what it says.
+Error with_meaning(const Error& error, const std::string& meaning) {
+  return Error(ErrorKind::io, error.what() + ("; " + meaning), error.path(),
+               error.system_error());
+}
+
+// Both lengths and the vlmeta flag.
+std::span<const std::byte> flip_of(std::span<const std::byte> header_bytes) {
+  return header_bytes.subspan(frame::kFlipBegin, frame::kFlipEnd - frame::kFlipBegin);
+}
+
+}  // namespace
 
 WriteSession::WriteSession(const std::filesystem::path& path, frame::Header header,
                            std::vector<std::byte> header_bytes, CommitLevel level)
@@ -19,7 +33,7 @@ WriteSession::WriteSession(const std::filesystem::path& path, frame::Header head
       header_bytes_(std::move(header_bytes)),
       end_(header_.frame_len),
       reach_(end_),
-      written_back_(end_),
+      writeback_(level, end_),
       committed_at_(std::chrono::steady_clock::now()) {}
 
 template <class Body>
@@ -64,17 +78,13 @@ frame::IndexEntry WriteSession::append(std::span<const std::byte> chunk) {
   reach_ = std::max(reach_, end_ + chunk.size());
   guarded([&] { file_.write_at(end_, chunk); });
   end_ += chunk.size();
-  const std::uint64_t piece = base::limit("writeback", io::kWriteback);
-  if (level_ != CommitLevel::none && end_ - written_back_ >= piece) {
-    file_.start_writeback({written_back_, end_ - written_back_});
-    written_back_ = end_;
-  }
+  writeback_.reach(file_, end_);
   return entry;
 }
 
 void WriteSession::roll_back(std::uint64_t end) noexcept {
   end_ = std::max(end, header_.frame_len);  // a commit may have followed
-  written_back_ = std::min(written_back_, end_);
+  writeback_.roll_back(end_);
 }
 
 void WriteSession::commit(const Snapshot& state, CommitLevel level) {
@@ -104,7 +114,7 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
     if (level != CommitLevel::none && late) sync_file();
     header_ = std::move(header);
     header_bytes_ = std::move(header_bytes);
-    written_back_ = end_;
+    writeback_.skip_to(end_);
     committed_ = ever_committed_ = true;
     reached_ = std::min(level, CommitLevel::ordered);
     committed_at_ = std::chrono::steady_clock::now();
@@ -114,19 +124,16 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
 }
 
 void WriteSession::flip(std::span<const std::byte> header_bytes) {
-  constexpr std::size_t kSize = frame::kFlipEnd - frame::kFlipBegin;
   flip_unsure_ = true;
   try {
-    // One small write: both lengths and the vlmeta flag change together.
-    file_.write_at(frame::kFlipBegin, header_bytes.subspan(frame::kFlipBegin, kSize));
+    // One small write: all of it changes together.
+    file_.write_at(frame::kFlipBegin, flip_of(header_bytes));
     flip_unsure_ = false;
   } catch (const Error& error) {
     if (take_flip_back()) throw;
-    throw Error(ErrorKind::io,
-                std::string(error.what()) +
-                    "; the header may be half written: if the file does not open, "
-                    "'mlarray salvage' finds its last commit",
-                error.path(), error.system_error());
+    throw with_meaning(error,
+                       "the header may be half written: if the file does not open, "
+                       "'mlarray salvage' finds its last commit");
   } catch (...) {  // no memory for the text of an error
     static_cast<void>(take_flip_back());
     throw;
@@ -137,10 +144,8 @@ void WriteSession::flip(std::span<const std::byte> header_bytes) {
 // that cannot be mended.
 bool WriteSession::take_flip_back() noexcept {
   if (base::mutant("flip_left_half")) return true;
-  constexpr std::size_t kSize = frame::kFlipEnd - frame::kFlipBegin;
   try {
-    file_.write_at(frame::kFlipBegin,
-                   std::span<const std::byte>(header_bytes_).subspan(frame::kFlipBegin, kSize));
+    file_.write_at(frame::kFlipBegin, flip_of(header_bytes_));
     // The disk may have got the other one, whose tail must stay then.
     file_.sync_data();
     flip_unsure_ = false;
@@ -171,11 +176,10 @@ void WriteSession::sync_file() {
     if (base::mutant("failed_sync_ignored")) return;
     if (!ever_committed_ || reached_ != CommitLevel::none) throw;
     // The system forgets what it could not write: a later sync does not try again.
-    throw Error(ErrorKind::io,
-                std::string(error.what()) +
-                    "; what was committed at level none before may never reach the disk: "
-                    "save() the array, over its path or to another, to write all of it anew",
-                error.path(), error.system_error());
+    throw with_meaning(
+        error,
+        "what was committed at level none before may never reach the disk: "
+        "save() the array, over its path or to another, to write all of it anew");
   }
 }
 
@@ -189,11 +193,9 @@ void WriteSession::sync_committed(CommitLevel level, std::optional<io::Folder>& 
     reached_ = level;
   } catch (const Error& error) {
     poison(error);  // now: there may be no memory for more words
-    throw Error(ErrorKind::io,
-                std::string(error.what()) +
-                    "; the edits are in the file, but it is not known whether they would "
-                    "survive a power cut",
-                error.path(), error.system_error());
+    throw with_meaning(error,
+                       "the edits are in the file, but it is not known whether they would "
+                       "survive a power cut");
   }
 }
 

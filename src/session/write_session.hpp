@@ -93,9 +93,9 @@ class WriteSession {
   CommitLevel level_;
   frame::Header header_;  // of the committed state
   std::vector<std::byte> header_bytes_;
-  std::uint64_t end_;           // where the next chunk goes: behind all that anybody may need
-  std::uint64_t reach_;         // the furthest that a write was tried: the file may end there
-  std::uint64_t written_back_;  // up to here the system was asked to write to the disk
+  std::uint64_t end_;    // where the next chunk goes: behind all that anybody may need
+  std::uint64_t reach_;  // the furthest that a write was tried: the file may end there
+  io::Writeback writeback_;
   std::chrono::steady_clock::time_point committed_at_;
   bool committed_ = false;
   bool ever_committed_ = false;

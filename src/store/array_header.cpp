@@ -45,9 +45,7 @@ ArrayHeader read_array_header(const frame::Header& header) {
   ArrayHeader out;
   out.geometry = grid::Geometry(b2nd.shape, b2nd.chunk, b2nd.block, b2nd.dtype.itemsize());
   out.dtype = b2nd.dtype;
-  const char kind = out.dtype.kind();
-  out.codec =
-      codec::as_preset(codec_of(header), out.dtype.itemsize(), kind == 'f' || kind == 'c');
+  out.codec = codec::as_preset(codec_of(header), out.dtype);
   const grid::Geometry& geometry = out.geometry;
   if (geometry.chunk_count() != header.chunk_count() ||
       (geometry.chunk_count() > 0 && geometry.chunk_bytes() != header.chunksize)) {

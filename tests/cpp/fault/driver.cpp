@@ -6,25 +6,12 @@
 
 #include "base/mutants.hpp"
 #include "mlarray/error.hpp"
+#include "support/voxels.hpp"
 
 namespace mlarray::test {
 namespace {
 
-std::vector<std::int64_t> strides_of(const Shape& shape) {
-  std::vector<std::int64_t> out(shape.size(), 1);
-  for (std::size_t i = shape.size() - 1; i > 0; --i) out[i - 1] = out[i] * shape[i];
-  return out;
-}
-
 DType bytes_type() { return DType::parse("|u1"); }
-
-Metadata metadata_of(const std::string& text) {
-  Metadata out;
-  Map map;
-  map.set("text", text);
-  out.set("extra", "extra", std::move(map));
-  return out;
-}
 
 std::string text_of(const Metadata& metadata) {
   const Map* const map = metadata.get("extra", "extra").get_if<Map>();
@@ -147,7 +134,7 @@ bool Driver::create(Level level) {
   writer_.reset();
   std::optional<Array> made;
   const bool done = commit_call("create", zeros, level, true, [&] {
-    made = Array::create(path_, shapes_.shape, bytes_type(), metadata_of(zeros.text),
+    made = Array::create(path_, shapes_.shape, bytes_type(), with_text(zeros.text),
                          save_options(level, {}));
   });
   if (!done) return false;
@@ -166,8 +153,8 @@ bool Driver::save(Level level, SaveOptions options) {
     promise(states_.size() - 1);
   }
   const bool done = commit_call("save", next, level, true, [&] {
-    Array::save_voxels(path_, {next.voxels.data(), shapes_.shape, strides_of(shapes_.shape)},
-                       bytes_type(), metadata_of(next.text), save_options(level, options));
+    Array::save_voxels(path_, {next.voxels.data(), shapes_.shape, c_strides(shapes_.shape, 1)},
+                       bytes_type(), with_text(next.text), save_options(level, options));
   });
   writer_.reset();
   dirty_ = false;
@@ -368,7 +355,7 @@ bool Driver::edit(const Box& box, bool zeros) {
   }
   const std::byte* const corner = next.voxels.data() + box.start[0] * columns + box.start[1];
   return edit_call("edit", next, [&] {
-    writer_->write(box, {corner, box.shape(), strides_of(shapes_.shape)}, 1);
+    writer_->write(box, {corner, box.shape(), c_strides(shapes_.shape, 1)}, 1);
   });
 }
 
@@ -376,7 +363,7 @@ bool Driver::set_text() {
   if (!writer_) return false;
   Content next = own_;
   next.text = random_text();
-  return edit_call("set_text", next, [&] { writer_->set_metadata(metadata_of(next.text)); });
+  return edit_call("set_text", next, [&] { writer_->set_metadata(with_text(next.text)); });
 }
 
 bool Driver::flush(Level level) {

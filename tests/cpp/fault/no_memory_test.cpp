@@ -84,6 +84,7 @@ using test::read_all;
 using test::TempDir;
 using test::Voxels;
 using test::with_layout;
+using test::with_text;
 
 using Values = std::vector<std::int16_t>;
 
@@ -141,18 +142,10 @@ OpenOptions writing(CommitLevel level = CommitLevel::ordered) {
   return {.mode = Mode::read_write, .threads = 1, .level = level};
 }
 
-Metadata text(const std::string& value) {
-  Metadata out;
-  Map map;
-  map.set("text", value);
-  out.set("extra", "extra", std::move(map));
-  return out;
-}
-
 struct Scene {
   explicit Scene(const TempDir& place) : folder(place) {
     static const std::string saved = [&] {
-      Array::save_voxels(path, first.view(), int16(), text("first"),
+      Array::save_voxels(path, first.view(), int16(), with_text("first"),
                          options_at(CommitLevel::none));
       return test::read_text(path);
     }();
@@ -303,10 +296,10 @@ std::vector<Case> cases() {
        [](Scene& s) { s.write(); }},
       {"edit in memory", none,
        [](Scene& s) {
-         s.reader = Array::in_memory(kShape, int16(), s.first.view(), text("x"),
+         s.reader = Array::in_memory(kShape, int16(), s.first.view(), with_text("x"),
                                      options_at(CommitLevel::none));
        }},
-      {"metadata", edited, [](Scene& s) { s.writer->set_metadata(text("second")); }},
+      {"metadata", edited, [](Scene& s) { s.writer->set_metadata(with_text("second")); }},
       {"flush", will_commit, [](Scene& s) { s.writer->flush(CommitLevel::ordered); }},
       {"flush durably", will_commit, [](Scene& s) { s.writer->flush(CommitLevel::durable); }},
       {"close", will_close, [](Scene& s) { s.writer->close(); }},
@@ -322,18 +315,18 @@ std::vector<Case> cases() {
        [](Scene& s) { s.writer->close(); }},
       {"save", none,
        [](Scene& s) {
-         Array::save_voxels(s.folder / "b.mla", s.third.view(), int16(), text("third"),
+         Array::save_voxels(s.folder / "b.mla", s.third.view(), int16(), with_text("third"),
                             options_at(CommitLevel::durable));
        }},
       {"save over", will_save_over,
        [](Scene& s) {
          SaveOptions options = options_at(CommitLevel::durable);
          options.verify = true;
-         Array::save_voxels(s.path, s.third.view(), int16(), text("third"), options);
+         Array::save_voxels(s.path, s.third.view(), int16(), with_text("third"), options);
        }},
       {"save over a writer", will_save_over_writer,
        [](Scene& s) {
-         Array::save_voxels(s.path, s.third.view(), int16(), text("third"),
+         Array::save_voxels(s.path, s.third.view(), int16(), with_text("third"),
                             options_at(CommitLevel::ordered));
        }},
       {"save over its own", will_commit,
@@ -344,7 +337,7 @@ std::vector<Case> cases() {
          s.next_file.assign(s.in_file.size(), 0);
        },
        [](Scene& s) {
-         s.other = Array::create(s.path, kShape, int16(), text("third"),
+         s.other = Array::create(s.path, kShape, int16(), with_text("third"),
                                  options_at(CommitLevel::durable));
        }},
   };

@@ -6,6 +6,8 @@
 #include <numeric>
 #include <random>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "grid/geometry.hpp"
@@ -93,6 +95,15 @@ inline SaveOptions with_layout(Shape chunk, Shape block) {
   options.layout.chunk = std::move(chunk);
   options.layout.block = std::move(block);
   return options;
+}
+
+// Metadata to tell states of a file by.
+inline Metadata with_text(const std::string& text) {
+  Metadata out;
+  Map map;
+  map.set("text", text);
+  out.set("extra", "extra", std::move(map));
+  return out;
 }
 
 inline DType int16() { return DType::parse("<i2"); }
