@@ -37,7 +37,7 @@ report() {
 # build_programs PRESET TARGET [CMAKE-OPTION...]: of CMakePresets.json.
 build_programs() {
   say "building $2"
-  quietly "build/log/configure-$1.log" "$bin/cmake" --preset "$1" -G Ninja \
+  quietly "build/log/configure-$1.log" "$bin/cmake" --preset "$1" \
     -DCMAKE_MAKE_PROGRAM="$bin/ninja" "${@:3}"
   quietly "build/log/build-$1.log" "$bin/cmake" --build --preset "$1" -j "$jobs" --target "$2"
 }

@@ -7,8 +7,6 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from .. import _core
-from .._interrupt import interruptible
 from ..errors import InvalidUseError
 from ._files import at_least_one
 from ._run import add_json, printable
@@ -87,28 +85,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def command(options: argparse.Namespace) -> int | None:
-    from .._checks import checked_path
-    from .._salvage import report_of
+    from .._salvage import salvage
 
     if options.good is None and not options.dry_run:
         raise InvalidUseError(
             "there is no path for the new file; name one, or look with --dry-run"
         )
-    good = None if options.dry_run else checked_path(options.good)
-    core = interruptible(
-        lambda cancel: _core.salvage(
-            options.bad,
-            good,
-            options.fill,
-            options.only_verified,
-            options.assume_order,
-            options.state,
-            options.like,
-            options.jobs or 0,
-            cancel=cancel,
-        )
+    report = salvage(
+        options.bad,
+        None if options.dry_run else options.good,
+        fill=options.fill,
+        only_verified=options.only_verified,
+        assume_order=options.assume_order,
+        state=options.state,
+        like=options.like,
+        num_threads=options.jobs or 0,
     )
-    report = report_of(core, options.bad, good)
     if options.json:
         print(json.dumps(report.to_dict(), indent=2))
     else:

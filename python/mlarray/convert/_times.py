@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ._model import Exported, plain
 from ._nrrd_header import ends_of_axes, field_name, known_vector, per_axis, space_of
-from ._units import is_named, time
+from ._units import is_named, scaled, time
 
 __all__ = ["Times", "note_other_steps", "times_of"]
 
@@ -38,12 +38,7 @@ class Times:
         >>> Times(90.0, 0.0, "min", Fraction(1, 60)).scaled(90.0)
         1.5
         """
-        if not math.isfinite(number):
-            return number
-        try:
-            return float(Fraction(number) * self.factor * further)
-        except OverflowError:
-            return math.copysign(math.inf, number)
+        return scaled(number, self.factor * further)
 
 
 def times_of(exported: Exported) -> Times | None:

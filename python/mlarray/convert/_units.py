@@ -10,7 +10,16 @@ from typing import Any, Final
 
 from ._model import Exported
 
-__all__ = ["LENGTHS", "TIMES", "convert_lengths", "is_named", "length", "simple_text", "time"]
+__all__ = [
+    "LENGTHS",
+    "TIMES",
+    "convert_lengths",
+    "is_named",
+    "length",
+    "scaled",
+    "simple_text",
+    "time",
+]
 
 # What NIfTI has codes for, by the names that nibabel gives them.
 LENGTHS: Final = {"meter": Fraction(1), "mm": Fraction(1, 10**3), "micron": Fraction(1, 10**6)}
@@ -160,12 +169,12 @@ def _scale(exported: Exported, factors: list[Fraction]) -> None:
     for row in range(count):
         for column in range(count):
             factor = factors[column] if by_columns else of_rows[row]
-            affine[row, column] = _times(affine[row, column], factor)
-        affine[row, count] = _times(affine[row, count], of_rows[row])
+            affine[row, column] = scaled(affine[row, column], factor)
+        affine[row, count] = scaled(affine[row, count], of_rows[row])
     exported.affine = np.asarray(affine)
 
 
-def _times(number: Any, factor: Fraction) -> float:
+def scaled(number: Any, factor: Fraction) -> float:
     """Rounded once; inf where it is too large, which nothing in between is."""
     plain = float(number)
     if not math.isfinite(plain):
