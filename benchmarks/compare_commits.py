@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from bench import arguments, versus
 from harness.driver import Cell, Rival, amount, ratio, spread
 
-_TASKS = ("import", "save", "open", "patch", "load", "memory", "fill", "edit")
+_TASKS = ("import", "save", "open", "patch", "slices", "load", "memory", "fill", "edit")
 _SLOWER = 0.95
 # The head and the base in the places of the two that all tasks know.
 HEAD, BASE = "mlarray", "reference"

@@ -42,6 +42,12 @@ CHUNKED = {"chunk_size": (8, 16, 12), "block_size": (4, 8, 12)}
 OURS: dict[str, tuple[np.ndarray[Any, Any], dict[str, Any]]] = {
     "int16": (ints("i2", 23, 31, 29), {}),
     "int16 chunks": (ints("i2", 23, 31, 29), CHUNKED),
+    "rows": (ints("i2", 45, 70, 97), {}),
+    "rows of bytes": (ints("u1", 100, 130, 140), {"patch_size": 64}),
+    "rows of doubles": (RNG.normal(size=(40, 41, 42)), {}),
+    "one chunk cut along a middle axis": (ints("i2", 16, 64, 32), {}),
+    "one slice cut along rows": (ints("i2", 1, 1024, 32), {}),
+    "slices": (ints("i2", 9, 140, 150), {"patch_size": (1, 128, 128)}),
     "float32": (RNG.normal(size=(17, 33, 21)).astype("f4"), CHUNKED),
     "uint8 1-D": (ints("u1", 10007), {"patch_size": None}),
     "bool": (RNG.random((40, 50)) < 0.1, {"patch_size": 16}),
