@@ -62,8 +62,8 @@ void init_codec(CodecParams* self, int codec, int level, const FilterSlots& filt
     throw Error(ErrorKind::invalid_value,
                 "codec " + std::to_string(codec) + " is not in the range 0 to 255");
   }
-  new (self) CodecParams{
-      static_cast<Codec>(codec), level, filters, filters_meta, split, adaptive};
+  new (self)
+      CodecParams{static_cast<Codec>(codec), level, filters, filters_meta, split, adaptive};
 }
 
 void init_save_options(SaveOptions* self, const nb::object& patch,
@@ -110,7 +110,7 @@ void register_options(nb::module_& module) {
             return codec_for(preset, DType::parse(dtype));
           },
           "dtype"_a, "preset"_a = Preset::fast,
-                  "What a preset means for elements of this dtype.")
+          "What a preset means for elements of this dtype.")
       .def(
           "for_dtype",
           [](const CodecParams& self, const std::string& dtype) {
@@ -128,17 +128,15 @@ void register_options(nb::module_& module) {
       .def_ro("split", &CodecParams::split)
       .def_ro("adaptive", &CodecParams::adaptive);
 
-  module.def(
-      "codec_numbers", [] { return numbers_of(codecs()); }, "Codecs by their words.");
-  module.def(
-      "filter_numbers", [] { return numbers_of(filters()); }, "Filters by their words.");
+  module.def("codec_numbers", [] { return numbers_of(codecs()); }, "Codecs by their words.");
+  module.def("filter_numbers", [] { return numbers_of(filters()); }, "Filters by their words.");
 
   nb::class_<SaveOptions>(module, "SaveOptions", "How an array is laid out and written.")
       .def("__init__", &init_save_options, nb::kw_only(), "patch"_a.none() = "default",
            "chunk"_a = nb::none(), "block"_a = nb::none(),
-           "spatial_axes"_a = std::vector<bool>{}, "codec"_a = nb::none(), "legacy_metadata"_a = false, "store_metadata"_a = true,
-           "has_array"_a = true, "threads"_a = 0, "level"_a = CommitLevel::ordered,
-           "verify"_a = false)
+           "spatial_axes"_a = std::vector<bool>{}, "codec"_a = nb::none(),
+           "legacy_metadata"_a = false, "store_metadata"_a = true, "has_array"_a = true,
+           "threads"_a = 0, "level"_a = CommitLevel::ordered, "verify"_a = false)
       .def(
           "check_layout",
           [](const SaveOptions& self, const Shape& shape, std::int64_t itemsize) {

@@ -55,11 +55,15 @@ def problems_of_users(root: Path) -> Iterator[str]:
     """Yield what bindings, examples and public headers include besides public headers."""
     for folder in ("bindings", "examples", "include"):
         for path in sorted((root / folder).rglob("*.?pp")):
-            for included in re.findall(r'^\s*#\s*include "([^"]+)"', path.read_text("utf-8"), re.M):
+            for included in re.findall(
+                r'^\s*#\s*include "([^"]+)"', path.read_text("utf-8"), re.M
+            ):
                 beside = folder != "include" and "/" not in included
                 if beside and (path.parent / included).is_file():
                     continue
-                if not (included.startswith("mlarray/") and (root / "include" / included).is_file()):
+                if not (
+                    included.startswith("mlarray/") and (root / "include" / included).is_file()
+                ):
                     yield f"{path.relative_to(root)} includes {included}, which is not public"
 
 

@@ -15,8 +15,7 @@ int main(int argc, char** argv) try {
   options.layout.chunk = mlarray::Shape{16, 32, 32};
   options.layout.block = mlarray::Shape{8, 16, 16};
   const mlarray::Shape shape{40, 64, 64};
-  auto image =
-      mlarray::Array::create(argv[1], shape, mlarray::DType::of<float>(), {}, options);
+  auto image = mlarray::Array::create(argv[1], shape, mlarray::DType::of<float>(), {}, options);
 
   // Boxes that are whole chunks are compressed as they are. Others work too, but have to read
   // back the rest of the chunks that they cover in part.

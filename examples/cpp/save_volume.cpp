@@ -24,7 +24,7 @@ int main(int argc, char** argv) try {
   metadata.set("source", "data", source);
 
   mlarray::SaveOptions options;
-  options.layout.patch = std::int64_t{32};  // made for patches of 32 x 32 x 32
+  options.layout.patch = std::int64_t{32};         // made for patches of 32 x 32 x 32
   options.preset = mlarray::preset_from("small");  // or "fast", "balanced"
 
   mlarray::Array::save_voxels<std::int16_t>(argv[1], voxels, shape, metadata, options);

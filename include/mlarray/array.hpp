@@ -25,6 +25,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "mlarray/error.hpp"
@@ -109,7 +110,7 @@ class MLARRAY_EXPORT Array {
   template <Element T>
     requires(!std::same_as<T, bool>)  // std::vector<bool> holds no bools
   std::vector<T> read(const Box& box, int threads = 0) const {
-    std::vector<T> out(voxels_of(box, DType::of<T>()));
+    std::vector<T> out(voxels_of(box, DType::of<T>(), false));
     read_elements(box, std::as_writable_bytes(std::span(out)), DType::of<T>(), threads);
     return out;
   }
@@ -119,6 +120,39 @@ class MLARRAY_EXPORT Array {
   }
   void read(const Box& box, std::span<std::byte> out, int threads = 0) const;
   void read(const Box& box, const ArrayView& out, int threads = 0) const;
+
+  // The voxels of a box that may reach beyond the array, or lie outside of it: `fill` is put
+  // where there are none. For patches at the border of an image.
+  // Errors: as read; out_of_bounds only for a box beyond 2^62.
+  template <Element T>
+    requires(!std::same_as<T, bool>)
+  std::vector<T> read_padded(const Box& box, std::type_identity_t<T> fill = {},
+                             int threads = 0) const {
+    std::vector<T> out(voxels_of(box, DType::of<T>(), true));
+    read_padded<T>(box, std::span(out), fill, threads);
+    return out;
+  }
+  template <Element T>
+  void read_padded(const Box& box, std::span<T> out, std::type_identity_t<T> fill = {},
+                   int threads = 0) const {
+    read_padded_elements(box, std::as_writable_bytes(out), DType::of<T>(),
+                         std::as_bytes(std::span(&fill, 1)), threads);
+  }
+  // `fill`: the bytes of one voxel; empty: zeros.
+  void read_padded(const Box& box, const ArrayView& out, std::span<const std::byte> fill = {},
+                   int threads = 0) const;
+
+  // The voxels of many boxes, of any sizes, into `out` one box after the other: for boxes of
+  // one shape, a batch with a first axis of boxes.size(). All see the same commit, and their
+  // blocks are decoded as one list, so that small boxes keep all threads busy.
+  // Errors: as read; invalid_value also for another number of voxels in all.
+  template <Element T>
+  void read_many(std::span<const Box> boxes, std::span<T> out, int threads = 0) const {
+    read_many_elements(boxes, std::as_writable_bytes(out), DType::of<T>(), threads);
+  }
+  // One view for each box.
+  void read_many(std::span<const Box> boxes, std::span<const ArrayView> out,
+                 int threads = 0) const;
 
   // Replaces the voxels of `box`. Errors: as read, and read_only.
   template <Element T>
@@ -180,9 +214,13 @@ class MLARRAY_EXPORT Array {
  private:
   explicit Array(std::shared_ptr<Impl> impl);
   // Number of voxels of a box that can be read as elements of `type`.
-  std::size_t voxels_of(const Box& box, const DType& type) const;
+  std::size_t voxels_of(const Box& box, const DType& type, bool padded) const;
   void read_elements(const Box& box, std::span<std::byte> out, const DType& type,
                      int threads) const;
+  void read_padded_elements(const Box& box, std::span<std::byte> out, const DType& type,
+                            std::span<const std::byte> fill, int threads) const;
+  void read_many_elements(std::span<const Box> boxes, std::span<std::byte> out,
+                          const DType& type, int threads) const;
   void write_elements(const Box& box, std::span<const std::byte> voxels, const DType& type,
                       int threads);
   std::shared_ptr<Impl> impl_;

@@ -44,8 +44,8 @@ MLARRAY_EXPORT std::string to_string(const Shape& shape);
 MLARRAY_EXPORT std::vector<std::int64_t> c_strides(const Shape& shape, std::int64_t itemsize);
 
 // The types of C++ that voxels are read into and written from: bool, the integers of 1 to 8
-// bytes (std::int8_t and std::uint8_t among them, char and other letters not), float, double and
-// std::complex of these two.
+// bytes (std::int8_t and std::uint8_t among them, char and other letters not), float, double
+// and std::complex of these two.
 template <class T>
 concept Element =
     std::same_as<T, bool> || std::same_as<T, float> || std::same_as<T, double> ||
@@ -69,11 +69,11 @@ class MLARRAY_EXPORT DType {
   // The type of a T in the memory of this machine: of<std::int16_t>() is "<i2" on most.
   template <Element T>
   static DType of() {
-    return native(std::same_as<T, bool>        ? 'b'
-                  : std::floating_point<T>     ? 'f'
-                  : std::signed_integral<T>    ? 'i'
-                  : std::unsigned_integral<T>  ? 'u'
-                                               : 'c',
+    return native(std::same_as<T, bool>       ? 'b'
+                  : std::floating_point<T>    ? 'f'
+                  : std::signed_integral<T>   ? 'i'
+                  : std::unsigned_integral<T> ? 'u'
+                                              : 'c',
                   sizeof(T));
   }
   // Whether elements are Ts as they lie in memory, however the type is spelled.

@@ -93,17 +93,16 @@ ConstArrayView view_of(const std::byte* data, std::size_t count, const Shape& sh
                        std::int64_t itemsize) {
   const std::int64_t wanted = element_count(shape);
   if (static_cast<std::uint64_t>(wanted) != count) {
-    throw Error(ErrorKind::invalid_value,
-                "a buffer of " + std::to_string(count) + " elements for the shape " +
-                    to_string(shape) + ", which has " + std::to_string(wanted));
+    throw Error(ErrorKind::invalid_value, "a buffer of " + std::to_string(count) +
+                                              " elements for the shape " + to_string(shape) +
+                                              ", which has " + std::to_string(wanted));
   }
   return {data, shape, c_strides(shape, itemsize)};
 }
 
 ArrayView view_of(std::byte* data, std::size_t count, const Shape& shape,
                   std::int64_t itemsize) {
-  ConstArrayView view =
-      view_of(static_cast<const std::byte*>(data), count, shape, itemsize);
+  ConstArrayView view = view_of(static_cast<const std::byte*>(data), count, shape, itemsize);
   return {data, std::move(view.shape), std::move(view.strides)};
 }
 

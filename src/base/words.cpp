@@ -52,9 +52,8 @@ constexpr Words<Filter, 7> kFilters = {
     {Filter::none, Filter::shuffle, Filter::bitshuffle, Filter::delta, Filter::trunc_prec,
      Filter::bytedelta, Filter::int_trunc},
     {"nofilter", "shuffle", "bitshuffle", "delta", "trunc_prec", "bytedelta", "int_trunc"}};
-constexpr Words<Preset, 3> kPresets = {"preset",
-                                       {Preset::fast, Preset::balanced, Preset::small},
-                                       {"fast", "balanced", "small"}};
+constexpr Words<Preset, 3> kPresets = {
+    "preset", {Preset::fast, Preset::balanced, Preset::small}, {"fast", "balanced", "small"}};
 
 }  // namespace
 

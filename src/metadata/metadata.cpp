@@ -205,8 +205,9 @@ void Metadata::check_section(std::string_view section, const Map& values) {
   const Section* known = metadata::find_section(section);
   if (!known) {
     throw Error(ErrorKind::invalid_value,
-                std::string(section) + ": no such metadata section (docs/metadata.md lists "
-                                       "them)");
+                std::string(section) +
+                    ": no such metadata section (docs/metadata.md lists "
+                    "them)");
   }
   const Map* spatial = known->name == "spatial" ? &values : nullptr;
   metadata::check_section(*known, values, metadata::axes_for(-1, spatial));

@@ -106,8 +106,7 @@ TEST(Types, ViewsOfSpans) {
     ADD_FAILURE();
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::invalid_value);
-    EXPECT_STREQ(error.what(),
-                 "a buffer of 24 elements for the shape (2, 3, 5), which has 30");
+    EXPECT_STREQ(error.what(), "a buffer of 24 elements for the shape (2, 3, 5), which has 30");
   }
 }
 

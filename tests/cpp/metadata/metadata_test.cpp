@@ -302,8 +302,7 @@ TEST(Metadata, TheTableTellsItsFields) {
   EXPECT_EQ(Metadata::sections().front().name, "source");
   EXPECT_TRUE(Metadata::sections().front().single);
   EXPECT_EQ(Metadata::field("spatial", "spacing").path(), "spatial.spacing");
-  EXPECT_EQ(Metadata::field("original", "original").path(), "source");
-  EXPECT_EQ(&Metadata::field("is_seg", "is_seg"), &Metadata::field("is_seg", "is_seg"));
+  EXPECT_EQ(Metadata::field("original", "data").path(), "source");
   for (const MetadataField& field : Metadata::fields()) {
     EXPECT_EQ(&Metadata::field(field.section, field.name), &field) << field.path();
   }

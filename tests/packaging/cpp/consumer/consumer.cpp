@@ -29,8 +29,8 @@ int main() {
 
   for (const mlarray::Codec codec : mlarray::codecs()) {
     mlarray::SaveOptions options;
-    options.codec = mlarray::codec_for(mlarray::preset_from("fast"),
-                                       mlarray::DType::of<std::int32_t>());
+    options.codec =
+        mlarray::codec_for(mlarray::preset_from("fast"), mlarray::DType::of<std::int32_t>());
     options.codec->codec = codec;
     options.codec->set_filters({mlarray::Filter::shuffle});
     mlarray::Array::save_voxels<std::int32_t>("consumer.mla", voxels, {20, 30, 40}, {},
