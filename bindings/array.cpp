@@ -1,6 +1,7 @@
 // mlarray::Array as mlarray._core.Array. Every call that reads, writes or waits for a file
 // releases the GIL. Metadata is copied before that: another thread may edit the original.
 #include "mlarray/array.hpp"
+#include "mlarray/process.hpp"
 
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/filesystem.h>
@@ -199,9 +200,9 @@ void register_array(nb::module_& module) {
   register_properties(type);
   register_voxels(type);
 
-  module.def("take_detached_notice", &Array::take_detached_notice,
+  module.def("take_detached_notice", &take_detached_notice,
              "Paths whose older writer was detached since the last call.");
-  module.def("close_all_writers", &Array::close_all_writers, nb::call_guard<WithoutGil>(),
+  module.def("close_all_writers", &close_all_writers, nb::call_guard<WithoutGil>(),
              "Commits and closes every open writer.");
   module.def("set_num_threads", &set_num_threads, "n"_a,
              "How many threads one call may use, process-wide.");

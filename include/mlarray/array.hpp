@@ -9,10 +9,8 @@
 // Thread safety: any number of threads may read one Array, also while one thread writes it;
 // a reader sees the old or the new voxels of a block, never a mixture. Writes, metadata and
 // close() are serialised inside. Movable; copies share the same open file.
-// A file that is cut short or overwritten by others while it is open is an error of whatever
-// reads it (corruption), also where it is mapped; one that is replaced is read on. After a
-// fork, a child may read arrays opened before; a writer's handle belongs to the process that
-// opened it, and every write in the child is an error (invalid_use). More: docs/threads.md.
+// A file that others cut short or overwrite while it is open is an error of whatever reads it
+// (corruption). A child may read after a fork; to write is an error. More: docs/threads.md.
 #pragma once
 
 #include <concepts>
@@ -23,6 +21,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "mlarray/error.hpp"
@@ -59,9 +58,7 @@ class MLARRAY_EXPORT Array {
                          const Metadata& metadata = {}, const SaveOptions& options = {});
   template <Element T>
   static Array in_memory(std::span<const T> voxels, const Shape& shape,
-                         const Metadata& metadata = {}, const SaveOptions& options = {}) {
-    return in_memory(shape, DType::of<T>(), view_of(voxels, shape), metadata, options);
-  }
+                         const Metadata& metadata = {}, const SaveOptions& options = {});
 
   // Writes voxels to `path`: sibling temporary file, then rename. The old file is intact
   // until the rename, and on every error.
@@ -74,9 +71,7 @@ class MLARRAY_EXPORT Array {
   template <Element T>
   static void save_voxels(const std::filesystem::path& path, std::span<const T> voxels,
                           const Shape& shape, const Metadata& metadata = {},
-                          const SaveOptions& options = {}) {
-    save_voxels(path, view_of(voxels, shape), DType::of<T>(), metadata, options);
-  }
+                          const SaveOptions& options = {});
   // The same for this array's voxels; `path` may be the file it is open on.
   // `metadata` empty: this array's own.
   void save(const std::filesystem::path& path, const SaveOptions& options = {},
@@ -98,31 +93,46 @@ class MLARRAY_EXPORT Array {
   std::int64_t file_bytes() const;  // of the last committed state; 0 in memory
   bool writable() const;
   bool closed() const;
-  // Stored bytes of the voxels; looks at every chunk. Errors: closed.
-  std::int64_t compressed_bytes() const;
+  std::int64_t compressed_bytes() const;  // of the voxels; looks at every chunk
 
   // The voxels of `box`. An array of bool is read as std::uint8_t, too: 0 and 1.
   // Errors: invalid_type where the array's elements are no Ts; out_of_bounds; invalid_value for
   // a box or `out` of another size; corruption, io, closed.
   template <Element T>
     requires(!std::same_as<T, bool>)  // std::vector<bool> holds no bools
-  std::vector<T> read(const Box& box, int threads = 0) const {
-    std::vector<T> out(voxels_of(box, DType::of<T>()));
-    read_elements(box, std::as_writable_bytes(std::span(out)), DType::of<T>(), threads);
-    return out;
-  }
+  std::vector<T> read(const Box& box, int threads = 0) const;
   template <Element T>
-  void read(const Box& box, std::span<T> out, int threads = 0) const {
-    read_elements(box, std::as_writable_bytes(out), DType::of<T>(), threads);
-  }
+  void read(const Box& box, std::span<T> out, int threads = 0) const;
   void read(const Box& box, std::span<std::byte> out, int threads = 0) const;
   void read(const Box& box, const ArrayView& out, int threads = 0) const;
 
+  // The voxels of a box that may reach beyond the array, or lie outside of it: `fill` is put
+  // where there are none. For patches at the border of an image.
+  // Errors: as read; out_of_bounds only for a box beyond 2^62.
+  template <Element T>
+    requires(!std::same_as<T, bool>)
+  std::vector<T> read_padded(const Box& box, std::type_identity_t<T> fill = {},
+                             int threads = 0) const;
+  template <Element T>
+  void read_padded(const Box& box, std::span<T> out, std::type_identity_t<T> fill = {},
+                   int threads = 0) const;
+  // `fill`: the bytes of one voxel; empty: zeros.
+  void read_padded(const Box& box, const ArrayView& out, std::span<const std::byte> fill = {},
+                   int threads = 0) const;
+
+  // The voxels of many boxes, of any sizes, into `out` one box after the other: for boxes of
+  // one shape, a batch with a first axis of boxes.size(). All see the same commit, and their
+  // blocks are decoded as one list, so that small boxes keep all threads busy.
+  // Errors: as read; invalid_value also for another number of voxels in all.
+  template <Element T>
+  void read_many(std::span<const Box> boxes, std::span<T> out, int threads = 0) const;
+  // One view for each box.
+  void read_many(std::span<const Box> boxes, std::span<const ArrayView> out,
+                 int threads = 0) const;
+
   // Replaces the voxels of `box`. Errors: as read, and read_only.
   template <Element T>
-  void write(const Box& box, std::span<const T> voxels, int threads = 0) {
-    write_elements(box, std::as_bytes(voxels), DType::of<T>(), threads);
-  }
+  void write(const Box& box, std::span<const T> voxels, int threads = 0);
   void write(const Box& box, std::span<const std::byte> voxels, int threads = 0);
   void write(const Box& box, const ConstArrayView& voxels, int threads = 0);
 
@@ -168,33 +178,23 @@ class MLARRAY_EXPORT Array {
 
   void set_commit_budget(const CommitBudget& budget);
 
-  // Paths whose older writer in this process was detached since the last call of this.
-  static std::vector<std::string> take_detached_notice();
-  // Commits and closes every open writer: for the exit of the process.
-  static void close_all_writers() noexcept;
-
   class Impl;  // of the library's own
 
  private:
   explicit Array(std::shared_ptr<Impl> impl);
   // Number of voxels of a box that can be read as elements of `type`.
-  std::size_t voxels_of(const Box& box, const DType& type) const;
+  std::size_t voxels_of(const Box& box, const DType& type, bool padded) const;
   void read_elements(const Box& box, std::span<std::byte> out, const DType& type,
                      int threads) const;
+  void read_padded_elements(const Box& box, std::span<std::byte> out, const DType& type,
+                            std::span<const std::byte> fill, int threads) const;
+  void read_many_elements(std::span<const Box> boxes, std::span<std::byte> out,
+                          const DType& type, int threads) const;
   void write_elements(const Box& box, std::span<const std::byte> voxels, const DType& type,
                       int threads);
   std::shared_ptr<Impl> impl_;
 };
 
-// Threads that one call may use, process-wide. Starts as MLARRAY_NUM_THREADS, or else the
-// number of processors this process may run on. Errors: invalid_value for n < 1.
-MLARRAY_EXPORT void set_num_threads(int n);
-MLARRAY_EXPORT int num_threads();
-
-// Whether seals and checksums are verified where OpenOptions::verify does not say it,
-// process-wide, also for arrays that are open. Starts as MLARRAY_VERIFY (0 or 1), or else on.
-// Errors: invalid_value for a variable that is neither.
-MLARRAY_EXPORT void set_verification(bool on);
-MLARRAY_EXPORT bool verification();
-
 }  // namespace mlarray
+
+#include "mlarray/array_inline.hpp"  // the members above that are templates

@@ -7,6 +7,7 @@
 #include "mlarray/layout.hpp"
 #include "mlarray/metadata.hpp"
 #include "mlarray/options.hpp"
+#include "mlarray/process.hpp"
 #include "mlarray/salvage.hpp"
 #include "mlarray/statistics.hpp"
 #include "mlarray/types.hpp"

@@ -7,7 +7,7 @@
 
 namespace mlarray::parallel {
 
-// Process-wide number of threads for one call (include/mlarray/array.hpp). num_threads() starts
+// Process-wide number of threads for one call (include/mlarray/process.hpp). num_threads() starts
 // as MLARRAY_NUM_THREADS, or else as the number of processors this process may run on.
 // Errors: invalid_value for n < 1, and for a variable that is no whole number of 1 or more.
 void set_num_threads(int n);

@@ -41,7 +41,17 @@ class Worker {
   std::vector<std::byte> scratch_;
 };
 
+// One of the boxes that are read, and the chunks it meets.
+struct Target {
+  const Box* box = nullptr;
+  const ArrayView* out = nullptr;
+  Box cells;               // the chunks, in the chunk grid
+  std::int64_t first = 0;  // its first chunk, in the list of the chunks of all boxes
+  std::int64_t stop = 0;
+};
+
 struct ChunkTask {
+  const ArrayView* out = nullptr;
   std::int64_t number = 0;
   store::ChunkRef ref;
   codec::ChunkHeader header;
@@ -215,18 +225,23 @@ void run_blocks(const store::ChunkStore& store, const ChunkTask& task,
   }
 }
 
-// The chunks `first` to `stop` of those that the box meets, which `cells` numbers in C order.
+// The chunks `first` to `stop` of those that the boxes meet, box by box, each in C order.
 std::vector<ChunkTask> plan(const store::ChunkStore& store, const grid::Geometry& geometry,
-                            const Box& box, const Box& cells, std::int64_t first,
+                            std::span<const Target> targets, std::int64_t first,
                             std::int64_t stop, std::size_t batch, bool verify) {
-  const Shape grid = cells.shape();
   std::vector<ChunkTask> tasks(static_cast<std::size_t>(stop - first));
   std::vector<std::int64_t> numbers;
+  const auto* target =
+      std::upper_bound(targets.data(), targets.data() + targets.size(), first,
+                       [](std::int64_t chunk, const Target& one) { return chunk < one.stop; });
   for (std::int64_t i = first; i < stop; ++i) {
+    if (i == target->stop) ++target;
+    const Box& box = *target->box;
     ChunkTask& task = tasks[static_cast<std::size_t>(i - first)];
-    Shape position = grid::Geometry::unravel(i, grid);
+    task.out = target->out;
+    Shape position = grid::Geometry::unravel(i - target->first, target->cells.shape());
     for (std::size_t a = 0; a < position.size(); ++a) {
-      position[a] += cells.start[a];
+      position[a] += target->cells.start[a];
       const std::int64_t corner = position[a] * geometry.chunk()[a];
       const std::int64_t start = std::max(box.start[a], corner);
       const std::int64_t end = std::min(box.stop[a], corner + geometry.chunk()[a]);
@@ -319,31 +334,50 @@ int threads_for(const std::vector<ChunkTask>& tasks, const grid::Geometry& geome
 
 // Blocks that one thread takes at a time. Neighbours share cache lines of the target, and the
 // stored bytes of the next can be requested early; more would leave threads without work.
-std::size_t batch_size(const grid::Geometry& geometry, const Box& box, int threads) {
+std::size_t batch_size(const grid::Geometry& geometry, std::span<const Target> targets,
+                       int threads) {
   constexpr std::int64_t kMost = BlockCopies::kMost;
   constexpr std::int64_t kPerThread = 8;
-  const Shape blocks = grid::Geometry::cells(box, geometry.block()).shape();
   const std::int64_t wanted = threads > 0 ? threads : parallel::num_threads();
+  std::int64_t blocks = 0;
+  for (const Target& target : targets) {
+    blocks += element_count(grid::Geometry::cells(*target.box, geometry.block()).shape());
+    if (blocks >= kMost * wanted * kPerThread) break;
+  }
   return static_cast<std::size_t>(
-      std::clamp<std::int64_t>(element_count(blocks) / (wanted * kPerThread), 1, kMost));
+      std::clamp<std::int64_t>(blocks / (wanted * kPerThread), 1, kMost));
 }
 
 }  // namespace
 
 void read_box(const store::ChunkStore& store, const grid::Geometry& geometry, const Box& box,
               const ArrayView& out, const ReadOptions& options) {
-  if (box.empty()) return;
+  read_boxes(store, geometry, std::span(&box, 1), std::span(&out, 1), options);
+}
+
+void read_boxes(const store::ChunkStore& store, const grid::Geometry& geometry,
+                std::span<const Box> boxes, std::span<const ArrayView> out,
+                const ReadOptions& options) {
+  std::vector<Target> targets;
+  targets.reserve(boxes.size());
+  std::int64_t count = 0;
+  for (std::size_t i = 0; i < boxes.size(); ++i) {
+    if (boxes[i].empty()) continue;
+    Target target{&boxes[i], &out[i], grid::Geometry::cells(boxes[i], geometry.chunk()), count,
+                  0};
+    count += element_count(target.cells.shape());
+    target.stop = count;
+    targets.push_back(std::move(target));
+  }
   // A plan takes some hundred bytes for each chunk, a chunk of one voxel as well; and what is
   // requested from the disk must not push out of memory what was requested first.
   constexpr std::int64_t kMostPlanned = std::int64_t{512} << 20;
   const std::int64_t most_chunks = std::clamp<std::int64_t>(
       kMostPlanned / std::max<std::int64_t>(geometry.chunk_bytes(), 1), 1, 16384);
-  const Box cells = grid::Geometry::cells(box, geometry.chunk());
-  const std::int64_t count = element_count(cells.shape());
-  const std::size_t batch = batch_size(geometry, box, options.threads);
+  const std::size_t batch = batch_size(geometry, targets, options.threads);
   for (std::int64_t first = 0; first < count; first += most_chunks) {
     const std::vector<ChunkTask> tasks =
-        plan(store, geometry, box, cells, first, std::min(first + most_chunks, count), batch,
+        plan(store, geometry, targets, first, std::min(first + most_chunks, count), batch,
              options.verify);
     request_blocks(store, geometry, tasks);
     const std::size_t units = tasks.back().first_unit + tasks.back().units;
@@ -355,10 +389,10 @@ void read_box(const store::ChunkStore& store, const grid::Geometry& geometry, co
       const ChunkTask& task = *(it - 1);
       Worker& worker = Worker::mine();
       if (task.whole) {
-        run_whole(task, geometry, out, worker);
+        run_whole(task, geometry, *task.out, worker);
       } else {
         const std::size_t at = (unit - task.first_unit) * batch;
-        run_blocks(store, task, geometry, at, std::min(at + batch, task.block_count), out,
+        run_blocks(store, task, geometry, at, std::min(at + batch, task.block_count), *task.out,
                    worker);
       }
       worker.trim();

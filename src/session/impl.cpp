@@ -8,6 +8,7 @@
 #include "base/mutants.hpp"
 #include "codec/encoder.hpp"
 #include "mlarray/error.hpp"
+#include "mlarray/process.hpp"
 #include "parallel/thread_pool.hpp"
 #include "pipeline/encode_chunks.hpp"
 #include "session/edit.hpp"

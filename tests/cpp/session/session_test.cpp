@@ -10,6 +10,7 @@
 #include <optional>
 #include <thread>
 
+#include "mlarray/process.hpp"
 #include "support/errors.hpp"
 #include "support/rounds.hpp"
 #include "support/temp_dir.hpp"
@@ -282,7 +283,7 @@ TEST_F(Session, ASaveThatCannotGoOnWithTheNewFileLeavesTheOldOne) {
 }
 
 TEST_F(Session, AFailedOpenForWritingLeavesTheOlderWriter) {
-  Array::take_detached_notice();  // of other tests
+  take_detached_notice();  // of other tests
   Array older = open_to_write();
   const Box box{{0, 0, 0}, {3, 3, 3}};
   {
@@ -295,7 +296,7 @@ TEST_F(Session, AFailedOpenForWritingLeavesTheOlderWriter) {
   write(older, box, all_of(4, box));
   older.close();
   EXPECT_EQ(read(Array::open(path_), box), all_of(4, box));
-  EXPECT_TRUE(Array::take_detached_notice().empty());
+  EXPECT_TRUE(take_detached_notice().empty());
 }
 
 TEST_F(Session, TheNewerOfTwoWritersWinsWhoeverOpensAtTheSameTime) {
@@ -319,7 +320,7 @@ TEST_F(Session, TheNewerOfTwoWritersWinsWhoeverOpensAtTheSameTime) {
                             [](const auto& image) { return image && image->writable(); }),
               1);
   }
-  Array::take_detached_notice();
+  take_detached_notice();
 }
 
 TEST_F(Session, ACreatedFileHasOneWriterWhoeverCreatesItAtTheSameTime) {
@@ -343,7 +344,7 @@ TEST_F(Session, ACreatedFileHasOneWriterWhoeverCreatesItAtTheSameTime) {
     EXPECT_EQ(read_all(Array::open(folder_ / "new.mla")), voxels_.data);
     std::filesystem::remove(folder_ / "new.mla");
   }
-  Array::take_detached_notice();
+  take_detached_notice();
 }
 
 // Stops the first write to one file until it is let go.
@@ -468,7 +469,7 @@ TEST_F(Session, AReplacedWriterIsDetachedAlsoWhereTheNameMayNotSurvive) {
   }
   EXPECT_FALSE(older.writable());
   EXPECT_ERROR(write(older, {{0, 0, 0}, {1, 1, 1}}, {1}), ErrorKind::invalid_use);
-  Array::take_detached_notice();
+  take_detached_notice();
 }
 
 // A newer writer takes the file of one whose edits could not be committed.
@@ -491,7 +492,7 @@ TEST_F(Session, AWriterThatLostItsEditsSaysSoAndShowsWhatIsInTheFile) {
     EXPECT_ERROR(older.close(), ErrorKind::io, "sync");
     Array::save_voxels(path_, voxels_.view(), int16(), {}, small_layout());
   }
-  Array::take_detached_notice();
+  take_detached_notice();
 }
 
 // The last handle goes while others open, save and look for writers of the same path.
@@ -521,7 +522,7 @@ TEST_F(Session, WritersMayGoWhileOthersComeToTheSamePath) {
   }
   EXPECT_EQ(failed, 0);
   EXPECT_TRUE(Array::open(path_).verify().verified());
-  Array::take_detached_notice();
+  take_detached_notice();
 }
 
 TEST_F(Session, TenThousandEditsLeaveAFileOfAboutTheSizeOfAFreshOne) {
