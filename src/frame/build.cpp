@@ -21,6 +21,22 @@ void store_lengths(const Header& header, std::span<std::byte> bytes) {
             static_cast<std::uint8_t>(header.has_vlmeta ? kMsgpackTrue : kMsgpackFalse));
 }
 
+std::vector<std::byte> build_trailer(std::span<const VlMetalayer> vlmeta) {
+  std::vector<std::byte> out = {std::byte{0x94}, std::byte{1}};  // 4 elements, version 1
+  std::vector<NamedSpan> layers;
+  for (const VlMetalayer& layer : vlmeta) layers.push_back({layer.name, layer.chunk.data});
+  append_metalayers(out, layers, Place::trailer);
+  out.push_back(static_cast<std::byte>(kUint32Marker));
+  const std::size_t length = out.size() + 4 + 18;
+  append_big(out, static_cast<std::uint32_t>(length));
+  out.push_back(static_cast<std::byte>(kFixExt16Marker));
+  out.push_back(static_cast<std::byte>(kSealType));
+  out.resize(length);
+  return out;
+}
+
+}  // namespace
+
 std::vector<std::byte> build_index(std::span<const IndexEntry> index) {
   if (index.empty()) return {};
   if (index.size() > static_cast<std::size_t>(codec::kMaxChunkBytes) / 8) {
@@ -37,22 +53,6 @@ std::vector<std::byte> build_index(std::span<const IndexEntry> index) {
   }
   return codec::compress_bytes(raw, 8);
 }
-
-std::vector<std::byte> build_trailer(std::span<const VlMetalayer> vlmeta) {
-  std::vector<std::byte> out = {std::byte{0x94}, std::byte{1}};  // 4 elements, version 1
-  std::vector<NamedSpan> layers;
-  for (const VlMetalayer& layer : vlmeta) layers.push_back({layer.name, layer.chunk.data});
-  append_metalayers(out, layers, Place::trailer);
-  out.push_back(static_cast<std::byte>(kUint32Marker));
-  const std::size_t length = out.size() + 4 + 18;
-  append_big(out, static_cast<std::uint32_t>(length));
-  out.push_back(static_cast<std::byte>(kFixExt16Marker));
-  out.push_back(static_cast<std::byte>(kSealType));
-  out.resize(length);
-  return out;
-}
-
-}  // namespace
 
 void check_chunk_count(std::int64_t chunks, std::uint64_t file_bytes) {
   const auto room = static_cast<std::int64_t>(file_bytes / codec::kChunkHeaderBytes);
@@ -113,10 +113,10 @@ std::vector<std::byte> build_header(Header& header) {
 }
 
 std::vector<std::byte> build_tail(Header& header, std::vector<std::byte>& header_bytes,
-                                  std::uint64_t position, std::span<const IndexEntry> index,
+                                  std::uint64_t position, std::vector<std::byte> index_chunk,
                                   std::span<const VlMetalayer> vlmeta) {
-  check_chunk_count(static_cast<std::int64_t>(index.size()), position);
-  std::vector<std::byte> tail = build_index(index);
+  check_chunk_count(header.chunk_count(), position);
+  std::vector<std::byte> tail = std::move(index_chunk);
   const std::size_t index_bytes = tail.size();
   const std::vector<std::byte> trailer = build_trailer(vlmeta);
   tail.insert(tail.end(), trailer.begin(), trailer.end());
@@ -131,6 +131,12 @@ std::vector<std::byte> build_tail(Header& header, std::vector<std::byte>& header
   const auto seal = codec::fingerprint(parts);
   std::copy(seal.begin(), seal.end(), tail.end() - 16);
   return tail;
+}
+
+std::vector<std::byte> build_tail(Header& header, std::vector<std::byte>& header_bytes,
+                                  std::uint64_t position, std::span<const IndexEntry> index,
+                                  std::span<const VlMetalayer> vlmeta) {
+  return build_tail(header, header_bytes, position, build_index(index), vlmeta);
 }
 
 }  // namespace mlarray::frame

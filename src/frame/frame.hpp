@@ -98,6 +98,7 @@ struct State {
   Header header;
   std::vector<std::byte> header_bytes;
   std::vector<IndexEntry> index;
+  io::Bytes index_chunk;  // as it is stored; empty without chunks
   std::vector<VlMetalayer> vlmeta;
   Anchor anchor;
   Seal seal = Seal::absent;  // never Seal::edited, which only the array can tell
@@ -124,10 +125,17 @@ void check_chunk_count(std::int64_t chunks, std::uint64_t file_bytes);
 // The bytes of a header; sets header_len. Errors: unsupported if a metalayer does not fit.
 std::vector<std::byte> build_header(Header& header);
 
+// The index chunk; empty without chunks. Errors: unsupported for more than the format holds.
+std::vector<std::byte> build_index(std::span<const IndexEntry> index);
+
 // What follows the chunks: index chunk and trailer, sealed. Sets cbytes, frame_len and
 // has_vlmeta of `header` and updates `header_bytes` to match.
-//   position  where the index chunk will stand, from the start of the file
+//   position     where the index chunk will stand, from the start of the file
+//   index_chunk  what build_index() made
 // Errors: unsupported for more index or metadata than the format holds.
+std::vector<std::byte> build_tail(Header& header, std::vector<std::byte>& header_bytes,
+                                  std::uint64_t position, std::vector<std::byte> index_chunk,
+                                  std::span<const VlMetalayer> vlmeta);
 std::vector<std::byte> build_tail(Header& header, std::vector<std::byte>& header_bytes,
                                   std::uint64_t position, std::span<const IndexEntry> index,
                                   std::span<const VlMetalayer> vlmeta);

@@ -208,6 +208,7 @@ Attempt read_once(io::ByteSource& source, SealCheck check) {
                           std::to_string(room));
     }
     index_chunk = index_bytes.data.first(static_cast<std::size_t>(length));
+    state.index_chunk = {index_chunk, index_bytes.owner};
   }
 
   const auto type = std::to_integer<unsigned>(end.data[kSealTypeAt]);

@@ -5,11 +5,36 @@
 #include <vector>
 
 #include "base/mutants.hpp"
+#include "codec/checksum.hpp"
 #include "frame/frame.hpp"
 #include "mlarray/error.hpp"
 #include "session/registry.hpp"
+#include "session/tail.hpp"
 
 namespace mlarray::session {
+namespace {
+
+// The records that still hold, with their pages copied behind `out`. One with a damaged page is
+// left out.
+std::vector<store::Record> carried_records(const Snapshot& state, io::AtomicFile& out) {
+  std::vector<store::Record> carried;
+  for (store::Record& record : records_that_hold(state)) {
+    const store::Pages pages(record.pages, state.chunks->shared_source(), "a record");
+    bool whole = true;
+    for (std::size_t i = 0; whole && i < record.pages.pages.size(); ++i) {
+      if (record.pages.pages[i].absent()) continue;
+      const auto bytes = pages.find(i);
+      whole = bytes.has_value();
+      if (!whole) break;
+      record.pages.pages[i].offset = out.position();
+      out.append(*bytes);
+    }
+    if (whole) carried.push_back(std::move(record));
+  }
+  return carried;
+}
+
+}  // namespace
 
 std::optional<Error> publish_and_adopt(io::AtomicFile& out, bool own_writer_open,
                                        Array::Impl& writer) {
@@ -60,6 +85,7 @@ std::optional<Error> compact_file(Array::Impl& writer, const Snapshot& state,
   frame::Header header = old.header();
   out.append(header_bytes);
   std::vector<frame::IndexEntry> index = state.chunks->index().entries();
+  store::TableMaker tables(geometry.chunk_count(), geometry.block_count());
   for (std::int64_t number = 0; number < geometry.chunk_count(); ++number) {
     frame::IndexEntry& entry = index[static_cast<std::size_t>(number)];
     if (entry.is_special()) continue;
@@ -67,9 +93,16 @@ std::optional<Error> compact_file(Array::Impl& writer, const Snapshot& state,
     const store::ChunkRef chunk = state.chunks->get(number);
     state.chunks->prefetch(chunk);
     out.append(chunk.bytes.data);
+    const bool has_sums = chunk.sums.of_block(0) != codec::kNoChecksum;
+    tables.set(number, has_sums ? chunk.sums.stored() : std::span<const std::byte>(),
+               chunk.bytes.data);
   }
-  out.append(
-      frame::build_tail(header, header_bytes, out.position(), index, layers_to_write(state)));
+  std::vector<store::Record> records = carried_records(state, out);
+  const Tail tail =
+      build_tail(header, header_bytes, out.position(), index, tables.finish(out.position()),
+                 state.layers->all(), std::move(records));
+  if (!tail.pages.empty()) out.append(tail.pages);
+  out.append(tail.bytes);
   out.write_at(0, header_bytes);
   state.chunks->check();
   return publish_and_adopt(out, true, writer);

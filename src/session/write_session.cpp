@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/mutants.hpp"
+#include "session/tail.hpp"
 
 namespace mlarray::session {
 namespace {
@@ -25,16 +26,23 @@ std::span<const std::byte> flip_of(std::span<const std::byte> header_bytes) {
 }  // namespace
 
 WriteSession::WriteSession(const std::filesystem::path& path, frame::Header header,
-                           std::vector<std::byte> header_bytes, CommitLevel level)
+                           std::vector<std::byte> header_bytes, const Snapshot& state,
+                           CommitLevel level)
     : path_(path),
       folder_(io::folder_of_name(path)),
       level_(level),
       header_(std::move(header)),
       header_bytes_(std::move(header_bytes)),
+      index_(state.chunks->index()),
+      tables_(store::tables_of_opened(index_, state.geometry().block_count())),
       end_(header_.frame_len),
       reach_(end_),
       writeback_(level, end_),
-      committed_at_(std::chrono::steady_clock::now()) {}
+      committed_at_(std::chrono::steady_clock::now()) {
+  for (const store::Record& record : records_that_hold(state)) {
+    record_bytes_ += record.pages.stored_bytes();
+  }
+}
 
 template <class Body>
 void WriteSession::guarded(Body body) {
@@ -95,8 +103,11 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
   // Nothing may be committed into a file that somebody has overwritten, nor zeros for what it
   // lost.
   state.chunks->watch();
-  const std::vector<std::byte> tail = frame::build_tail(
-      header, header_bytes, end_, state.chunks->index().entries(), layers_to_write(state));
+  const store::ChunkIndex& index = state.chunks->index();
+  Tail tail = build_tail(
+      header, header_bytes, end_, index.entries(),
+      store::tables_to_commit(index, index_, tables_, state.geometry().block_count(), end_),
+      state.layers->all(), records_that_hold(state));
   state.chunks->check();
   std::optional<io::Folder> folder;
   open_folder(folder, level);
@@ -105,15 +116,22 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
     // From here on the tail may become live, whatever fails: nothing is written over it.
     if (!base::mutant("end_not_moved")) end_ = header.frame_len;
     reach_ = std::max(reach_, header.frame_len);
-    if (!base::mutant("flip_before_tail")) file_.write_at(position, tail);
+    const auto write_tail = [&] {
+      if (!tail.pages.empty()) file_.write_at(position, tail.pages);
+      file_.write_at(position + tail.pages.size(), tail.bytes);
+    };
+    if (!base::mutant("flip_before_tail")) write_tail();
     const bool late = base::mutant("sync_after_flip");
     if (level != CommitLevel::none && !late && !base::mutant("no_sync_before_flip"))
       sync_file();
     flip(header_bytes);
-    if (base::mutant("flip_before_tail")) file_.write_at(position, tail);
+    if (base::mutant("flip_before_tail")) write_tail();
     if (level != CommitLevel::none && late) sync_file();
     header_ = std::move(header);
     header_bytes_ = std::move(header_bytes);
+    index_ = index;
+    tables_ = std::move(tail.tables);
+    if (index_.has_replacements()) record_bytes_ = 0;
     writeback_.skip_to(end_);
     committed_ = ever_committed_ = true;
     reached_ = std::min(level, CommitLevel::ordered);
@@ -215,14 +233,6 @@ void WriteSession::close(const Snapshot& state) {
     }
   }
   file_.close();
-}
-
-std::vector<frame::VlMetalayer> layers_to_write(const Snapshot& state) {
-  std::vector<frame::VlMetalayer> out = state.layers->all();
-  const auto sums = std::make_shared<const std::vector<std::byte>>(
-      state.chunks->index().checksum_layer(state.geometry().block_count()));
-  if (!sums->empty()) out.push_back({std::string(store::kChecksumLayer), {*sums, sums}});
-  return out;
 }
 
 }  // namespace mlarray::session

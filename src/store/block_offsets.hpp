@@ -30,6 +30,9 @@ struct BlockPlaces {
   std::span<const std::byte> head;
 };
 
+// What the record has of each chunk.
+std::size_t offsets_item_bytes(std::int64_t block_count);
+
 // Thread safe. Valid as long as the file that it was opened from.
 class BlockOffsets {
  public:
@@ -38,8 +41,7 @@ class BlockOffsets {
                                                 std::shared_ptr<io::ByteSource> source,
                                                 std::int64_t chunk_count,
                                                 std::int64_t block_count);
-  BlockOffsets(PageList list, std::shared_ptr<io::ByteSource> source,
-               std::int64_t block_count);
+  BlockOffsets(PageList list, std::shared_ptr<io::ByteSource> source, std::int64_t block_count);
 
   // The bytes that of_chunk() will read: to be asked for with those of other chunks. Nothing
   // where there are none, or they are in memory.

@@ -11,22 +11,25 @@ namespace mlarray::store {
 namespace {
 
 // Sums of a state that another writer changed say nothing about its chunks.
-ChecksumTable checksums_of(const frame::State& state, std::int64_t chunk_count,
-                           std::int64_t block_count) {
+ChecksumTable checksums_of(const frame::State& state,
+                           const std::shared_ptr<io::ByteSource>& source,
+                           std::int64_t chunk_count, std::int64_t block_count) {
   const frame::VlMetalayer* layer = state.find(kChecksumLayer);
   if (layer == nullptr || state.seal == Seal::absent) return {};
-  return ChecksumTable::parse(layer->chunk, chunk_count, block_count);
+  return ChecksumTable::parse(layer->chunk, source, chunk_count, block_count);
 }
 
 }  // namespace
 
 ChunkStore::ChunkStore(std::shared_ptr<io::ByteSource> source, frame::State state,
-                       std::int64_t chunk_count, std::int64_t block_count)
+                       std::int64_t chunk_count, std::int64_t block_count,
+                       std::span<const Record> records)
     : source_(std::move(source)),
       header_len_(state.header.header_len),
       head_bytes_(codec::head_bytes(block_count)),
       anchor_(state.anchor),
-      index_(std::move(state.index), checksums_of(state, chunk_count, block_count)) {}
+      index_(std::move(state.index), checksums_of(state, source_, chunk_count, block_count),
+             BlockOffsets::of(records, source_, chunk_count, block_count)) {}
 
 void ChunkStore::watch() const noexcept {
   if (source_) source_->watch();
@@ -42,8 +45,7 @@ ChunkRef ChunkStore::get(std::int64_t number) const {
     const MemoryChunk& bytes = replaced->bytes;
     return {codec::Special::none, {*bytes, bytes}, {*bytes, bytes}, {}};
   }
-  ChunkSums sums = replaced != nullptr ? ChunkSums{replaced->sums, nullptr, nullptr, 0}
-                                       : index_.sums(number);
+  ChunkSums sums = replaced != nullptr ? ChunkSums(replaced->sums) : index_.sums(number);
   const frame::IndexEntry entry = replaced != nullptr ? replaced->entry : index_.entry(number);
   if (entry.is_special()) return {static_cast<codec::Special>(entry.special()), {}, {}, {}};
   const std::string what = "chunk " + std::to_string(number);
@@ -119,21 +121,29 @@ void ChunkStore::prefetch(const ChunkRef& ref) const {
 }
 
 void ChunkStore::replace(std::int64_t number, frame::IndexEntry entry,
-                         std::span<const std::uint32_t> sums) {
-  index_.replace(number, {nullptr, entry, stored_sums(sums)});
+                         std::span<const std::uint32_t> sums,
+                         std::span<const std::byte> chunk) {
+  const auto head = sums.empty() ? std::span<const std::byte>()
+                                 : chunk.first(std::min(chunk.size(), head_bytes_));
+  index_.replace(number, {nullptr, entry, stored_sums(sums), {head.begin(), head.end()}});
 }
 
 void ChunkStore::replace(std::int64_t number, MemoryChunk chunk) {
-  index_.replace(number, {std::move(chunk), {}, {}});
+  index_.replace(number, {std::move(chunk), {}, {}, {}});
 }
 
 bool ChunkStore::is_covered_by_seal() const {
-  for (std::int64_t i = 0; i < index_.size(); ++i) {
-    // A chunk has sums of all blocks or of none.
-    const bool has_sums = index_.sums(i).of_block(0) != codec::kNoChecksum;
-    if (!index_.entry(i).is_special() && !has_sums) return false;
+  try {
+    for (std::int64_t i = 0; i < index_.size(); ++i) {
+      // A chunk has sums of all blocks or of none.
+      const bool has_sums = index_.sums(i).of_block(0) != codec::kNoChecksum;
+      if (!index_.entry(i).is_special() && !has_sums) return false;
+    }
+    return true;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::corruption) throw;
+    return false;  // a page of sums is damaged
   }
-  return true;
 }
 
 std::int64_t ChunkStore::stored_bytes() const {

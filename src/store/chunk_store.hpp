@@ -33,9 +33,11 @@ class ChunkStore {
  public:
   // All chunks special (zeros), in memory.
   explicit ChunkStore(std::int64_t chunk_count) : index_(chunk_count) {}
-  // The chunks of a state that was read from `source`, of so many blocks each.
+  // The chunks of a state that was read from `source`, of so many blocks each, and the records
+  // that hold of it.
   ChunkStore(std::shared_ptr<io::ByteSource> source, frame::State state,
-             std::int64_t chunk_count, std::int64_t block_count);
+             std::int64_t chunk_count, std::int64_t block_count,
+             std::span<const Record> records = {});
 
   // Errors: corruption (a chunk that leaves the file), io.
   ChunkRef get(std::int64_t number) const;
@@ -50,15 +52,17 @@ class ChunkStore {
   bool prefers_copies() const noexcept;
   bool copy(io::Range range, std::span<std::byte> to) const noexcept;
 
-  // `sums` has one entry per block, or none.
+  // `sums` has one entry per block, or none. `chunk`: its bytes, or at least the first of them,
+  // of which the head is kept; none if there are no sums.
   void replace(std::int64_t number, frame::IndexEntry entry,
-               std::span<const std::uint32_t> sums);
+               std::span<const std::uint32_t> sums, std::span<const std::byte> chunk);
   // Without sums: these bytes were never in a file.
   void replace(std::int64_t number, MemoryChunk chunk);
 
   const ChunkIndex& index() const { return index_; }
   // Where the chunks of a file are. Precondition: made from one.
   io::ByteSource& source() const { return *source_; }
+  const std::shared_ptr<io::ByteSource>& shared_source() const { return source_; }
   // What io::checked() needs: all use of a chunk's bytes, and of the metalayers of the same
   // state, is wrapped in it, since a file can be cut short or overwritten while it is open.
   // Errors: corruption, io.

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "campaign.hpp"
 #include "memory_files.hpp"
 #include "mlarray/array.hpp"
 #include "mlarray/salvage.hpp"
 #include "power_cuts.hpp"
+#include "support/records.hpp"
 
 namespace mlarray::test {
 namespace {
@@ -72,6 +74,78 @@ std::vector<std::string> edit_damaged_file() {
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::corruption) wrong.push_back(error.what());
     }
+  }
+  return wrong;
+}
+
+std::vector<std::string> believe_stale_records() {
+  const Shape shape = {4, 24'000};
+  FileBytes voxels(static_cast<std::size_t>(element_count(shape)));
+  Random random(6);
+  for (std::byte& b : voxels) b = static_cast<std::byte>(random.next());
+  SaveOptions options;
+  options.threads = 1;
+  options.layout.chunk = Shape{1, 24'000};
+  options.layout.block = Shape{1, 8'000};
+  MemoryFiles files;
+  const io::ScopedSystemCalls scope(files);
+  Array::save_voxels(kFile, {voxels.data(), shape, {24'000, 1}}, DType::parse("|u1"), {},
+                     options);
+  const FileBytes& written = *files.now().find(kFile);
+  const RecordBytes bytes(written.begin(), written.end());
+  std::vector<std::string> wrong = heads_of(bytes).wrong;
+  if (heads_of(bytes).recorded != 4) wrong.push_back("there is no record to begin with");
+  const RecordBytes sevens(24'000, std::byte{7});
+  const RecordBytes chunk = codec::Encoder({}, 1, 8'000).encode(sevens);
+  for (const std::string& one : heads_of(edited_by_c79b0ee(bytes, 1, chunk)).wrong) {
+    wrong.push_back(one);
+  }
+  return wrong;
+}
+
+std::vector<std::string> believe_damaged_pages() {
+  const ScopedLimits limits({{"sums_in_layer", 0}});
+  std::vector<std::string> wrong;
+  FileBytes voxels(static_cast<std::size_t>(element_count(kShape)));
+  Random random(8);
+  for (std::byte& b : voxels) b = static_cast<std::byte>(random.next());
+  SaveOptions options;
+  options.threads = 1;
+  options.layout.chunk = Shape{1, 700};
+  options.layout.block = Shape{1, 350};
+  Disk disk;
+  disk.names[kFile] = 0;
+  {
+    MemoryFiles whole;
+    const io::ScopedSystemCalls scope(whole);
+    Array::save_voxels(kFile, {voxels.data(), kShape, {700, 1}}, DType::parse("|u1"), {},
+                       options);
+    disk.files.push_back(*whole.now().find(kFile));
+  }
+  FileBytes& bytes = disk.files[0];
+  RecordedFile file({bytes.begin(), bytes.end()});
+  const auto table = store::ChecksumTable::parse(file.state.find(store::kChecksumLayer)->chunk,
+                                                 file.source, 2, 2);
+  if (table.pages() == nullptr) return {"the checksums are in no pages"};
+  const store::Page page = table.pages()->pages[0];
+  std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(page.offset), 16, std::byte{0});
+  const auto block =
+      std::search(bytes.begin(), bytes.end(), voxels.begin() + 10, voxels.begin() + 42);
+  *block ^= std::byte{1};
+  MemoryFiles files(disk);
+  const io::ScopedSystemCalls scope(files);
+  try {
+    if (read_verified() != voxels) wrong.push_back("damaged voxels read as verified");
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::corruption) wrong.push_back(error.what());
+  }
+  try {
+    Array array = Array::open(kFile, {.mode = Mode::read_write, .threads = 1});
+    array.write({{1, 0}, {2, 700}}, {voxels.data(), {1, 700}, {700, 1}}, 1);
+    array.close();
+    wrong.push_back("a commit makes a damaged page look right");
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::corruption) wrong.push_back(error.what());
   }
   return wrong;
 }

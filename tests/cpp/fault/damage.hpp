@@ -15,4 +15,11 @@ std::vector<std::string> edit_damaged_file();
 // finds.
 std::vector<std::string> salvage_half_flips();
 
+// Lets others edit files with records, and lists what is then believed and not true.
+std::vector<std::string> believe_stale_records();
+
+// Damages a page of checksums, and the voxels that it is for, in a file that has them in pages.
+// Lists what then reads as verified and is wrong, or gets a right hash by a commit.
+std::vector<std::string> believe_damaged_pages();
+
 }  // namespace mlarray::test
