@@ -13,6 +13,7 @@
 #include "codec/blosc.hpp"
 #include "codec/chunk_format.hpp"
 #include "codec/decoder.hpp"
+#include "codec/index_chunk.hpp"
 #include "codec/plane_encoder.hpp"
 
 namespace mlarray::codec {
@@ -20,9 +21,7 @@ namespace {
 
 constexpr std::int64_t kMaxTypesize = 255;  // one byte in the header
 
-// Blocks of chunks of general bytes. c-blosc2 looks up single positions of an index in place,
-// so its blocks are small.
-constexpr std::int32_t kIndexBlockBytes = 32 << 10;
+// Blocks of chunks of general bytes, but the index.
 constexpr std::int32_t kBytesBlockBytes = 256 << 10;
 
 // The variables by which c-blosc2 lets the environment override its caller.
@@ -227,7 +226,8 @@ std::vector<std::byte> store_chunk(std::span<const std::byte> data, std::int32_t
 std::vector<std::byte> compress_bytes(std::span<const std::byte> data, std::int32_t typesize) {
   check_data(data);
   const bool index = typesize > 1;
-  const std::int32_t limit = index ? kIndexBlockBytes : kBytesBlockBytes;
+  const std::int32_t limit =
+      index ? static_cast<std::int32_t>(kIndexBlockBytes) : kBytesBlockBytes;
   const auto size = static_cast<std::int32_t>(data.size());
   // c-blosc2 stores less than 32 bytes as they are, too.
   if (size < 32 || size % typesize != 0) return store_chunk(data, typesize, size);

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -106,6 +107,18 @@ struct State {
   const VlMetalayer* find(std::string_view name) const;
 };
 
+// What a writer needs of a state to write the next.
+struct Committed {
+  Header header;
+  std::vector<std::byte> header_bytes;
+  std::vector<std::byte> index_chunk;
+
+  explicit Committed(const State& state)
+      : header(state.header),
+        header_bytes(state.header_bytes),
+        index_chunk(state.index_chunk.data.begin(), state.index_chunk.data.end()) {}
+};
+
 enum class SealCheck { on, off };
 
 // Reads and checks a committed state. A seal that does not match is looked at again a few
@@ -127,6 +140,14 @@ std::vector<std::byte> build_header(Header& header);
 
 // The index chunk; empty without chunks. Errors: unsupported for more than the format holds.
 std::vector<std::byte> build_index(std::span<const IndexEntry> index);
+
+// The same of so many chunks, which takes over what it can of `previous`, the index chunk of an
+// older state. Its parts are the entries from k * kIndexPart on; entry() is asked for those of
+// parts that changed, and for all where `previous` is not what this function makes.
+inline constexpr std::int64_t kIndexPart = 4096;
+std::vector<std::byte> build_index(std::int64_t count, std::span<const std::byte> previous,
+                                   const std::function<bool(std::int64_t part)>& changed,
+                                   const std::function<IndexEntry(std::int64_t)>& entry);
 
 // What follows the chunks: index chunk and trailer, sealed. Sets cbytes, frame_len and
 // has_vlmeta of `header` and updates `header_bytes` to match.

@@ -232,14 +232,13 @@ void Array::Impl::after_fork() noexcept {
   if (writer_) writer_->abandon();
 }
 
-Array::Impl::Adoption Array::Impl::prepare_to_adopt(frame::Header header,
-                                                    std::vector<std::byte> header_bytes,
+Array::Impl::Adoption Array::Impl::prepare_to_adopt(frame::Committed committed,
                                                     session::Snapshot state,
                                                     bool had_commits) const {
   Adoption out;
   out.codec = codec::params_for_edits(state.array->codec, state.array->dtype);
-  out.writer = std::make_unique<session::WriteSession>(file_path, std::move(header),
-                                                       std::move(header_bytes), state, level);
+  out.writer =
+      std::make_unique<session::WriteSession>(file_path, std::move(committed), state, level);
   if (had_commits) out.writer->note_commits();
   out.state = std::make_shared<const Snapshot>(std::move(state));
   return out;

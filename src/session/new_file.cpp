@@ -70,7 +70,7 @@ void NewFile::finish(io::AtomicFile& out) {
   if (store_metadata_) {
     vlmeta.push_back({std::string(store::kMetadataLayer), {metadata_layer_, nullptr}});
   }
-  Tail tail = build_tail(header_, header_bytes_, out.position(), index_,
+  Tail tail = build_tail(header_, header_bytes_, out.position(), frame::build_index(index_),
                          tables_.finish(out.position()), std::move(vlmeta));
   if (!tail.pages.empty()) out.append(tail.pages);
   out.append(tail.bytes);

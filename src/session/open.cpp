@@ -86,16 +86,15 @@ void open_to_write(const std::shared_ptr<Array::Impl>& impl,
   const std::shared_ptr<io::ByteSource> source = io::open_file(path, impl->access, impl->path);
   // Always with the seal: a commit would put a right one on what is damaged.
   frame::State state = frame::read_state(*source);
-  frame::Header header = state.header;
-  std::vector<std::byte> header_bytes = state.header_bytes;
+  frame::Committed committed(state);
   Snapshot shown = session::snapshot_of(std::move(state), source);
   check_name(path, shown);
   const io::FileId id = file ? file->id() : older->written_file().value_or(io::FileId());
   const std::lock_guard edits(impl->edit_mutex);
   const bool had_commits = own && older->may_have_dead_extents();
-  const std::uint64_t length = header.frame_len;
-  Array::Impl::Adoption adoption = impl->prepare_to_adopt(
-      std::move(header), std::move(header_bytes), std::move(shown), had_commits);
+  const std::uint64_t length = committed.header.frame_len;
+  Array::Impl::Adoption adoption =
+      impl->prepare_to_adopt(std::move(committed), std::move(shown), had_commits);
   Registry::Entry entry = Registry::entry_of(id, impl);
   if (own) {
     Registry::Notice notice = Registry::notice_of(*older);

@@ -41,11 +41,10 @@ std::optional<Error> publish_and_adopt(io::AtomicFile& out, bool own_writer_open
   const std::shared_ptr<io::ByteSource> source =
       io::open_file(out.temporary(), writer.access, writer.path);
   frame::State state = frame::read_state(*source);
-  frame::Header header = state.header;
-  std::vector<std::byte> header_bytes = state.header_bytes;
+  frame::Committed committed(state);
   Snapshot shown = snapshot_of(std::move(state), source);
   Array::Impl::Adoption adoption =
-      writer.prepare_to_adopt(std::move(header), std::move(header_bytes), std::move(shown));
+      writer.prepare_to_adopt(std::move(committed), std::move(shown));
   Registry::Entry entry;
   // Not from its destructor, where it is closed next.
   if (const auto self = writer.weak_from_this().lock()) {
@@ -99,8 +98,8 @@ std::optional<Error> compact_file(Array::Impl& writer, const Snapshot& state,
   }
   std::vector<store::Record> records = carried_records(state, out);
   const Tail tail =
-      build_tail(header, header_bytes, out.position(), index, tables.finish(out.position()),
-                 state.layers->all(), std::move(records));
+      build_tail(header, header_bytes, out.position(), frame::build_index(index),
+                 tables.finish(out.position()), state.layers->all(), std::move(records));
   if (!tail.pages.empty()) out.append(tail.pages);
   out.append(tail.bytes);
   out.write_at(0, header_bytes);

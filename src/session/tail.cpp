@@ -19,19 +19,19 @@ void put(std::vector<frame::VlMetalayer>& layers, std::string_view name,
 }  // namespace
 
 Tail build_tail(frame::Header& header, std::vector<std::byte>& header_bytes,
-                std::uint64_t position, std::span<const frame::IndexEntry> index,
+                std::uint64_t position, std::vector<std::byte> index_chunk,
                 store::NewTables tables, std::vector<frame::VlMetalayer> layers,
                 std::vector<store::Record> records) {
-  std::vector<std::byte> index_chunk = frame::build_index(index);
   if (tables.sums_layer.empty()) records.clear();  // nothing would tell that they are stale
   if (tables.has_offsets()) {
     records.push_back({std::string(store::kBlockOffsets), tables.written.offsets});
   }
-  put(layers, store::kRecordLayer,
-      store::build_record_layer(store::RecordBinding::of(index_chunk, tables.sums_layer),
-                                records));
+  std::vector<std::byte> list = store::build_record_layer(
+      store::RecordBinding::of(index_chunk, tables.sums_layer), records);
   put(layers, store::kChecksumLayer, std::move(tables.sums_layer));
+  put(layers, store::kRecordLayer, std::move(list));
   Tail out;
+  out.index_bytes = index_chunk.size();
   out.bytes = frame::build_tail(header, header_bytes, position + tables.pages.size(),
                                 std::move(index_chunk), layers);
   out.pages = std::move(tables.pages);

@@ -16,6 +16,7 @@ namespace mlarray::session {
 struct Tail {
   std::vector<std::byte> pages;  // of tables
   std::vector<std::byte> bytes;  // behind them: index and trailer, sealed
+  std::size_t index_bytes = 0;   // so many of them are the index chunk
   store::WrittenTables tables;
   std::vector<frame::VlMetalayer> layers;  // as the trailer has them
 };
@@ -25,7 +26,7 @@ struct Tail {
 // `header_bytes` get what the flip needs.
 // Errors: unsupported for more index or metadata than the format holds.
 Tail build_tail(frame::Header& header, std::vector<std::byte>& header_bytes,
-                std::uint64_t position, std::span<const frame::IndexEntry> index,
+                std::uint64_t position, std::vector<std::byte> index_chunk,
                 store::NewTables tables, std::vector<frame::VlMetalayer> layers,
                 std::vector<store::Record> records = {});
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -25,14 +26,14 @@ std::span<const std::byte> flip_of(std::span<const std::byte> header_bytes) {
 
 }  // namespace
 
-WriteSession::WriteSession(const std::filesystem::path& path, frame::Header header,
-                           std::vector<std::byte> header_bytes, const Snapshot& state,
-                           CommitLevel level)
+WriteSession::WriteSession(const std::filesystem::path& path, frame::Committed committed,
+                           const Snapshot& state, CommitLevel level)
     : path_(path),
       folder_(io::folder_of_name(path)),
       level_(level),
-      header_(std::move(header)),
-      header_bytes_(std::move(header_bytes)),
+      header_(std::move(committed.header)),
+      header_bytes_(std::move(committed.header_bytes)),
+      index_chunk_(std::move(committed.index_chunk)),
       index_(state.chunks->index()),
       tables_(store::tables_of_opened(index_, state.geometry().block_count())),
       end_(header_.frame_len),
@@ -95,6 +96,16 @@ void WriteSession::roll_back(std::uint64_t end) noexcept {
   writeback_.roll_back(end_);
 }
 
+// Only what changed since the last commit is encoded.
+std::vector<std::byte> WriteSession::index_chunk(const store::ChunkIndex& index) const {
+  std::set<std::int64_t> parts;
+  index.for_each_changed(
+      index_, [&](std::int64_t number) { parts.insert(number / frame::kIndexPart); });
+  return frame::build_index(
+      index.size(), index_chunk_, [&](std::int64_t part) { return parts.contains(part); },
+      [&](std::int64_t number) { return index.entry(number); });
+}
+
 void WriteSession::commit(const Snapshot& state, CommitLevel level) {
   committed_ = false;
   check_named();
@@ -105,7 +116,7 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
   state.chunks->watch();
   const store::ChunkIndex& index = state.chunks->index();
   Tail tail = build_tail(
-      header, header_bytes, end_, index.entries(),
+      header, header_bytes, end_, index_chunk(index),
       store::tables_to_commit(index, index_, tables_, state.geometry().block_count(), end_),
       state.layers->all(), records_that_hold(state));
   state.chunks->check();
@@ -130,6 +141,8 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
     header_ = std::move(header);
     header_bytes_ = std::move(header_bytes);
     index_ = index;
+    index_chunk_ = std::move(tail.bytes);
+    index_chunk_.resize(tail.index_bytes);
     tables_ = std::move(tail.tables);
     if (index_.has_replacements()) record_bytes_ = 0;
     writeback_.skip_to(end_);

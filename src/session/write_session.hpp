@@ -27,10 +27,10 @@ namespace mlarray::session {
 // call throws the first error again, and the committed state stays.
 class WriteSession {
  public:
-  // Of a file whose committed state `header` describes and `state` shows. `path` leads to it
+  // Of a file whose committed state `committed` describes and `state` shows. `path` leads to it
   // wherever the process goes. `level`: of most commits. Errors: io.
-  WriteSession(const std::filesystem::path& path, frame::Header header,
-               std::vector<std::byte> header_bytes, const Snapshot& state, CommitLevel level);
+  WriteSession(const std::filesystem::path& path, frame::Committed committed,
+               const Snapshot& state, CommitLevel level);
   // Begins to write the file, which is open and locked. Before everything else.
   void start(io::WritableFile file) noexcept { file_ = std::move(file); }
 
@@ -83,6 +83,7 @@ class WriteSession {
   void guarded(Body body);
   void poison(const Error& error) noexcept;
   void check_named();
+  std::vector<std::byte> index_chunk(const store::ChunkIndex& index) const;
   void flip(std::span<const std::byte> header_bytes);
   bool take_flip_back() noexcept;
   void sync_file();
@@ -96,6 +97,7 @@ class WriteSession {
   CommitLevel level_;
   frame::Header header_;  // of the committed state
   std::vector<std::byte> header_bytes_;
+  std::vector<std::byte> index_chunk_;
   store::ChunkIndex index_;
   store::WrittenTables tables_;
   std::uint64_t record_bytes_ = 0;  // of those that others made

@@ -38,6 +38,8 @@ def pairs(*shape: int) -> np.ndarray[Any, Any]:
 
 # Entries of metadata in a file of ours; a .b2nd has no image metadata.
 NAMES = ["mlarray", "mlarray:checksums"]
+# Larger ones have records as well.
+RECORDS = "mlarray:records"
 CHUNKED = {"chunk_size": (8, 16, 12), "block_size": (4, 8, 12)}
 OURS: dict[str, tuple[np.ndarray[Any, Any], dict[str, Any]]] = {
     "int16": (ints("i2", 23, 31, 29), {}),
@@ -56,6 +58,10 @@ OURS: dict[str, tuple[np.ndarray[Any, Any], dict[str, Any]]] = {
     "structured": (pairs(11, 12), {"chunk_size": (5, 6), "block_size": (2, 6)}),
     "4-D": (ints("u2", 5, 12, 13, 3), {"patch_size": 4}),
     "zeros": (np.zeros((64, 65, 66), "f4"), {"patch_size": (32, 16, 16)}),
+    "records": (
+        RNG.integers(-9999, 9999, (24, 64, 64), "i2"),
+        {"chunk_size": (4, 64, 64), "block_size": (2, 32, 64)},
+    ),
     "noise": (RNG.integers(0, 256, (70, 71), "u1"), {}),
     "blosclz": (ints("i4", 50, 61), {"cparams": {"codec": "blosclz", "clevel": 5}}),
     "lz4hc bitshuffle": (
@@ -109,7 +115,8 @@ def test_blosc2_reads_ours(peer: Any, tmp_path: Path, who: str, name: str) -> No
     for mmap_mode in (None, "r"):
         found, about = peer(who).voxels_after("read", path=path, mmap_mode=mmap_mode)
         assert_same(found, voxels)
-        assert about["names"] == about["all_names"] == NAMES
+        records = [RECORDS] if name == "records" or RECORDS in about["names"] else []
+        assert about["names"] == about["all_names"] == [*NAMES, *records]
         with MLArray.open(path) as image:
             assert tuple(about["chunks"]) == image.chunks
             assert tuple(about["blocks"]) == image.blocks
@@ -184,7 +191,8 @@ def test_edits_in_turns(peer: Any, tmp_path: Path, who: str, name: str) -> None:
     for mmap_mode in (None, "r"):
         found, about = peer(who).voxels_after("read", path=path, mmap_mode=mmap_mode)
         assert_same(found, twin)
-        assert about["names"] == about["all_names"] == [*NAMES, "other"]
+        assert about["names"] == about["all_names"]
+        assert [n for n in about["names"] if n != RECORDS] == [*NAMES, "other"]
         assert about["other"] == 1
     assert is_sealed(path)
     report = mlarray.verify_file(path)
@@ -220,6 +228,33 @@ def test_readers_see_old_or_new(
     found, about = peer(who).voxels_after("read", path=path, mmap_mode=mmap_mode)
     assert_same(found, state)
     assert about["names"] == NAMES
+
+
+@pytest.mark.parametrize("who", PEERS)
+def test_records_and_edits_in_turns(peer: Any, tmp_path: Path, who: str) -> None:
+    """An edit of theirs makes our records stale; our next commit removes or replaces them."""
+    path = tmp_path / "ours.mla"
+    voxels, options = OURS["records"]
+    MLArray(voxels).save(path, **options)
+    state = voxels.copy()
+    for turn in range(3):
+        # The second time so that chunks shrink.
+        box = (slice(turn, turn + 5), slice(0, 64), slice(3, 60))
+        values = np.full((5, 64, 57), turn, "i2") if turn == 1 else state[box][::-1].copy()
+        start, stop = [part.start for part in box], [part.stop for part in box]
+        peer(who).with_voxels("edit", values, path=path, start=start, stop=stop)
+        state[box] = values
+        with MLArray.open(path, mmap="r+") as image:
+            assert_same(np.asarray(image), state)
+            if turn == 0:
+                image.meta.extra["turn"] = turn
+            else:
+                image[turn + 9, 5:9] = state[turn + 9, 5:9] = 7
+        found, _ = peer(who).voxels_after("read", path=path)
+        assert_same(found, state)
+        with MLArray.open(path) as image:
+            assert image.verify().damaged_blocks == 0
+            assert_same(np.asarray(image), state)
 
 
 # --- their files --------------------------------------------------------------------------
