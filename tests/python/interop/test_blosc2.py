@@ -257,6 +257,28 @@ def test_records_and_edits_in_turns(peer: Any, tmp_path: Path, who: str) -> None
             assert_same(np.asarray(image), state)
 
 
+@pytest.mark.parametrize("who", PEERS)
+def test_an_index_of_several_blocks(peer: Any, tmp_path: Path, who: str) -> None:
+    """Our commits encode only the blocks that changed; checksums lie in pages here."""
+    path = tmp_path / "ours.mla"
+    voxels = RNG.integers(0, 99, (13_000, 32), "u1")
+    MLArray(voxels).save(path, chunk_size=(1, 32), block_size=(1, 32))
+    state = voxels.copy()
+    for turn in range(2):
+        with MLArray.open(path, mmap="r+") as image:
+            image[5000 * turn + 7] = state[5000 * turn + 7] = 100 + turn
+            image.flush()
+            image[12_999, 3:9] = state[12_999, 3:9] = 50 + turn
+        found, _ = peer(who).voxels_after("read", path=path, mmap_mode="r")
+        assert_same(found, state)
+        assert mlarray.verify_file(path).damaged_blocks == 0
+        values = np.full((2, 32), turn, "u1")
+        peer(who).with_voxels("edit", values, path=path, start=[4095, 0], stop=[4097, 32])
+        state[4095:4097] = turn
+        with MLArray.open(path) as image:
+            assert_same(np.asarray(image), state)
+
+
 # --- their files --------------------------------------------------------------------------
 
 CODECS = ["BLOSCLZ", "LZ4", "LZ4HC", "ZLIB", "ZSTD"]
