@@ -150,14 +150,17 @@ class Ends {
     }
   }
 
-  // Reads what is not there yet of two ranges, the second to the end of the state.
+  // Reads what is not there yet of two ranges. Much of a map is looked at where it lies, from
+  // its end to its begin, which a disk does not foresee.
   void need(io::Range head, io::Range tail) {
-    if (parts_.empty()) return;
     std::vector<io::Range> missing;
     for (const io::Range& range : {head, tail}) {
-      // Much of a map is looked at where it lies.
-      const bool wanted = !source_.has_views() || range.length <= kMostCopied;
-      if (wanted && find(range) == nullptr) missing.push_back(range);
+      if (find(range) != nullptr) continue;
+      if (source_.has_views() && (parts_.empty() || range.length > kMostCopied)) {
+        source_.prefetch({&range, 1});
+      } else {
+        missing.push_back(range);
+      }
     }
     if (!missing.empty()) read(missing);
   }
@@ -260,8 +263,6 @@ Attempt read_once(io::ByteSource& source, SealCheck check) {
     corrupt(source, "no room for the trailer: " + std::to_string(tail.length) +
                         " bytes after the chunks");
   }
-  // All of this is read, from its end to its begin, which a disk does not foresee.
-  if (source.has_views()) source.prefetch({&tail, 1});
   const io::Bytes end = ends.get({header.frame_len - kTrailerEndBytes, kTrailerEndBytes});
   state.anchor.offset = header.frame_len - kTrailerEndBytes;
   std::copy(end.data.begin(), end.data.end(), state.anchor.bytes.begin());

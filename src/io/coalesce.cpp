@@ -53,13 +53,42 @@ std::uint64_t filled_gap(std::span<const Range> ranges, std::span<const std::siz
 
 }  // namespace
 
+namespace {
+
+Gathered read_each(const ByteSource& source, std::span<const Range> ranges,
+                   std::uint64_t total) {
+  const auto buffer = allocate(static_cast<std::size_t>(total));
+  Gathered out;
+  out.parts.reserve(ranges.size());
+  out.owner = buffer;
+  std::vector<Read> reads;
+  reads.reserve(ranges.size());
+  std::span<std::byte> rest(buffer.get(), static_cast<std::size_t>(total));
+  for (const Range& range : ranges) {
+    const auto to = rest.first(static_cast<std::size_t>(range.length));
+    out.parts.push_back(to);
+    if (!to.empty()) reads.push_back({range.offset, to});
+    rest = rest.subspan(to.size());
+  }
+  source.read_many(reads);
+  return out;
+}
+
+}  // namespace
+
 Gathered read_together(const ByteSource& source, std::span<const Range> ranges) {
-  for (const Range& range : ranges) source.check_inside(range);
+  constexpr std::uint64_t kMuch = std::uint64_t{64} << 20;  // a damaged file may repeat ranges
+  std::uint64_t total = 0;
+  for (const Range& range : ranges) {
+    source.check_inside(range);
+    total += range.length;
+  }
+  if (!source.is_remote() && total <= kMuch) return read_each(source, ranges, total);
   const std::vector<std::size_t> order = sorted(ranges);
   const std::uint64_t gap = filled_gap(ranges, order);
   std::vector<Range> merged;
   std::vector<std::size_t> read_of(ranges.size());
-  std::uint64_t total = 0;
+  total = 0;
   for (const std::size_t i : order) {
     const Range& range = ranges[i];
     const std::uint64_t stop = range.offset + range.length;

@@ -16,8 +16,8 @@ namespace mlarray::io {
 std::vector<Range> coalesce(std::span<const Range> ranges, std::uint64_t size,
                             std::uint64_t page, std::uint64_t gap, std::uint64_t piece);
 
-// What many ranges hold, read by one read_many(). Those that touch, overlap or lie near one
-// another are one read, of which gaps are at most a tenth.
+// What many ranges hold, read by one read_many(). Of a remote source, those that touch, overlap
+// or lie near one another are one read, of which gaps are at most a tenth.
 struct Gathered {
   std::vector<std::span<const std::byte>> parts;  // of each range, in the order they came in
   std::shared_ptr<const void> owner;              // as long as this

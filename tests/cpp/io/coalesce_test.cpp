@@ -68,6 +68,7 @@ class NumberSource final : public ByteSource {
       }
     }
   }
+  bool is_remote() const noexcept override { return true; }
   bool are_cached(std::span<const std::uint64_t>) const override { return true; }
   void prefetch(std::span<const Range>) const override {}
   void refresh() override {}
