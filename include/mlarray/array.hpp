@@ -87,8 +87,8 @@ class MLARRAY_EXPORT Array {
   CodecParams codec() const;  // as the file's header states it
   std::string path() const;   // empty in memory
   Seal seal() const;          // as found when opened
-  // Names the commit that this array shows: the same name, the same voxels and metadata, as sure
-  // as checksums are. Empty if it is not open for reading, nothing is verified, or another
+  // Names the commit that this array shows: the same name, the same voxels and metadata, as
+  // sure as checksums are. Empty if it is not open for reading, nothing is verified, or another
   // Blosc2 writer made chunks of it.
   // Errors: closed.
   std::string commit_name() const;
@@ -143,18 +143,18 @@ class MLARRAY_EXPORT Array {
   // Stored at the next commit (in mode copy_on_write: in memory).
   void set_metadata(const Metadata& metadata);
 
-  // Commits every edit so far, at the level that the array was opened with or at this one, which
-  // what was committed at a lower level gets, too.
-  // Errors: io. It ends all writing through this array: later edits and close() throw it again,
-  // reading goes on, and the file keeps its last commit.
+  // Commits every edit so far, at the level that the array was opened with or at this one,
+  // which what was committed at a lower level gets, too. Errors: io. It ends all writing
+  // through this array: later edits and close() throw it again, reading goes on, and the file
+  // keeps its last commit.
   void flush();
   void flush(CommitLevel level);
   // flush(), then compacts a file whose dead space has passed the limit (docs/format.md),
   // then releases it. Reading afterwards is an error. Closing twice is not.
   void close();
 
-  // Looks at every chunk and block, and decodes them: mlarray/verify.hpp. Damage is no error but
-  // in the report. Errors: invalid_use after close().
+  // Looks at every chunk and block, and decodes them: mlarray/verify.hpp. Damage is no error
+  // but in the report. Errors: invalid_use after close().
   VerifyReport verify(const VerifyOptions& options = {}) const;
 
   // Over the chunks in parallel, never with all voxels in memory: mlarray/statistics.hpp.

@@ -5,9 +5,9 @@
 //   const auto image = mlarray::Array::open(std::make_shared<HttpSource>(url));
 //
 // The library asks for as much as it can in one call, so that a source far away answers in one
-// round: a call that opens an array, and one more where index and metadata have over 64 KiB; for
-// a box of voxels one for the heads of all its chunks and one for all its blocks. A source that
-// sends the reads of a call in parallel waits once for each call.
+// round: a call that opens an array, and one more where index and metadata have over 64 KiB;
+// for a box of voxels one for the heads of all its chunks and one for all its blocks. A source
+// that sends the reads of a call in parallel waits once for each call.
 #pragma once
 
 #include <cstddef>
@@ -33,8 +33,8 @@ class MLARRAY_EXPORT ByteSource {
   ByteSource(const ByteSource&) = delete;
   ByteSource& operator=(const ByteSource&) = delete;
 
-  // All bytes there are. Asked for once, when the array is opened: where it costs a round, learn
-  // it with what else is asked before.
+  // All bytes there are. Asked for once, when the array is opened: where it costs a round,
+  // learn it with what else is asked before.
   virtual std::uint64_t size() const = 0;
 
   // Fills every target, in any order, and returns when all are full. The reads lie within

@@ -184,7 +184,8 @@ class Ends {
 
   const Part* find(io::Range range) const {
     for (const Part& part : parts_) {
-      if (range.offset < part.offset || range.offset - part.offset > part.bytes.size()) continue;
+      if (range.offset < part.offset || range.offset - part.offset > part.bytes.size())
+        continue;
       const std::uint64_t left = part.bytes.size() - (range.offset - part.offset);
       if (range.length <= left) return &part;
     }
@@ -271,8 +272,7 @@ Attempt read_once(io::ByteSource& source, SealCheck check) {
       std::to_integer<unsigned>(end.data[5]) != kFixExt16Marker ||
       trailer_len < kTrailerMinBytes || trailer_len > tail.length) {
     corrupt(source, "the trailer is damaged: it claims " + std::to_string(trailer_len) +
-                        " bytes where " + std::to_string(tail.length) +
-                        " follow the chunks");
+                        " bytes where " + std::to_string(tail.length) + " follow the chunks");
   }
   const std::uint64_t trailer_at = header.frame_len - trailer_len;
   const io::Bytes trailer = own_copy(ends.get({trailer_at, trailer_len}), source);

@@ -115,9 +115,8 @@ Gathered read_together(const ByteSource& source, std::span<const Range> ranges) 
   Gathered out{std::vector<std::span<const std::byte>>(ranges.size()), buffer};
   for (const std::size_t i : order) {
     const Read& read = reads[read_of[i]];
-    out.parts[i] =
-        read.to.subspan(static_cast<std::size_t>(ranges[i].offset - read.offset),
-                        static_cast<std::size_t>(ranges[i].length));
+    out.parts[i] = read.to.subspan(static_cast<std::size_t>(ranges[i].offset - read.offset),
+                                   static_cast<std::size_t>(ranges[i].length));
   }
   return out;
 }

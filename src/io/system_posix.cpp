@@ -147,8 +147,8 @@ Status to_status(const struct stat& info) {
               name, ENOENT);
 }
 
-Descriptor open_regular(const std::filesystem::path& path, int flags,
-                        const std::string& action, std::uint64_t* size = nullptr) {
+Descriptor open_regular(const std::filesystem::path& path, int flags, const std::string& action,
+                        std::uint64_t* size = nullptr) {
   const std::string name = display_name(path);
   // O_NONBLOCK: opening a pipe must not wait for its other end. Regular files ignore it,
   // except that a file somebody holds a lease on is then not opened at once.

@@ -1,5 +1,5 @@
-// One chunk on its way from stored bytes to voxels: header checked, sums verified, decoded. What
-// reads, verifies, counts or reads back does it by this.
+// One chunk on its way from stored bytes to voxels: header checked, sums verified, decoded.
+// What reads, verifies, counts or reads back does it by this.
 #pragma once
 
 #include <cstddef>
@@ -52,8 +52,8 @@ class DecodeJob {
   codec::BlockView view_block(codec::Decoder& decoder, std::int32_t block) const;
   void decode_block(codec::Decoder& decoder, std::int32_t block,
                     std::span<std::byte> out) const;
-  // view_block() of the stored bytes alone that `stored` begins with. Nothing: they are damaged,
-  // or end too early, or only the whole chunk says; view_block() says what it is.
+  // view_block() of the stored bytes alone that `stored` begins with. Nothing: they are
+  // damaged, or end too early, or only the whole chunk says; view_block() says what it is.
   std::optional<codec::BlockView> view_stored(codec::Decoder& decoder, std::int32_t block,
                                               std::span<const std::byte> stored) const;
   // All of the chunk, padding included, not verified.

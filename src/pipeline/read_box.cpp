@@ -124,8 +124,8 @@ void run_blocks(const store::ChunkStore& store, const ChunkTask& task,
   const std::size_t count = stop - first;
   for (std::size_t i = 0; i < count; ++i) numbers[i] = task.block_number(geometry, first + i);
   const std::span wanted = std::span<const std::int32_t>(numbers).first(count);
-  const bool copied = task.stored.empty() &&
-                      worker.copies.fetch(store, task.job, task.places, wanted);
+  const bool copied =
+      task.stored.empty() && worker.copies.fetch(store, task.job, task.places, wanted);
   const DecodeJob* job = &task.job;
   std::optional<DecodeJob> loaded;
   for (std::size_t i = 0; i < count; ++i) {
@@ -144,8 +144,8 @@ void run_blocks(const store::ChunkStore& store, const ChunkTask& task,
       }
       view = job->view_block(worker.decoder, numbers[i]);
       if (i + 1 < count) {
-        const codec::Place next = codec::likely_block_place(job->ref().head.data, job->header(),
-                                                            numbers[i + 1]);
+        const codec::Place next =
+            codec::likely_block_place(job->ref().head.data, job->header(), numbers[i + 1]);
         ahead = job->ref().bytes.data.subspan(next.offset, next.length);
       }
     }

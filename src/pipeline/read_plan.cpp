@@ -82,8 +82,8 @@ std::int64_t most_planned(const store::ChunkStore& store, const grid::Geometry& 
   const std::int64_t fit = std::clamp<std::int64_t>(
       kMostBytes / std::max<std::int64_t>(geometry.chunk_bytes(), 1), 1, 16384);
   if (!store.is_remote()) return fit;
-  return std::clamp<std::int64_t>(kMostBlocks / std::max<std::int64_t>(geometry.block_count(), 1),
-                                  1, fit);
+  return std::clamp<std::int64_t>(
+      kMostBlocks / std::max<std::int64_t>(geometry.block_count(), 1), 1, fit);
 }
 
 // The chunks `first` to `stop` of those that the boxes meet, box by box, each in C order.
@@ -117,8 +117,8 @@ std::vector<ChunkTask> plan(const store::ChunkStore& store, const grid::Geometry
   std::vector<store::ChunkRef> refs = store.find(numbers);
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     ChunkTask& task = tasks[i];
-    task.job = DecodeJob(std::move(refs[i]), geometry, numbers[i],
-                         verify ? Verify::once : Verify::no);
+    task.job =
+        DecodeJob(std::move(refs[i]), geometry, numbers[i], verify ? Verify::once : Verify::no);
     task.whole = task.job.is_whole();
     task.block_count = static_cast<std::size_t>(element_count(task.block_grid));
     if (!task.whole && !task.job.ref().is_loaded()) {

@@ -51,8 +51,8 @@ struct ChunkTask {
   io::Range block_range(const grid::Geometry& geometry, std::size_t i) const;
 };
 
-// So many chunks are planned at once. A plan takes some hundred bytes for each chunk, a chunk of
-// one voxel as well, and for each block of a remote one; and what is requested from the disk
+// So many chunks are planned at once. A plan takes some hundred bytes for each chunk, a chunk
+// of one voxel as well, and for each block of a remote one; and what is requested from the disk
 // must not push out of memory what was requested first.
 std::int64_t most_planned(const store::ChunkStore& store, const grid::Geometry& geometry);
 

@@ -101,7 +101,8 @@ TEST(ReadTogether, GivesEachRangeItsBytesInOneCall) {
         wanted[ranges[r].offset + b] = true;
       }
     }
-    const auto needed = static_cast<std::uint64_t>(std::count(wanted.begin(), wanted.end(), true));
+    const auto needed =
+        static_cast<std::uint64_t>(std::count(wanted.begin(), wanted.end(), true));
     EXPECT_EQ(source.calls, needed > 0 ? 1 : 0);
     std::uint64_t asked = 0;
     std::uint64_t end = 0;
