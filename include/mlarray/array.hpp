@@ -24,6 +24,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "mlarray/byte_source.hpp"
 #include "mlarray/error.hpp"
 #include "mlarray/export.hpp"
 #include "mlarray/metadata.hpp"
@@ -43,6 +44,8 @@ class MLARRAY_EXPORT Array {
   // file is committed and detached; the names of such paths are returned by
   // take_detached_notice().
   static Array open(const std::filesystem::path& path, const OpenOptions& options = {});
+  // The same of bytes elsewhere (mlarray/byte_source.hpp), for reading or edits in memory.
+  static Array open(std::shared_ptr<ByteSource> source, const OpenOptions& options = {});
 
   // Creates or replaces `path` with zeros, committed at once, and opens it for writing.
   // Errors: as save.
@@ -60,8 +63,7 @@ class MLARRAY_EXPORT Array {
   static Array in_memory(std::span<const T> voxels, const Shape& shape,
                          const Metadata& metadata = {}, const SaveOptions& options = {});
 
-  // Writes voxels to `path`: sibling temporary file, then rename. The old file is intact
-  // until the rename, and on every error.
+  // Writes voxels to `path` by a sibling file and a rename, until which the old one is intact.
   // Errors: layout; invalid_value, invalid_type (metadata); not_found (parent folder);
   // busy (another process writes the target); unsupported; io.
   static void save_voxels(const std::filesystem::path& path, const ConstArrayView& voxels,
@@ -85,9 +87,9 @@ class MLARRAY_EXPORT Array {
   CodecParams codec() const;  // as the file's header states it
   std::string path() const;   // empty in memory
   Seal seal() const;          // as found when opened
-  // Names the commit that this array shows: two arrays with the same name have the same voxels
-  // and metadata, as sure as checksums are. Empty where nothing says so: if it is not open for
-  // reading, if nothing is verified, and with chunks that another Blosc2 writer made.
+  // Names the commit that this array shows: the same name, the same voxels and metadata, as
+  // sure as checksums are. Empty if it is not open for reading, nothing is verified, or another
+  // Blosc2 writer made chunks of it.
   // Errors: closed.
   std::string commit_name() const;
   std::int64_t file_bytes() const;  // of the last committed state; 0 in memory
@@ -136,28 +138,26 @@ class MLARRAY_EXPORT Array {
   void write(const Box& box, std::span<const std::byte> voxels, int threads = 0);
   void write(const Box& box, const ConstArrayView& voxels, int threads = 0);
 
-  // Parsed on first use. Voxels stay readable where the metadata is not.
-  // Errors: corruption or unsupported, naming the key.
+  // Parsed on first use. Errors: corruption, unsupported, naming the key; voxels stay readable.
   Metadata metadata() const;
   // Stored at the next commit (in mode copy_on_write: in memory).
   void set_metadata(const Metadata& metadata);
 
-  // Makes every edit so far part of the file: a commit. Without a level: at the one that the
-  // array was opened with. What was committed at a lower level before gets this one, too.
-  // Errors: io. It ends all writing through this array: later edits and close() throw it again,
-  // reading goes on, and the file keeps its last commit.
+  // Commits every edit so far, at the level that the array was opened with or at this one,
+  // which what was committed at a lower level gets, too. Errors: io. It ends all writing
+  // through this array: later edits and close() throw it again, reading goes on, and the file
+  // keeps its last commit.
   void flush();
   void flush(CommitLevel level);
   // flush(), then compacts a file whose dead space has passed the limit (docs/format.md),
   // then releases it. Reading afterwards is an error. Closing twice is not.
   void close();
 
-  // Looks at every chunk and block, and decodes them: include/mlarray/verify.hpp.
-  // Errors: invalid_use after close(); damage is no error but in the report.
+  // Looks at every chunk and block, and decodes them: mlarray/verify.hpp. Damage is no error
+  // but in the report. Errors: invalid_use after close().
   VerifyReport verify(const VerifyOptions& options = {}) const;
 
-  // Statistics of the voxels, over the chunks in parallel; voxels are never held as a whole:
-  // include/mlarray/statistics.hpp.
+  // Over the chunks in parallel, never with all voxels in memory: mlarray/statistics.hpp.
   // Errors: invalid_type for elements or a mask that are no bool, integer or float of up to 8
   // bytes; invalid_value for a mask of another shape, for one under which no voxel counts, and
   // for quantiles that are not ascending within 0 to 1; corruption, io, closed.
@@ -167,9 +167,9 @@ class MLARRAY_EXPORT Array {
                                const StatisticsOptions& options = {});
 
   // Shows the newest commit of the path from now on, also where the file was replaced: for
-  // readers of a file that another process writes. False if nothing has changed. Every read
-  // and every metadata() sees one commit or the other. Unsealed files (seal()) are read anew
-  // always. False for arrays in memory and for a writer, whose file nobody else changes.
+  // readers of a file that another process writes. Every call sees one commit or the other.
+  // False if nothing has changed (unsealed files, see seal(), are read anew always), in memory,
+  // of a ByteSource, and for a writer, whose file nobody else changes.
   // Errors: as open, and the array stays as it is; invalid_use after close(), for edits in
   // memory (copy_on_write), and where shape or type of the voxels is another one by now.
   bool refresh();

@@ -24,8 +24,8 @@ enum class Mode {
 };
 
 enum class Access {
-  mapped,    // memory map: fastest for patches
-  buffered,  // positional reads: for file systems where maps are not allowed
+  mapped,    // memory map: fastest for patches; positional reads where none can be made
+  buffered,  // positional reads: for file systems where maps are slow
 };
 
 // What a power cut or a crash of the system may do to what was written. Against the death of

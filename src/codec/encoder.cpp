@@ -249,7 +249,9 @@ std::vector<std::byte> decompress_bytes(std::span<const std::byte> chunk,
                                      " are possible here");
   }
   std::vector<std::byte> out(static_cast<std::size_t>(header.nbytes));
-  Decoder().decode_chunk(chunk, header, out, expected.what);
+  // Kept, since ZSTD's context takes longer to make than an index to decode.
+  static thread_local Decoder decoder;
+  decoder.decode_chunk(chunk, header, out, expected.what);
   return out;
 }
 

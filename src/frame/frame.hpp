@@ -103,6 +103,10 @@ struct State {
   std::vector<VlMetalayer> vlmeta;
   Anchor anchor;
   Seal seal = Seal::absent;  // never Seal::edited, which only the array can tell
+  // What was read before the trailer besides, of a source where every call takes long: what a
+  // writer put there last is often wanted next.
+  std::uint64_t also_read_at = 0;
+  io::Bytes also_read;
 
   const VlMetalayer* find(std::string_view name) const;
 };

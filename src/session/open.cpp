@@ -155,6 +155,24 @@ Array Array::open(const std::filesystem::path& path, const OpenOptions& options)
   return out;
 }
 
+Array Array::open(std::shared_ptr<ByteSource> source, const OpenOptions& options) {
+  const parallel::OperationGuard guard;
+  if (!source) throw Error(ErrorKind::invalid_value, "Array::open: there is no source");
+  std::unique_ptr<io::ByteSource> bytes = io::from_source(std::move(source));
+  if (options.mode == Mode::read_write) {
+    throw Error(ErrorKind::read_only,
+                "'" + bytes->name() +
+                    "' is read from a source that cannot be written: open it with mode 'r', or "
+                    "with 'c' to edit a copy in memory, and save that",
+                bytes->name());
+  }
+  auto impl = std::make_shared<Impl>(options);
+  impl->path = bytes->name();
+  const std::filesystem::path name = impl->path;
+  read_from(*impl, std::move(bytes), name);
+  return Array(std::move(impl));
+}
+
 Array Array::load(const std::filesystem::path& path, const OpenOptions& options) {
   const parallel::OperationGuard guard;
   session::commit_own_writer(path);

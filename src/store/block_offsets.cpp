@@ -38,6 +38,26 @@ std::optional<io::Range> BlockOffsets::missing(std::int64_t number) const {
   return pages_.missing(page_of(number));
 }
 
+std::vector<io::Range> BlockOffsets::pages_to_read(
+    std::span<const std::int64_t> numbers) const {
+  // So many heads are of a patch whose blocks have several times the bytes of a page.
+  constexpr std::ptrdiff_t kSeveral = 4;
+  std::vector<std::size_t> pages;
+  for (const std::int64_t number : numbers) {
+    if (missing(number)) pages.push_back(page_of(number));
+  }
+  std::sort(pages.begin(), pages.end());
+  std::vector<io::Range> out;
+  for (auto first = pages.begin(); first != pages.end();) {
+    const auto next = std::upper_bound(first, pages.end(), *first);
+    if (const auto range = pages_.missing(*first); range && next - first >= kSeveral) {
+      out.push_back(*range);
+    }
+    first = next;
+  }
+  return out;
+}
+
 std::optional<BlockPlaces> BlockOffsets::of_chunk(std::int64_t number) const {
   const auto page = pages_.find(page_of(number));
   if (!page || page->empty()) return std::nullopt;

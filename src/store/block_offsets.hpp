@@ -46,6 +46,9 @@ class BlockOffsets {
   // The bytes that of_chunk() will read: to be asked for with those of other chunks. Nothing
   // where there are none, or they are in memory.
   std::optional<io::Range> missing(std::int64_t number) const;
+  // The missing pages that have several of these chunks: few heads are read where the chunks
+  // are.
+  std::vector<io::Range> pages_to_read(std::span<const std::int64_t> numbers) const;
   // Of a chunk that has bytes and is as the file listed it. Reads the page if that is missing.
   // Nothing where the page is not there or not as it was written: the chunk's own head is the
   // way then. The page is verified by its hash, and the blocks by their checksums as always.

@@ -1,5 +1,7 @@
 #include "store/checksums.hpp"
 
+#include <algorithm>
+
 #include "base/mutants.hpp"
 #include "codec/bytes.hpp"
 #include "codec/checksum.hpp"
@@ -139,6 +141,26 @@ ChunkSums ChecksumTable::of_chunk(std::int64_t chunk) const {
   out.length_ = chunk_bytes_;
   out.lenient_ = lenient_;
   return out;
+}
+
+std::vector<io::Range> ChecksumTable::pages_to_read(
+    std::span<const std::int64_t> chunks) const {
+  std::vector<io::Range> out;
+  if (!pages_) return out;
+  std::vector<std::size_t> pages;
+  for (const std::int64_t chunk : chunks) {
+    pages.push_back(static_cast<std::size_t>(chunk) / per_page_);
+  }
+  std::sort(pages.begin(), pages.end());
+  pages.erase(std::unique(pages.begin(), pages.end()), pages.end());
+  for (const std::size_t page : pages) {
+    if (const auto range = pages_->missing(page)) out.push_back(*range);
+  }
+  return out;
+}
+
+void ChecksumTable::take(std::uint64_t offset, const io::Bytes& bytes) const {
+  if (pages_) pages_->take(offset, bytes);
 }
 
 ChecksumBuilder::ChecksumBuilder(std::int64_t chunk_count, std::int64_t block_count)

@@ -90,6 +90,9 @@ class ChecksumTable {
   // Of a table in pages; else nullptr.
   const PageList* pages() const { return pages_ ? &pages_->list() : nullptr; }
   ChunkSums of_chunk(std::int64_t chunk) const;
+  // The missing pages of the sums of these chunks; and keeps those that lie in such bytes.
+  std::vector<io::Range> pages_to_read(std::span<const std::int64_t> chunks) const;
+  void take(std::uint64_t offset, const io::Bytes& bytes) const;
 
  private:
   static ChecksumTable parse_large(const io::Bytes& chunk,

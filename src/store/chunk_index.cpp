@@ -109,4 +109,18 @@ void ChunkIndex::for_each_changed(const ChunkIndex& older,
   visit(visit, root_.get(), older.root_.get(), shift_, 0);
 }
 
+std::vector<io::Range> ChunkIndex::pages_to_read(std::span<const std::int64_t> numbers) const {
+  std::vector<io::Range> out;
+  if (offsets_) out = offsets_->pages_to_read(numbers);
+  const std::vector<io::Range> sums = sums_.pages_to_read(numbers);
+  out.insert(out.end(), sums.begin(), sums.end());
+  return out;
+}
+
+void ChunkIndex::take(std::uint64_t offset, const io::Bytes& bytes) const {
+  if (bytes.data.empty()) return;
+  if (offsets_) offsets_->pages().take(offset, bytes);
+  sums_.take(offset, bytes);
+}
+
 }  // namespace mlarray::store

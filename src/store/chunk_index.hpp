@@ -50,6 +50,10 @@ class ChunkIndex {
   // Of the file as it was opened.
   const ChecksumTable& table() const { return sums_; }
   const std::shared_ptr<const BlockOffsets>& offsets() const { return offsets_; }
+  // Pages of both that are worth reading with chunks that are as the file listed them.
+  std::vector<io::Range> pages_to_read(std::span<const std::int64_t> numbers) const;
+  // Keeps those that lie in these bytes of the file.
+  void take(std::uint64_t offset, const io::Bytes& bytes) const;
 
   void replace(std::int64_t number, Replacement replacement);
 

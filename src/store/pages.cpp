@@ -103,7 +103,11 @@ Pages::~Pages() {
 std::optional<io::Range> Pages::missing(std::size_t page) const {
   const Page& place = list_.pages[page];
   if (place.absent() || read_[page].load(std::memory_order_acquire) != nullptr) return {};
-  return io::Range{place.offset, list_.length_of(page)};
+  const std::size_t length = list_.length_of(page);
+  // What passes the end of the file is for get() to say.
+  const std::uint64_t size = source_->size();
+  if (place.offset > size || length > size - place.offset) return {};
+  return io::Range{place.offset, length};
 }
 
 std::span<const std::byte> Pages::get(std::size_t page) const {
@@ -121,17 +125,37 @@ std::span<const std::byte> Pages::get(std::size_t page) const {
   if (place.offset > source_->size() || length > source_->size() - place.offset) {
     throw_damaged("its " + std::to_string(length) + " bytes pass the end of the file");
   }
-  auto bytes = std::make_unique<io::Bytes>(source_->get({place.offset, length}));
-  if (page_hash(bytes->data, page) != place.hash && !base::mutant("page_not_hashed")) {
-    throw_damaged("its hash is another one");
-  }
+  io::Bytes bytes = source_->get({place.offset, length});
+  if (!is_as_written(page, bytes.data)) throw_damaged("its hash is another one");
+  return keep(page, std::move(bytes));
+}
+
+bool Pages::is_as_written(std::size_t page, std::span<const std::byte> bytes) const {
+  return page_hash(bytes, page) == list_.pages[page].hash || base::mutant("page_not_hashed");
+}
+
+std::span<const std::byte> Pages::keep(std::size_t page, io::Bytes bytes) const {
+  auto kept = std::make_unique<const io::Bytes>(std::move(bytes));
   const std::scoped_lock lock(mutex_);
   const io::Bytes* first = read_[page].load(std::memory_order_relaxed);
   if (first == nullptr) {
-    first = bytes.release();
+    first = kept.release();
     read_[page].store(first, std::memory_order_release);
   }
   return first->data;
+}
+
+void Pages::take(std::uint64_t offset, const io::Bytes& bytes) const {
+  for (std::size_t page = 0; page < list_.pages.size(); ++page) {
+    const auto range = missing(page);
+    if (!range || range->offset < offset || range->length > bytes.data.size() ||
+        range->offset - offset > bytes.data.size() - range->length) {
+      continue;
+    }
+    const auto found = bytes.data.subspan(static_cast<std::size_t>(range->offset - offset),
+                                          static_cast<std::size_t>(range->length));
+    if (is_as_written(page, found)) keep(page, {found, bytes.owner});
+  }
 }
 
 std::optional<std::span<const std::byte>> Pages::find(std::size_t page) const {

@@ -65,10 +65,15 @@ class Pages {
   std::optional<io::Range> missing(std::size_t page) const;
   // Valid as long as this is; empty for an absent page. Errors: corruption, io.
   std::span<const std::byte> get(std::size_t page) const;
-  // The same without errors: nothing where it is not as it was written.
+  // Keeps those that lie in these bytes of the file, as far as they are as they were written.
+  void take(std::uint64_t offset, const io::Bytes& bytes) const;
+  // get() without errors: nothing where it is not as it was written.
   std::optional<std::span<const std::byte>> find(std::size_t page) const;
 
  private:
+  bool is_as_written(std::size_t page, std::span<const std::byte> bytes) const;
+  std::span<const std::byte> keep(std::size_t page, io::Bytes bytes) const;
+
   PageList list_;
   std::shared_ptr<io::ByteSource> source_;
   std::string_view what_;
