@@ -261,11 +261,17 @@ std::optional<CodecParams> params_for_blocks(const ChunkHeader& header, CodecPar
     const bool own_width = filter == Filter::bytedelta && meta == 0;
     return std::pair(code, own_width ? header.typesize : meta);
   };
+  bool same = true;
+  bool none = true;
   for (std::size_t i = 0; i < params.filters.size(); ++i) {
-    if (effect(header.filters[i], header.filters_meta[i]) !=
-        effect(params.filters[i], params.filters_meta[i])) {
-      return std::nullopt;
-    }
+    const auto own = effect(header.filters[i], header.filters_meta[i]);
+    same = same && own == effect(params.filters[i], params.filters_meta[i]);
+    none = none && own.first == 0;
+  }
+  if (!same && !none) return std::nullopt;
+  if (!same) {
+    params.filters = {};
+    params.filters_meta = {};
   }
   params.split = header.split;
   return params;

@@ -43,8 +43,8 @@ bool shortens(const CodecParams& params);
 CodecParams params_for_edits(CodecParams params, const DType& dtype);
 
 // `params` as single blocks of a chunk that is there already have to be encoded with, so that
-// its header stays true. Nothing: the chunk has other parameters, or no blocks that could be
-// replaced (special, stored, DELTA, a dictionary).
+// its header stays true. Nothing: the chunk has another codec or other filters (none at all are
+// taken over), or no blocks that could be replaced (special, stored, DELTA, a dictionary).
 std::optional<CodecParams> params_for_blocks(const ChunkHeader& header, CodecParams params);
 
 // Not synchronised.

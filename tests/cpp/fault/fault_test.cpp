@@ -124,6 +124,10 @@ TEST(Fault, DamageIsNotMadeToLookRight) {
   EXPECT_EQ(edit_damaged_file(), std::vector<std::string>());
 }
 
+TEST(Fault, EditsByBlockKeepWholeFilesWhole) {
+  EXPECT_EQ(edit_whole_file(), std::vector<std::string>());
+}
+
 TEST(Fault, AHalfFlipIsFoundBySalvage) {
   EXPECT_EQ(salvage_half_flips(), std::vector<std::string>());
 }

@@ -97,13 +97,26 @@ TEST_P(MutantTest, IsFound) {
 INSTANTIATE_TEST_SUITE_P(Fault, MutantTest, testing::ValuesIn(kMutants),
                          [](const auto& one) { return std::string(one.param.name); });
 
-TEST(Mutant, OfUnverifiedSumsIsFound) {
-  active = "unverified_sums";
+std::vector<std::string> found_with(const char* mutant,
+                                    std::vector<std::string> (*test)()) {
+  active = mutant;
   asked = false;
-  const std::vector<std::string> found = edit_damaged_file();
+  std::vector<std::string> found = test();
   active.clear();
   EXPECT_TRUE(asked);
-  EXPECT_FALSE(found.empty());
+  return found;
+}
+
+TEST(Mutant, OfUnverifiedSumsIsFound) {
+  EXPECT_FALSE(found_with("unverified_sums", edit_damaged_file).empty());
+}
+
+TEST(Mutant, OfUnverifiedCopiesOfBlocksIsFound) {
+  EXPECT_FALSE(found_with("copied_unverified", edit_damaged_file).empty());
+}
+
+TEST(Mutant, OfSumsOfTheOldLengthIsFound) {
+  EXPECT_FALSE(found_with("old_length_sums", edit_whole_file).empty());
 }
 
 }  // namespace
