@@ -47,7 +47,7 @@ std::optional<CodecParams> params_of(const codec::ChunkHeader& header) {
 }
 
 std::optional<Data> decoded_block(const Data& chunk, const codec::ChunkHeader& header,
-                                   std::int32_t block) {
+                                  std::int32_t block) {
   Data out(static_cast<std::size_t>(header.blocksize));
   codec::Decoder decoder;
   if (!fuzz::accepts([&] { decoder.decode_block(chunk, header, block, out, "chunk"); })) {
@@ -59,9 +59,9 @@ std::optional<Data> decoded_block(const Data& chunk, const codec::ChunkHeader& h
 // The spliced chunk against the old one.
 void compare(const Data& old, const codec::ChunkHeader& header, const Data& found,
              std::int64_t start, fuzz::Input voxels) {
-  const codec::ChunkHeader now = codec::parse_chunk(found, {.nbytes = header.nbytes,
-                                                           .blocksize = header.blocksize,
-                                                           .typesize = header.typesize});
+  const codec::ChunkHeader now = codec::parse_chunk(
+      found,
+      {.nbytes = header.nbytes, .blocksize = header.blocksize, .typesize = header.typesize});
   fuzz::require(now.filters == header.filters && now.split == header.split &&
                     now.compressor == header.compressor && !now.memcpyed,
                 "the header stays");
@@ -124,8 +124,9 @@ void fuzz_input(fuzz::Input input) {
   std::optional<pipeline::EncodedChunk> made;
   std::vector<std::int64_t> whole;
   if (!fuzz::accepts([&] {
-        whole = pipeline::splice_chunks(store, geometry, {box, view}, numbers, *codec, 1,
-                                        [&](pipeline::EncodedChunk&& one) { made = std::move(one); });
+        whole = pipeline::splice_chunks(
+            store, geometry, {box, view}, numbers, *codec, 1,
+            [&](pipeline::EncodedChunk&& one) { made = std::move(one); });
       })) {
     return;
   }

@@ -226,9 +226,9 @@ std::optional<std::span<const std::byte>> Encoder::encode_block(
   State& state = *state_;
   const std::size_t size = data.size();
   if (size != static_cast<std::size_t>(state.blocksize)) {
-    throw Error(ErrorKind::invalid_use,
-                "encode_block: " + std::to_string(size) + " bytes for a block of " +
-                    std::to_string(state.blocksize));
+    throw Error(ErrorKind::invalid_use, "encode_block: " + std::to_string(size) +
+                                            " bytes for a block of " +
+                                            std::to_string(state.blocksize));
   }
   if (all_zero(data)) {  // no filter changes them; each stream is a run
     state.single.assign(4 * static_cast<std::size_t>(state.params.split ? state.typesize : 1),
@@ -255,7 +255,8 @@ std::optional<CodecParams> params_for_blocks(const ChunkHeader& header, CodecPar
   // As far as they change anything.
   const auto effect = [&](std::uint8_t code, std::uint8_t meta) {
     const auto filter = static_cast<Filter>(code);
-    if (filter == Filter::none || (filter == Filter::shuffle && header.typesize == 1 && meta == 0)) {
+    if (filter == Filter::none ||
+        (filter == Filter::shuffle && header.typesize == 1 && meta == 0)) {
       return std::pair<std::uint8_t, std::uint8_t>(0, 0);
     }
     const bool own_width = filter == Filter::bytedelta && meta == 0;

@@ -85,8 +85,7 @@ std::vector<std::int32_t> blocks_in(const grid::Geometry& geometry, std::int64_t
   for (std::size_t i = 0; i < out.size(); ++i) {
     Shape position = grid::Geometry::unravel(static_cast<std::int64_t>(i), shape);
     for (std::size_t a = 0; a < position.size(); ++a) position[a] += cells.start[a];
-    out[i] =
-        static_cast<std::int32_t>(grid::Geometry::ravel(position, geometry.block_grid()));
+    out[i] = static_cast<std::int32_t>(grid::Geometry::ravel(position, geometry.block_grid()));
   }
   return out;
 }
@@ -123,7 +122,9 @@ class Splicer {
 
 // None: they are so many that the whole chunk is encoded as quickly.
 std::vector<std::int32_t> Splicer::touched_blocks(std::int64_t number) const {
-  const Box part = grid::intersect(geometry_.chunk_box(number), edit_.box);
+  const Box whole = geometry_.chunk_box(number);
+  const Box part = grid::intersect(whole, edit_.box);
+  if (same(part, whole)) return {};
   std::vector<std::int32_t> out = blocks_in(geometry_, number, part);
   if (static_cast<std::int64_t>(out.size()) * kMostOf > geometry_.block_count() * kMost) {
     out.clear();
@@ -211,11 +212,10 @@ void Splicer::join(Splice& splice, Worker& worker) const {
       made.bytes, {.nbytes = geometry_.chunk_bytes(), .blocksize = geometry_.block_bytes()});
   const store::BlockCheck check = splice.check(geometry_);
   const std::uint64_t old_seed = check.seed();
-  const std::uint64_t seed = base::mutant("old_length_sums")
-                                 ? old_seed
-                                 : codec::checksum_seed(made.bytes, header);
-  std::span<const std::byte> rest = std::span(made.bytes).subspan(
-      codec::kChunkHeaderBytes + 4 * count);
+  const std::uint64_t seed =
+      base::mutant("old_length_sums") ? old_seed : codec::checksum_seed(made.bytes, header);
+  std::span<const std::byte> rest =
+      std::span(made.bytes).subspan(codec::kChunkHeaderBytes + 4 * count);
   const bool zeros = std::all_of(rest.begin(), rest.end(),
                                  [](std::byte byte) { return byte == std::byte{0}; });
   made.checksums.resize(count);
@@ -284,9 +284,10 @@ void Splicer::run(std::span<const std::int64_t> numbers, int threads,
   std::vector<std::uint8_t> whole(splices.size());
   parallel::parallel_for(units, used, [&](std::size_t unit, int id) {
     Worker& worker = workers[static_cast<std::size_t>(id)];
-    const auto next = std::upper_bound(
-        splices.begin(), splices.end(), unit,
-        [](std::size_t wanted_unit, const Splice& one) { return wanted_unit < one.first_unit; });
+    const auto next = std::upper_bound(splices.begin(), splices.end(), unit,
+                                       [](std::size_t wanted_unit, const Splice& one) {
+                                         return wanted_unit < one.first_unit;
+                                       });
     const auto place = static_cast<std::size_t>(next - splices.begin()) - 1;
     Splice& splice = splices[place];
     encode_block(splice, unit - splice.first_unit, worker);

@@ -216,8 +216,8 @@ TEST(EncodeBlock, IsOnlyForChunksOfTheSameParameters) {
   other = params;
   other.filters = {0, 0, 0, 0, 0, 2};
   EXPECT_EQ(params_for_blocks(header, other), std::nullopt);
-  const ChunkHeader plain = parse_chunk(
-      Encoder(params_without_filters(params), 2, 2000).encode(data), {});
+  const ChunkHeader plain =
+      parse_chunk(Encoder(params_without_filters(params), 2, 2000).encode(data), {});
   EXPECT_EQ(params_for_blocks(plain, params), params_without_filters(params));
   const ChunkHeader stored = parse_chunk(store_chunk(data, 2, 2000), {});
   EXPECT_EQ(params_for_blocks(stored, params), std::nullopt);

@@ -51,8 +51,8 @@ struct Sample {
   // Where the stored bytes of this voxel and the next ones are; the file's size: nowhere.
   std::size_t place(std::int64_t voxel) const {
     const auto first = voxels.begin() + voxel;
-    return static_cast<std::size_t>(
-        std::search(bytes.begin(), bytes.end(), first, first + 32) - bytes.begin());
+    return static_cast<std::size_t>(std::search(bytes.begin(), bytes.end(), first, first + 32) -
+                                    bytes.begin());
   }
 };
 
@@ -68,8 +68,7 @@ std::string edit_three(const Sample& sample, const FileBytes& bytes, std::int64_
   const std::int64_t row = at / sample.shape[1], column = at % sample.shape[1];
   bool done = false;
   try {
-    Array array =
-        Array::open(kFile, {.mode = Mode::read_write, .threads = 1, .verify = false});
+    Array array = Array::open(kFile, {.mode = Mode::read_write, .threads = 1, .verify = false});
     array.write({{row, column}, {row + 1, column + 3}}, {three.data(), {1, 3}, {3, 1}}, 1);
     std::copy(three.begin(), three.end(), expected.begin() + at);
     array.close();

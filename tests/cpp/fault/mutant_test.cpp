@@ -97,8 +97,7 @@ TEST_P(MutantTest, IsFound) {
 INSTANTIATE_TEST_SUITE_P(Fault, MutantTest, testing::ValuesIn(kMutants),
                          [](const auto& one) { return std::string(one.param.name); });
 
-std::vector<std::string> found_with(const char* mutant,
-                                    std::vector<std::string> (*test)()) {
+std::vector<std::string> found_with(const char* mutant, std::vector<std::string> (*test)()) {
   active = mutant;
   asked = false;
   std::vector<std::string> found = test();

@@ -71,8 +71,8 @@ struct Sample {
   }
   Array edit() const { return Array::open(path, {.mode = Mode::read_write}); }
   void put(Array& array, const Box& box, std::int16_t value) {
-    const std::vector<std::int16_t> values(
-        static_cast<std::size_t>(element_count(box.shape())), value);
+    const std::vector<std::int16_t> values(static_cast<std::size_t>(element_count(box.shape())),
+                                           value);
     write(array, box, values);
     voxels.put(box, values);
   }
@@ -251,8 +251,8 @@ TEST(Splice, WithoutSumsWhatIsKeptHasToDecode) {
   file.write("\x7f\x7f\x7f\x7f", 4);
   file.close();
   Array array = sample.edit();
-  EXPECT_ERROR(write(array, {{24, 16, 24}, {25, 17, 25}}, {5}), ErrorKind::corruption, "chunk 13",
-               "block 3");
+  EXPECT_ERROR(write(array, {{24, 16, 24}, {25, 17, 25}}, {5}), ErrorKind::corruption,
+               "chunk 13", "block 3");
 }
 
 // Any elements, codecs, filters and boxes, against a plain twin.
@@ -304,13 +304,15 @@ class Twin {
 };
 
 TEST(Splice, RandomEditsOfRandomFilesAreRight) {
-  constexpr std::array<const char*, 7> kTypes = {"|u1", "<i2", "<f4", "<f8",
+  constexpr std::array<const char*, 7> kTypes = {"|u1",  "<i2", "<f4",  "<f8",
                                                  "<c16", "|S3", "|S300"};
   constexpr std::array<std::array<std::uint8_t, 2>, 5> kFilters = {
       {{0, 0}, {0, 1}, {0, 2}, {1, 35}, {2, 0}}};
   for (unsigned round = 0; round < test::rounds(60); ++round) {
     std::mt19937 random(round);
-    const auto upto = [&](unsigned most) { return 1 + static_cast<std::int64_t>(random() % most); };
+    const auto upto = [&](unsigned most) {
+      return 1 + static_cast<std::int64_t>(random() % most);
+    };
     const DType type = DType::parse(kTypes[random() % kTypes.size()]);
     Shape shape, chunk, block;
     const std::size_t ndim = 1 + random() % 3;

@@ -1,4 +1,4 @@
-"""Edits by block: python-blosc2 reads what we made of files of ours, its own and the reference's.
+"""Edits by block: python-blosc2 reads what we made of files of ours, of its own, of others.
 
 Also block by block out of the file, where it finds the end of a block by the next one's start.
 """
@@ -64,8 +64,12 @@ def write(rng: random.Random, peer: Any, path: Path, array: np.ndarray[Any, Any]
         peer(REFERENCE).with_voxels("reference_save", array, path=path)
     elif who == "blosc2":
         path = path.with_suffix(".b2nd")
-        cparams = {"codec": codec, "clevel": rng.randint(0, 9), "filters": filters or ["NOFILTER"],
-                   "splitmode": rng.choice(SPLITS)}  # fmt: skip
+        cparams = {
+            "codec": codec,
+            "clevel": rng.randint(0, 9),
+            "filters": filters or ["NOFILTER"],
+            "splitmode": rng.choice(SPLITS),
+        }
         peer(NEWEST).with_voxels(
             "make", array, path=path, out=path.with_suffix(".npy"), cparams=cparams,
             chunks=chunk, blocks=block,
