@@ -154,27 +154,41 @@ std::size_t PlaneEncoder::put_stream(std::span<const std::byte> plane, std::span
   return finish(first);
 }
 
+std::size_t PlaneEncoder::most_stored() const {
+  return static_cast<std::size_t>(blocksize_) +
+         static_cast<std::size_t>(typesize_) * kStreamHead;
+}
+
+std::size_t PlaneEncoder::put_block(std::span<const std::byte> data, std::span<std::byte> out,
+                                    std::size_t at) {
+  const auto streams = static_cast<std::size_t>(typesize_);
+  const std::size_t plane = data.size() / streams;
+  if (streams > 1) {
+    blosc2_shuffle(typesize_, blocksize_, data.data(), shuffled_.data());
+    data = shuffled_;
+  }
+  for (std::size_t s = 0; s < streams; ++s) {
+    at = put_stream(data.subspan(s * plane, plane), out, at);
+  }
+  return at;
+}
+
+std::span<const std::byte> PlaneEncoder::encode_block(std::span<const std::byte> data) {
+  if (chunk_.size() < most_stored()) chunk_.resize(most_stored());
+  return std::span(chunk_).first(put_block(data, chunk_, 0));
+}
+
 std::vector<std::byte> PlaneEncoder::encode(std::span<const std::byte> data) {
   const auto block = static_cast<std::size_t>(blocksize_);
-  const auto streams = static_cast<std::size_t>(typesize_);
-  const std::size_t plane = block / streams;
   const std::size_t blocks = data.size() / block;
 
-  const std::size_t bound =
-      kChunkHeaderBytes + blocks * (4 + streams * kStreamHead) + data.size();
+  const std::size_t bound = kChunkHeaderBytes + blocks * (4 + most_stored());
   if (chunk_.size() < bound) chunk_.resize(bound);
   const std::span<std::byte> out(chunk_);
   std::size_t at = kChunkHeaderBytes + 4 * blocks;
   for (std::size_t i = 0; i < blocks; ++i) {
     store_i32(out, kChunkHeaderBytes + 4 * i, static_cast<std::int32_t>(at));
-    std::span<const std::byte> planes = data.subspan(i * block, block);
-    if (streams > 1) {
-      blosc2_shuffle(typesize_, blocksize_, planes.data(), shuffled_.data());
-      planes = shuffled_;
-    }
-    for (std::size_t s = 0; s < streams; ++s) {
-      at = put_stream(planes.subspan(s * plane, plane), out, at);
-    }
+    at = put_block(data.subspan(i * block, block), out, at);
   }
   if (at >= kChunkHeaderBytes + data.size()) return store_chunk(data, typesize_, blocksize_);
 

@@ -36,9 +36,16 @@ class PlaneEncoder {
   // `data` is one or more whole blocks. The same data give the same bytes, whatever was
   // encoded before.
   std::vector<std::byte> encode(std::span<const std::byte> data);
+  // The streams that encode() makes of one block: until the next call.
+  std::span<const std::byte> encode_block(std::span<const std::byte> data);
 
  private:
   enum class Family { lz4, zstd };
+  // Room for the streams of one block that is stored as it is.
+  std::size_t most_stored() const;
+  // The streams of one block, to out[at]; returns where they end.
+  std::size_t put_block(std::span<const std::byte> data, std::span<std::byte> out,
+                        std::size_t at);
   // One stream with its length, to out[at]; returns where it ends. `out` has room for the
   // plane stored as it is.
   std::size_t put_stream(std::span<const std::byte> plane, std::span<std::byte> out,

@@ -11,6 +11,7 @@
 #include "grid/gather.hpp"
 #include "mlarray/error.hpp"
 #include "pipeline/read_box.hpp"
+#include "pipeline/splice.hpp"
 
 namespace mlarray::session {
 namespace {
@@ -61,9 +62,14 @@ std::shared_ptr<const Snapshot> with_voxels(const Snapshot& now, const Box& box,
     grid::gather(geometry, number, part, voxels, box.start, chunk);
   };
   store::ChunkStore chunks = *now.chunks;
-  pipeline::encode_chunks(
-      chunks_in(geometry, box), geometry, codec, threads, fill,
-      [&](pipeline::EncodedChunk&& chunk) { put(chunks, std::move(chunk)); });
+  const pipeline::TakeChunk take = [&](pipeline::EncodedChunk&& chunk) {
+    put(chunks, std::move(chunk));
+  };
+  const std::vector<std::int64_t> whole = io::checked(*now.chunks, [&] {
+    return pipeline::splice_chunks(*now.chunks, geometry, {box, voxels},
+                                   chunks_in(geometry, box), codec, threads, take);
+  });
+  pipeline::encode_chunks(whole, geometry, codec, threads, fill, take);
   auto next = std::make_shared<Snapshot>(now);
   next->chunks = std::make_shared<const store::ChunkStore>(std::move(chunks));
   return next;

@@ -132,6 +132,10 @@ TEST(Fault, DamagedPagesAreNotBelieved) {
   EXPECT_EQ(believe_damaged_pages(), std::vector<std::string>());
 }
 
+TEST(Fault, EditsByBlockKeepWholeFilesWhole) {
+  EXPECT_EQ(edit_whole_file(), std::vector<std::string>());
+}
+
 TEST(Fault, AHalfFlipIsFoundBySalvage) {
   EXPECT_EQ(salvage_half_flips(), std::vector<std::string>());
 }

@@ -98,22 +98,33 @@ TEST_P(MutantTest, IsFound) {
 INSTANTIATE_TEST_SUITE_P(Fault, MutantTest, testing::ValuesIn(kMutants),
                          [](const auto& one) { return std::string(one.param.name); });
 
-// Of those that need more than a campaign.
-void expect_found(const char* name, std::vector<std::string> (*look)()) {
-  active = name;
+std::vector<std::string> found_with(const char* mutant, std::vector<std::string> (*test)()) {
+  active = mutant;
   asked = false;
-  const std::vector<std::string> found = look();
+  std::vector<std::string> found = test();
   active.clear();
   EXPECT_TRUE(asked);
-  EXPECT_FALSE(found.empty());
+  return found;
 }
 
-TEST(Mutant, OfUnverifiedSumsIsFound) { expect_found("unverified_sums", edit_damaged_file); }
-TEST(Mutant, OfAStaleRecordIsFound) {
-  expect_found("stale_record_believed", believe_stale_records);
+TEST(Mutant, OfUnverifiedSumsIsFound) {
+  EXPECT_FALSE(found_with("unverified_sums", edit_damaged_file).empty());
 }
+
+TEST(Mutant, OfUnverifiedCopiesOfBlocksIsFound) {
+  EXPECT_FALSE(found_with("copied_unverified", edit_damaged_file).empty());
+}
+
+TEST(Mutant, OfSumsOfTheOldLengthIsFound) {
+  EXPECT_FALSE(found_with("old_length_sums", edit_whole_file).empty());
+}
+
+TEST(Mutant, OfAStaleRecordIsFound) {
+  EXPECT_FALSE(found_with("stale_record_believed", believe_stale_records).empty());
+}
+
 TEST(Mutant, OfAPageThatIsNotHashedIsFound) {
-  expect_found("page_not_hashed", believe_damaged_pages);
+  EXPECT_FALSE(found_with("page_not_hashed", believe_damaged_pages).empty());
 }
 
 }  // namespace

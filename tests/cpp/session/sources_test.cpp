@@ -143,10 +143,12 @@ TEST(Sources, DefaultFilesAreOpenedInOneRoundAndAPatchTakesAnother) {
   expect_few_bytes(dir / "uint8.mla");
 }
 
-TEST(Sources, AnIndexThatIsLargeTakesASecondRound) {
+TEST(Sources, MetadataThatIsLargeTakesASecondRound) {
   const TempDir dir;
-  const Voxels voxels({100, 100, 60});
-  Array::save_voxels(dir / "a.mla", voxels.view(), int16(), {},
+  const Voxels voxels({60, 60, 60});
+  Metadata metadata;
+  metadata.set("extra", "note", std::string(200'000, 'n'));
+  Array::save_voxels(dir / "a.mla", voxels.view(), int16(), metadata,
                      with_layout({2, 2, 2}, {1, 1, 2}));
   Remote remote(dir / "a.mla");
   EXPECT_EQ(remote.source->rounds(), 2);

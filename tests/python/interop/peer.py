@@ -54,6 +54,21 @@ def read(path: str, out: str, mmap_mode: str | None = None) -> dict[str, Any]:
     }
 
 
+def read_parts(path: str, out: str, boxes: list[Any], mmap_mode: str | None) -> None:
+    """Read boxes, and every block by itself: both without the rest of its chunk."""
+    array = blosc2.open(path, mode="r", mmap_mode=mmap_mode)
+    np.savez(out, *[np.asarray(array[_box(start, stop)]) for start, stop in boxes])
+    schunk = array.schunk
+    items, block = schunk.chunkshape, schunk.blocksize // schunk.typesize
+    for number in range(schunk.nchunks):
+        chunk = schunk.decompress_chunk(number)
+        for start in range(0, items, block):
+            first, stop = start * schunk.typesize, (start + block) * schunk.typesize
+            alone = schunk.get_slice(number * items + start, number * items + start + block)
+            if bytes(alone) != chunk[first:stop]:
+                raise AssertionError(f"chunk {number}, from item {start}")
+
+
 def voxels_of_damaged(path: str, out: str) -> None:
     """Read the voxels alone, in a process that may crash or hang."""
     child = os.fork()
@@ -126,6 +141,13 @@ def reference_read(path: str, out: str, mapped: bool) -> dict[str, Any]:
     return image.meta.to_mapping()
 
 
+def reference_save(path: str, values: str) -> None:
+    """Write a file as the reference does."""
+    import mlarray
+
+    mlarray.MLArray(np.load(values)).save(path)
+
+
 def reference_metadata(path: str, mapped: bool) -> dict[str, Any]:
     """Read metadata only: asking the reference for voxels that are not there is an error."""
     return _image(path, mapped).meta.to_mapping()
@@ -155,11 +177,13 @@ ACTIONS = {
     for action in (
         versions,
         read,
+        read_parts,
         voxels_of_damaged,
         edit,
         make,
         special,
         reference_read,
+        reference_save,
         reference_metadata,
         reference_edit,
     )
