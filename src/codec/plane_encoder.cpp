@@ -42,6 +42,22 @@ constexpr std::size_t kDenseZstdKeeps = 4;
 // as long there.
 constexpr std::size_t kDenseBytes = 3;  // 1/3
 
+// Numbers of which there are few different ones, like the z-score of integers, are words to
+// ZSTD, and shuffling tears them. So of each chunk some blocks are tried both ways. Ratio of
+// the float32 volume in blocks of 32 KiB, one thread, MB/s of encoding and decoding:
+//
+//   level 1         2               3               4               6              9
+//   2.45, 274, 906  2.72, 264, 858  2.73, 230, 890  3.30, 198, 758  3.32, 61, 575  3.05, 34,
+//   565
+//
+// Shuffled, by ZSTD 5, the whole volume is 2.0 times smaller, unfiltered 3.3 times.
+constexpr int kUnfilteredLevel = 4;
+constexpr std::size_t kSamples = 2;
+// Only if this share goes: of planes much is stored as it is, so that patches of that volume
+// are read in a third to half of the time.
+constexpr std::size_t kWorthUnfiltered = 16;       // 1/16
+constexpr std::size_t kWorthUnfilteredLowest = 4;  // 1/4 at level 1
+
 constexpr int kLowestLevel = 1;
 constexpr std::size_t kStreamHead = 4;
 
@@ -154,40 +170,81 @@ std::size_t PlaneEncoder::put_stream(std::span<const std::byte> plane, std::span
   return finish(first);
 }
 
+std::size_t PlaneEncoder::put_elements(std::span<const std::byte> block,
+                                       std::span<std::byte> out, std::size_t at) {
+  if (one_value(block)) return put_stream(block, out, at);
+  const std::size_t body = at + kStreamHead;
+  const std::span<std::byte> room = out.subspan(body, block.size());
+  std::size_t size = compress(kUnfilteredLevel, block, room, block.size() - 1);
+  if (size == 0) {
+    copy_bytes(block, room.data());
+    size = block.size();
+  }
+  store_i32(out, at, static_cast<std::int32_t>(size));
+  return body + size;
+}
+
+std::size_t PlaneEncoder::put_block(std::span<const std::byte> block, bool unfiltered,
+                                    std::span<std::byte> out, std::size_t at) {
+  if (unfiltered) return put_elements(block, out, at);
+  if (typesize_ > 1) {
+    blosc2_shuffle(typesize_, blocksize_, block.data(), shuffled_.data());
+    block = shuffled_;
+  }
+  const auto streams = static_cast<std::size_t>(typesize_);
+  const std::size_t plane = block.size() / streams;
+  for (std::size_t s = 0; s < streams; ++s) {
+    at = put_stream(block.subspan(s * plane, plane), out, at);
+  }
+  return at;
+}
+
+bool PlaneEncoder::smaller_unfiltered(std::span<const std::byte> data,
+                                      std::span<std::byte> out) {
+  if (family_ != Family::zstd || typesize_ == 1) return false;
+  const auto block = static_cast<std::size_t>(blocksize_);
+  const std::size_t blocks = data.size() / block;
+  const std::size_t samples = std::min(blocks, kSamples);
+  std::size_t planes = 0;
+  std::size_t unfiltered = 0;
+  for (std::size_t i = 0; i < samples; ++i) {
+    const std::size_t number = (2 * i + 1) * blocks / (2 * samples);
+    const std::span<const std::byte> sample = data.subspan(number * block, block);
+    planes += put_block(sample, false, out, 0);
+    unfiltered += put_block(sample, true, out, 0);
+  }
+  const bool lowest = params_.level == kLowestLevel;
+  return unfiltered < planes - planes / (lowest ? kWorthUnfilteredLowest : kWorthUnfiltered);
+}
+
 std::vector<std::byte> PlaneEncoder::encode(std::span<const std::byte> data) {
   const auto block = static_cast<std::size_t>(blocksize_);
   const auto streams = static_cast<std::size_t>(typesize_);
-  const std::size_t plane = block / streams;
   const std::size_t blocks = data.size() / block;
 
   const std::size_t bound =
       kChunkHeaderBytes + blocks * (4 + streams * kStreamHead) + data.size();
   if (chunk_.size() < bound) chunk_.resize(bound);
   const std::span<std::byte> out(chunk_);
+  const bool unfiltered = smaller_unfiltered(data, out.subspan(kChunkHeaderBytes));
   std::size_t at = kChunkHeaderBytes + 4 * blocks;
   for (std::size_t i = 0; i < blocks; ++i) {
     store_i32(out, kChunkHeaderBytes + 4 * i, static_cast<std::int32_t>(at));
-    std::span<const std::byte> planes = data.subspan(i * block, block);
-    if (streams > 1) {
-      blosc2_shuffle(typesize_, blocksize_, planes.data(), shuffled_.data());
-      planes = shuffled_;
-    }
-    for (std::size_t s = 0; s < streams; ++s) {
-      at = put_stream(planes.subspan(s * plane, plane), out, at);
-    }
+    at = put_block(data.subspan(i * block, block), unfiltered, out, at);
   }
   if (at >= kChunkHeaderBytes + data.size()) return store_chunk(data, typesize_, blocksize_);
 
+  const bool split = params_.split && !unfiltered;
   put_chunk_header(
       out, {.flags = static_cast<std::uint8_t>(
                 (family_ == Family::lz4 ? kFormatLz4 : kFormatZstd) << kCompressorShift |
-                (params_.split ? 0 : kNotSplit)),
+                (split ? 0 : kNotSplit)),
             .typesize = typesize_,
             .nbytes = data.size(),
             .blocksize = blocksize_,
             .cbytes = at});
   out[at::kCodecId] = static_cast<std::byte>(params_.codec);
-  for (std::size_t i = 0; i < params_.filters.size(); ++i) {
+  for (std::size_t i = 0; i < params_.filters.size() && !unfiltered; ++i) {
     out[at::kFilters + i] = static_cast<std::byte>(params_.filters[i]);
   }
   return {chunk_.begin(), chunk_.begin() + static_cast<std::ptrdiff_t>(at)};

@@ -39,6 +39,14 @@ class PlaneEncoder {
 
  private:
   enum class Family { lz4, zstd };
+  // One block as a number of streams, to out[at]; returns where it ends.
+  std::size_t put_block(std::span<const std::byte> block, bool unfiltered,
+                        std::span<std::byte> out, std::size_t at);
+  // One stream that holds whole elements; else as put_stream().
+  std::size_t put_elements(std::span<const std::byte> block, std::span<std::byte> out,
+                           std::size_t at);
+  // Whether some blocks of `data` are smaller unfiltered. `out` is written to.
+  bool smaller_unfiltered(std::span<const std::byte> data, std::span<std::byte> out);
   // One stream with its length, to out[at]; returns where it ends. `out` has room for the
   // plane stored as it is.
   std::size_t put_stream(std::span<const std::byte> plane, std::span<std::byte> out,
