@@ -3,9 +3,11 @@
 #include <blosc2.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <new>
+#include <numeric>
 
 #include "codec/chunk_format.hpp"
 #include "codec/encoder.hpp"
@@ -61,8 +63,35 @@ constexpr std::size_t kWorthUnfilteredLowest = 4;  // 1/4 at level 1
 constexpr int kLowestLevel = 1;
 constexpr std::size_t kStreamHead = 4;
 
+// LZ4 looks for four equal bytes. Where a sample has this many different ones and few that
+// repeat the one before, there are hardly any, and it looks in larger steps: runs are not
+// looked for. The float32 volume was saved in 256 ms instead of 302 and was 0.3 % larger, most
+// of it plane 2, int16 in 150 instead of 159, of the same size (2 threads). 24 values gave 247
+// ms and 0.5 %, 40 gave 269 ms and 0.3 %; steps of 2 for all planes 1.3 %.
+constexpr std::size_t kNoiseParts = 4;
+constexpr std::size_t kNoisePart = 96;  // bytes of each
+constexpr std::size_t kNoiseValues = 32;
+constexpr std::size_t kNoiseRepeats = 64;
+constexpr int kNoiseSteps = 16;
+
 bool one_value(std::span<const std::byte> plane) {
   return plane.size() > 1 && std::memcmp(plane.data(), plane.data() + 1, plane.size() - 1) == 0;
+}
+
+bool looks_like_noise(std::span<const std::byte> plane) {
+  if (plane.size() < kNoiseParts * kNoisePart) return false;
+  std::array<std::uint8_t, 256> seen{};
+  std::size_t repeats = 0;
+  const std::size_t step = plane.size() / kNoiseParts;
+  for (std::size_t part = 0; part < kNoiseParts; ++part) {
+    const auto bytes = plane.subspan(part * step, kNoisePart);
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      seen[std::to_integer<std::size_t>(bytes[i])] = 1;
+      repeats += static_cast<std::size_t>(i > 0 && bytes[i] == bytes[i - 1]);
+    }
+  }
+  const auto different = std::accumulate(seen.begin(), seen.end(), std::size_t{0});
+  return different >= kNoiseValues && repeats <= kNoiseRepeats;
 }
 
 }  // namespace
@@ -119,7 +148,7 @@ std::size_t PlaneEncoder::compress(int level, std::span<const std::byte> plane,
   auto* to = reinterpret_cast<char*>(out.data());
   const auto size = static_cast<int>(plane.size());
   const auto room = static_cast<int>(limit);
-  const int written = level == 0 ? LZ4_compress_fast(from, to, size, room, 1)
+  const int written = level <= 0 ? LZ4_compress_fast(from, to, size, room, std::max(-level, 1))
                                  : LZ4_compress_HC_extStateHC_fastReset(lz4_state_.data(), from,
                                                                         to, size, room, level);
   return written > 0 ? static_cast<std::size_t>(written) : 0;
@@ -147,11 +176,13 @@ std::size_t PlaneEncoder::put_stream(std::span<const std::byte> plane, std::span
   const std::span<std::byte> room = out.subspan(body, size);
   // One byte less at least: a stream as long as the plane is one that is stored as it is.
   const std::size_t limit = size - std::max<std::size_t>(size / worth, 1);
-  if (runs_) {
+  const bool noise = lz4 && typesize_ > 1 && looks_like_noise(plane);
+  if (runs_ && !noise) {
     const std::size_t packed = runs_->encode(plane, room.first(limit), params_.level);
     if (packed != 0) return finish(packed);
   }
-  const std::size_t first = compress(lz4 ? 0 : kLowestLevel, plane, room, limit);
+  const int quick = noise ? -kNoiseSteps : 0;
+  const std::size_t first = compress(lz4 ? quick : kLowestLevel, plane, room, limit);
   if (first == 0) {
     copy_bytes(plane, room.data());
     return finish(size);

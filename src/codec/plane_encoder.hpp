@@ -51,7 +51,8 @@ class PlaneEncoder {
   // plane stored as it is.
   std::size_t put_stream(std::span<const std::byte> plane, std::span<std::byte> out,
                          std::size_t at);
-  // Compressed to `out`, in at most `limit` bytes; 0 if it does not fit.
+  // Compressed to `out`, in at most `limit` bytes; 0 if it does not fit. Of LZ4, level 0 is the
+  // fast mode, and below 0 how many times larger its steps are.
   std::size_t compress(int level, std::span<const std::byte> plane, std::span<std::byte> out,
                        std::size_t limit);
 

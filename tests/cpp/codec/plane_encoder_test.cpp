@@ -173,6 +173,18 @@ TEST(PlaneEncoder, StoresNoiseAndPacksTheRest) {
   EXPECT_LT(streams[1].bytes.size(), 400U);
 }
 
+TEST(PlaneEncoder, TakesNoPlaneWithRunsForNoise) {
+  // Many different values in the high plane, each some times: a smooth image.
+  const Bytes data = elements(12000, 2, [](std::size_t i, std::size_t place, unsigned r) {
+    return place == 0 ? r : i / 5 % 60;
+  });
+  const std::vector<Stream> streams =
+      streams_of(Encoder(preset_params(Preset::fast, 2, false), 2, 8000).encode(data));
+  ASSERT_EQ(streams.size(), 2U);
+  EXPECT_EQ(streams[0].bytes.size(), 4000U);
+  EXPECT_LT(streams[1].bytes.size(), 1000U);
+}
+
 TEST(PlaneEncoder, WritesAPlaneOfOneValueAsARun) {
   const Bytes data = elements(8000, 4, [](std::size_t, std::size_t place, unsigned r) {
     return place == 3 ? 0 : place == 2 ? 65 : r;
