@@ -2,7 +2,8 @@
 
 Prints what the base takes divided by what the head takes: above 1, the head is faster. A row
 is called slower where three quarters of the rounds were at least 5 % slower; then the exit
-code is 1. On a machine that others use, run it again before you believe it.
+code is 1. On a machine that others use, run it again before you believe it: each side is one
+process, and processes of the same build differed by up to 20 % in patches of 64^3.
 """
 
 from __future__ import annotations

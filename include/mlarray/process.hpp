@@ -9,7 +9,8 @@
 namespace mlarray {
 
 // Threads that one call may use, process-wide. Starts as MLARRAY_NUM_THREADS, or else the
-// number of processors this process may run on. Errors: invalid_value for n < 1.
+// number of processors this process may run on, or fewer by the quota of its cgroup. Errors:
+// invalid_value for n < 1.
 MLARRAY_EXPORT void set_num_threads(int n);
 MLARRAY_EXPORT int num_threads();
 

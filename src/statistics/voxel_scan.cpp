@@ -22,8 +22,8 @@ namespace {
 constexpr std::int64_t kMostGroups = 1024;
 // What all threads together may take for blocks, and threads in all: what they keep besides is
 // bounded by that (statistics.cpp).
-constexpr std::int64_t kMostScratch = std::int64_t{16} << 20;
-constexpr int kMostThreads = 24;
+constexpr std::int64_t kMostScratch = std::int64_t{64} << 20;
+constexpr int kMostThreads = 256;
 
 // Cuts a view into pieces that are short in memory: whole along its narrowest strides.
 grid::Geometry pieces_of(const ConstArrayView& view, std::int64_t itemsize) {
