@@ -11,6 +11,7 @@
 
 #include "bindings.hpp"
 #include "cancel.hpp"
+#include "mlarray/array.hpp"
 #include "mlarray/process.hpp"
 
 namespace nb = nanobind;

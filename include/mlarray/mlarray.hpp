@@ -3,6 +3,7 @@
 
 #include "mlarray/affine.hpp"
 #include "mlarray/array.hpp"
+#include "mlarray/dtype.hpp"
 #include "mlarray/error.hpp"
 #include "mlarray/layout.hpp"
 #include "mlarray/metadata.hpp"
