@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/naming.hpp"
+#include "mlarray/error.hpp"
 
 namespace mlarray::session {
 
@@ -22,6 +23,14 @@ Snapshot snapshot_of(frame::State state, std::shared_ptr<io::ByteSource> source)
         std::move(source), std::move(state), geometry.chunk_count(), geometry.block_count());
     return out;
   });
+}
+
+bool Snapshot::has_array() const {
+  try {
+    return metadata().has_array().value_or(true);
+  } catch (const Error&) {
+    return true;
+  }
 }
 
 }  // namespace mlarray::session
