@@ -18,7 +18,9 @@ namespace {
 
 std::vector<double> as_doubles(const Value& list) {
   std::vector<double> numbers;
-  for (const Value& item : list.get_if<List>()->items) numbers.push_back(*item.number());
+  for (const Value& item : list.get_if<List>()->items) {
+    numbers.push_back(item.number().value_or(0));  // checked: there is one
+  }
   return numbers;
 }
 
