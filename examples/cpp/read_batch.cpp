@@ -17,8 +17,7 @@ int main(int argc, char** argv) try {
   // One call for all boxes: their blocks are decoded by all threads, straight into the batch.
   std::vector<mlarray::Box> boxes;
   for (std::int64_t i = 0; i < 4; ++i) {
-    boxes.push_back({.start = {8 * i, 12 * i, 16 * i},
-                     .stop = {8 * i + patch[0], 12 * i + patch[1], 16 * i + patch[2]}});
+    boxes.push_back(mlarray::Box::at({8 * i, 12 * i, 16 * i}, patch));
   }
   std::vector<std::int16_t> batch(boxes.size() *
                                   static_cast<std::size_t>(mlarray::element_count(patch)));

@@ -25,16 +25,20 @@ struct Layout {
   friend bool operator==(const Layout&, const Layout&) = default;
 };
 
-// What the caller asks for. Exactly one way: a patch (default_patch, one length for all
-// spatial axes, or one length each), explicit chunk and block sizes, or automatic.
-struct DefaultPatch {};
-struct AutomaticLayout {};
+// What the caller asks for, lengths in voxels. Exactly one way: a patch (default_patch, one
+// length for all spatial axes, or one length each), explicit chunk and block sizes, or
+// automatic.
+//   request.patch = 64;               patches of 64 voxels along each axis of space
+//   request.patch = Shape{1, 256, 256};
+struct DefaultPatch {};     // kDefaultPatchSize
+struct AutomaticLayout {};  // no patch: in memory order, or chunk and block as given
 struct LayoutRequest {
   std::variant<DefaultPatch, AutomaticLayout, std::int64_t, std::vector<std::int64_t>> patch =
       DefaultPatch{};
   std::optional<Shape> chunk;
   std::optional<Shape> block;
-  // True for an axis of space, false for channels, time and the like; empty: all spatial.
+  // True for an axis of space, false for channels, time and the like. Empty: what the
+  // metadata's axis_labels say where a file is written, and otherwise all spatial.
   std::vector<bool> spatial_axes;
 };
 

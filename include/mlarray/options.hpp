@@ -122,14 +122,15 @@ struct OpenOptions {
   CommitLevel level = CommitLevel::ordered;
 };
 
+// Array::save takes these, too, not what its file has: for that, set `layout` to
+// layout_of(image) (repack.hpp) and `codec` to image.codec().
 struct SaveOptions {
   LayoutRequest layout;
   std::optional<CodecParams> codec;  // wins over `preset`
   Preset preset = Preset::fast;
   MetadataEncoding metadata_encoding = MetadataEncoding::current;
-  bool store_metadata = true;  // false: a plain b2nd file without metadata
-  bool has_array = true;       // false: only the metadata counts, the array is a placeholder
-  int threads = 0;
+  bool store_metadata = true;      // false: a plain b2nd file without metadata
+  int threads = 0;                 // at most this many; 0: the process-wide number
   Access access = Access::mapped;  // how the new file is read: by `verify`, by Array::create
   CommitLevel level = CommitLevel::ordered;  // Array::create: also as OpenOptions::level
   // Read the new file back before it takes its place: every voxel and all metadata must be

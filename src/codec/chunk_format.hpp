@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/chunk_limits.hpp"
 #include "codec/bytes.hpp"
 #include "codec/chunk.hpp"
 #include "mlarray/error.hpp"
@@ -41,7 +42,7 @@ inline constexpr std::uint8_t kBigEndianWriter = 0x02;
 inline constexpr std::uint8_t kLazy = 0x08;
 
 inline constexpr std::uint8_t kFormatVersion = 5;
-inline constexpr std::int32_t kMaxBlockBytes = 536866816;    // BLOSC2_MAXBLOCKSIZE
+using base::kMaxBlockBytes;
 inline constexpr std::int32_t kMaxDictionaryBytes = 131072;  // BLOSC2_MAXDICTSIZE
 
 // Bytes that are decoded at once: this many whatever they come of, beyond that so many for each

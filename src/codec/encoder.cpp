@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/environment.hpp"
+#include "base/zeros.hpp"
 #include "codec/blosc.hpp"
 #include "codec/chunk_format.hpp"
 #include "codec/decoder.hpp"
@@ -45,11 +46,6 @@ std::string blosc_variables() {
   }
   throw Error(ErrorKind::unsupported,
               "compression: " + what + ". Choose another codec or other filters");
-}
-
-bool all_zero(std::span<const std::byte> data) {
-  return data.empty() || (data[0] == std::byte{0} &&
-                          std::memcmp(data.data(), data.data() + 1, data.size() - 1) == 0);
 }
 
 void check_data(std::span<const std::byte> data) {
@@ -205,7 +201,7 @@ Encoder& Encoder::operator=(Encoder&&) noexcept = default;
 std::vector<std::byte> Encoder::encode(std::span<const std::byte> data) {
   State& state = *state_;
   check_data(data);
-  if (all_zero(data)) {
+  if (base::all_zero(data)) {
     constexpr auto zeros = static_cast<std::uint8_t>(static_cast<int>(Special::zeros) << 4);
     return plain_chunk({.flags2 = data.empty() ? std::uint8_t{0} : zeros,
                         .typesize = state.typesize,

@@ -5,15 +5,14 @@
 #include <limits>
 #include <vector>
 
+#include "base/chunk_limits.hpp"
 #include "mlarray/layout.hpp"
 #include "mlarray/types.hpp"
 
 namespace mlarray::layout {
 
-// What one Blosc2 chunk and one Blosc2 block can hold, in bytes before compression.
-// Limits of the format: do not change.
-inline constexpr std::int64_t kMaxChunkBytes = (std::int64_t{1} << 31) - 33;
-inline constexpr std::int64_t kMaxBlockBytes = 536866816;
+using base::kMaxBlockBytes;
+using base::kMaxChunkBytes;
 
 inline constexpr std::int64_t kSaturated = std::numeric_limits<std::int64_t>::max();
 

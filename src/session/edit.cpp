@@ -28,17 +28,6 @@ std::vector<std::int64_t> chunks_in(const grid::Geometry& geometry, const Box& b
   return numbers;
 }
 
-// Whether the stored metadata says that the array counts; true where it says nothing.
-bool has_array(const Snapshot& state) {
-  try {
-    const Metadata metadata = state.metadata();
-    const bool* value = metadata.get("_has_array", "has_array").get_if<bool>();
-    return value == nullptr || *value || state.layers->find(store::kMetadataLayer) == nullptr;
-  } catch (const Error&) {
-    return true;
-  }
-}
-
 }  // namespace
 
 std::shared_ptr<const Snapshot> with_voxels(const Snapshot& now, const Box& box,
@@ -78,7 +67,7 @@ std::shared_ptr<const Snapshot> with_voxels(const Snapshot& now, const Box& box,
 std::shared_ptr<const Snapshot> with_metadata(const Snapshot& now, const Metadata& metadata) {
   const auto options = io::checked(*now.chunks, [&] {
     return store::MetadataLayerOptions{
-        {}, has_array(now), MetadataEncoding::current, now.layers->stored_metadata()};
+        {}, now.has_array(), MetadataEncoding::current, now.layers->stored_metadata()};
   });
   store::StoredLayers layers = *now.layers;
   layers.set(store::kMetadataLayer, store::build_metadata_layer(metadata, *now.array, options));

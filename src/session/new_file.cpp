@@ -24,11 +24,15 @@ Metadata without_statistics(Metadata metadata) {
 }  // namespace
 
 NewFile::NewFile(const Shape& shape, const DType& dtype, const Metadata& metadata,
-                 const SaveOptions& options)
+                 const SaveOptions& options, bool has_array)
     : store_metadata_(options.store_metadata), access_(options.access), tables_(0, 0) {
   layout::check_array(shape, dtype.itemsize());
   element_count(shape);
-  const Layout layout = choose_layout(shape, dtype.itemsize(), options.layout);
+  LayoutRequest request = options.layout;
+  if (request.spatial_axes.empty() && has_array) {
+    request.spatial_axes = metadata.spatial_axes(static_cast<int>(shape.size()));
+  }
+  const Layout layout = choose_layout(shape, dtype.itemsize(), request);
   array_.geometry = grid::Geometry(shape, layout.chunk, layout.block, dtype.itemsize());
   array_.dtype = dtype;
   array_.codec = codec::params_for(
@@ -36,7 +40,7 @@ NewFile::NewFile(const Shape& shape, const DType& dtype, const Metadata& metadat
   if (store_metadata_) {
     metadata_layer_ = store::build_metadata_layer(
         codec::shortens(array_.codec) ? without_statistics(metadata) : metadata, array_,
-        {layout.patch, options.has_array, options.metadata_encoding});
+        {layout.patch, has_array, options.metadata_encoding});
   }
   header_ = store::new_header(array_, header_bytes_);
   index_.resize(static_cast<std::size_t>(array_.geometry.chunk_count()));

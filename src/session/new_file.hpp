@@ -21,9 +21,10 @@ namespace mlarray::session {
 // add_chunks(), finish(). Not synchronised.
 class NewFile {
  public:
+  // `has_array`: false if only the metadata counts, and the array is a placeholder.
   // Errors: what choose_layout, params_for and the metadata's check give.
   NewFile(const Shape& shape, const DType& dtype, const Metadata& metadata,
-          const SaveOptions& options);
+          const SaveOptions& options, bool has_array = true);
 
   const store::ArrayHeader& array() const { return array_; }
   const grid::Geometry& geometry() const { return array_.geometry; }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/naming.hpp"
+#include "mlarray/error.hpp"
 #include "store/block_offsets.hpp"
 
 namespace mlarray::session {
@@ -30,6 +31,14 @@ Snapshot snapshot_of(frame::State state, std::shared_ptr<io::ByteSource> source)
     }
     return out;
   });
+}
+
+bool Snapshot::has_array() const {
+  try {
+    return metadata().has_array().value_or(true);
+  } catch (const Error&) {
+    return true;
+  }
 }
 
 }  // namespace mlarray::session

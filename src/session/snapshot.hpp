@@ -30,6 +30,8 @@ struct Snapshot {
 
   const grid::Geometry& geometry() const { return array->geometry; }
   Metadata metadata() const { return layers->metadata(geometry().ndim()); }
+  // False if the metadata says that the array is a placeholder; true if it cannot be read.
+  bool has_array() const;
 };
 
 // A committed state. Errors: corruption, unsupported, naming the source.

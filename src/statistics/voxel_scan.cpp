@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/naming.hpp"
+#include "base/zeros.hpp"
 #include "grid/strided.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
@@ -137,6 +138,7 @@ class VoxelScan::Reader {
     const DType& dtype = mask.dtype;
     const auto bytes = first(mask_, count * dtype.itemsize());
     base::naming(mask.path, [&] { read_native(mask, box, bytes); });
+    if (scan_.mask_values_.empty() && base::all_zero(bytes)) return 0;
     selected_.resize(static_cast<std::size_t>(count));
     return with_type(dtype, [&]<class T>() {
       std::int64_t chosen = 0;
