@@ -225,7 +225,7 @@ std::optional<std::span<const std::byte>> Encoder::encode_block(
                                             " bytes for a block of " +
                                             std::to_string(state.blocksize));
   }
-  if (all_zero(data)) {  // no filter changes them; each stream is a run
+  if (base::all_zero(data)) {  // no filter changes them; each stream is a run
     state.single.assign(4 * static_cast<std::size_t>(state.params.split ? state.typesize : 1),
                         std::byte{0});
     return state.single;

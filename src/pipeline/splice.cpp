@@ -262,10 +262,11 @@ void Splicer::run(std::span<const std::int64_t> numbers, int threads,
   for (const std::int64_t number : numbers) {
     (touched_blocks(number).empty() ? rest : wanted).push_back(number);
   }
-  std::vector<store::ChunkRef> refs = store_.get(wanted);
+  std::vector<store::ChunkRef> refs = store_.find(wanted);
   std::vector<Splice> splices;
   std::size_t units = 0;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
+    store_.load(refs[i]);
     auto splice = plan(wanted[i], std::move(refs[i]));
     if (!splice) {
       rest.push_back(wanted[i]);
