@@ -50,6 +50,8 @@ inline constexpr std::int32_t kMaxDictionaryBytes = 131072;  // BLOSC2_MAXDICTSI
 inline constexpr std::int64_t kFreeExpansion = std::int64_t{128} << 20;
 inline constexpr std::int64_t kMostExpansion = 65536;
 
+inline constexpr std::size_t kStreamHead = 4;  // the length that precedes each stream
+
 // Compressor field, the top three bits of byte 0x02.
 inline constexpr int kFormatBloscLz = 0;
 inline constexpr int kFormatLz4 = 1;

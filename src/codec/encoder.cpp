@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <memory>
 #include <new>
 #include <optional>
 #include <string>
@@ -330,9 +331,11 @@ std::vector<std::byte> decompress_bytes(std::span<const std::byte> chunk,
                                      " are possible here");
   }
   std::vector<std::byte> out(static_cast<std::size_t>(header.nbytes));
-  // Kept, since ZSTD's context takes longer to make than an index to decode.
-  static thread_local Decoder decoder;
-  decoder.decode_chunk(chunk, header, out, expected.what);
+  // Kept, since ZSTD's context takes longer to make than an index to decode. Not in the memory
+  // of the thread itself: where there is none for that, the process ends.
+  static thread_local std::unique_ptr<Decoder> decoder;
+  if (!decoder) decoder = std::make_unique<Decoder>();
+  decoder->decode_chunk(chunk, header, out, expected.what);
   return out;
 }
 

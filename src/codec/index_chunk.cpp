@@ -18,7 +18,6 @@ namespace mlarray::codec {
 namespace {
 
 constexpr std::size_t kTypesize = 8;
-constexpr std::size_t kStreamHead = 4;
 // Of the offsets of chunks that were appended one by one 3 shrinks 5 % more than 1, and takes
 // as long.
 constexpr int kLevel = 3;

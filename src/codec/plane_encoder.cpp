@@ -61,7 +61,6 @@ constexpr std::size_t kWorthUnfiltered = 16;       // 1/16
 constexpr std::size_t kWorthUnfilteredLowest = 4;  // 1/4 at level 1
 
 constexpr int kLowestLevel = 1;
-constexpr std::size_t kStreamHead = 4;
 
 // LZ4 looks for four equal bytes. Where a sample has this many different ones and few that
 // repeat the one before, there are hardly any, and it looks in larger steps: runs are not

@@ -170,9 +170,9 @@ class Ends {
     for (const Part& part : parts_) {
       const std::uint64_t stop = part.offset + part.bytes.size();
       if (part.offset >= range.offset || stop <= range.offset) continue;
-      return {part.offset,
-              {part.bytes.first(static_cast<std::size_t>(range.offset - part.offset)),
-               part.owner}};
+      return {
+          part.offset,
+          {part.bytes.first(static_cast<std::size_t>(range.offset - part.offset)), part.owner}};
     }
     return {};
   }

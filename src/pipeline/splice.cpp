@@ -23,7 +23,7 @@ namespace {
 using Bytes = std::vector<std::byte>;
 
 // What is held at once of chunks and their blocks, if one chunk does not pass it.
-constexpr std::int64_t kMostHeld = std::int64_t{256} << 20;
+constexpr std::int64_t kMostSplicesHeld = std::int64_t{256} << 20;
 
 // Up to this part of its blocks a chunk is edited by block. int16 in chunks of 32 blocks, one
 // thread, ms for 1, 4, 16, 24 and 32 of them, as a whole and by block:
@@ -51,7 +51,7 @@ struct Splice {
 };
 
 // Per thread.
-struct Worker {
+struct SpliceWorker {
   std::optional<codec::Encoder> encoder;
   CodecParams codec;  // of it
   codec::Decoder decoder;
@@ -102,10 +102,10 @@ class Splicer {
  private:
   std::vector<std::int32_t> touched_blocks(std::int64_t number) const;
   std::optional<Splice> plan(std::int64_t number, store::ChunkRef ref) const;
-  void encode_block(Splice& splice, std::size_t i, Worker& worker) const;
-  void join(Splice& splice, Worker& worker) const;
+  void encode_block(Splice& splice, std::size_t i, SpliceWorker& worker) const;
+  void join(Splice& splice, SpliceWorker& worker) const;
   std::span<const std::byte> kept_block(const Splice& splice, std::span<const std::byte> chunk,
-                                        std::int32_t block, Worker& worker) const;
+                                        std::int32_t block, SpliceWorker& worker) const;
   void hand_over(std::vector<Splice>& splices, std::size_t finished);
 
   const store::ChunkStore& store_;
@@ -147,7 +147,7 @@ std::optional<Splice> Splicer::plan(std::int64_t number, store::ChunkRef ref) co
   return out;
 }
 
-void Splicer::encode_block(Splice& splice, std::size_t i, Worker& worker) const {
+void Splicer::encode_block(Splice& splice, std::size_t i, SpliceWorker& worker) const {
   const std::int32_t block = splice.touched[i];
   const Box own = geometry_.block_box(splice.number, block);
   worker.block.resize(static_cast<std::size_t>(geometry_.block_bytes()));
@@ -168,7 +168,7 @@ void Splicer::encode_block(Splice& splice, std::size_t i, Worker& worker) const 
 // The stored bytes of a block that stays. Without a recorded sum it has to decode.
 std::span<const std::byte> Splicer::kept_block(const Splice& splice,
                                                std::span<const std::byte> chunk,
-                                               std::int32_t block, Worker& worker) const {
+                                               std::int32_t block, SpliceWorker& worker) const {
   const store::BlockCheck check = splice.check(geometry_);
   // What this process made was never anywhere else.
   const bool in_file = splice.ref.offset != store::ChunkRef::kInMemory;
@@ -185,7 +185,7 @@ std::span<const std::byte> Splicer::kept_block(const Splice& splice,
   }
 }
 
-void Splicer::join(Splice& splice, Worker& worker) const {
+void Splicer::join(Splice& splice, SpliceWorker& worker) const {
   const auto is_empty = [](const Bytes& bytes) { return bytes.empty(); };
   if (std::any_of(splice.fresh.begin(), splice.fresh.end(), is_empty)) return;
   std::span<const std::byte> old = splice.ref.bytes.data;
@@ -281,10 +281,10 @@ void Splicer::run(std::span<const std::int64_t> numbers, int threads,
   std::vector<std::atomic<std::size_t>> left(splices.size());
   for (std::size_t i = 0; i < splices.size(); ++i) left[i] = splices[i].touched.size();
   const int used = parallel::worker_count(units, threads);
-  std::vector<Worker> workers(static_cast<std::size_t>(used));
+  std::vector<SpliceWorker> workers(static_cast<std::size_t>(used));
   std::vector<std::uint8_t> whole(splices.size());
   parallel::parallel_for(units, used, [&](std::size_t unit, int id) {
-    Worker& worker = workers[static_cast<std::size_t>(id)];
+    SpliceWorker& worker = workers[static_cast<std::size_t>(id)];
     const auto next = std::upper_bound(splices.begin(), splices.end(), unit,
                                        [](std::size_t wanted_unit, const Splice& one) {
                                          return wanted_unit < one.first_unit;
@@ -312,7 +312,7 @@ std::vector<std::int64_t> splice_chunks(const store::ChunkStore& store,
                                         const TakeChunk& take) {
   if (geometry.block_count() < 2) return {numbers.begin(), numbers.end()};
   const auto window = static_cast<std::size_t>(
-      std::clamp<std::int64_t>(kMostHeld / (2 * geometry.chunk_bytes()), 1, 1024));
+      std::clamp<std::int64_t>(kMostSplicesHeld / (2 * geometry.chunk_bytes()), 1, 1024));
   std::vector<std::int64_t> rest;
   Splicer splicer(store, geometry, edit, codec, take);
   for (std::size_t first = 0; first < numbers.size(); first += window) {

@@ -1,10 +1,11 @@
 // What holds for every Array of the process.
+#include "mlarray/process.hpp"
+
 #include <atomic>
 #include <string>
 
 #include "base/environment.hpp"
 #include "mlarray/error.hpp"
-#include "mlarray/process.hpp"
 #include "parallel/thread_pool.hpp"
 #include "session/impl.hpp"
 #include "session/registry.hpp"

@@ -166,9 +166,8 @@ bool ChunkStore::has_recorded_head(std::int64_t number,
   if (!offsets || !source_->is_remote() || index_.replacement(number)) return false;
   const auto missing = offsets->missing(number);
   if (!missing) return offsets->of_chunk(number).has_value();
-  return std::any_of(pages.begin(), pages.end(), [&](const io::Range& page) {
-    return page.offset == missing->offset;
-  });
+  return std::any_of(pages.begin(), pages.end(),
+                     [&](const io::Range& page) { return page.offset == missing->offset; });
 }
 
 io::Bytes ChunkStore::recorded_head(const ChunkRef& ref, std::int64_t number) const {
