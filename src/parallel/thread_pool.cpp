@@ -8,6 +8,9 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <new>
+#include <optional>
+#include <semaphore>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -16,6 +19,8 @@
 #include "parallel/sleeper.hpp"
 
 #ifndef _WIN32
+#include <sys/mman.h>
+
 #include <csignal>
 #endif
 #if defined(__x86_64__) || defined(_M_X64)
@@ -106,6 +111,32 @@ class SignalsBlocked {
 #else
   SignalsBlocked() {}
 #endif
+};
+
+// Memory for the thread-local variables of a new thread. The C library takes it when the thread
+// first touches one of ours, and ends the process where there is none: so it is set aside while
+// it can still be refused. Throws std::bad_alloc.
+class ThreadMemory {
+ public:
+#ifndef _WIN32
+  ThreadMemory()
+      : memory_(
+            ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0)) {
+    if (memory_ == MAP_FAILED) throw std::bad_alloc();
+  }
+  ~ThreadMemory() { ::munmap(memory_, kBytes); }
+  ThreadMemory(const ThreadMemory&) = delete;
+  ThreadMemory& operator=(const ThreadMemory&) = delete;
+
+ private:
+  static constexpr std::size_t kBytes = std::size_t{1} << 20;  // more than a heap grows by
+  void* memory_;
+#endif
+};
+
+struct Start {
+  std::optional<ThreadMemory> memory{std::in_place};
+  std::binary_semaphore done{0};
 };
 
 // Those that one thread wakes. Shared with them, because a worker may end meanwhile.
@@ -211,10 +242,20 @@ void Pool::start_workers(std::size_t wanted) {
   sleepers_.reserve(wanted);
   try {
     while (workers_.size() < wanted) {
-      workers_.emplace_back([this, me = std::make_shared<Sleeper>()] { work(me); });
+      const auto start = std::make_shared<Start>();
+      workers_.emplace_back([this, start, me = std::make_shared<Sleeper>()] {
+        start->memory.reset();
+        enter_worker_thread();
+        inside_body = true;
+        start->done.release();
+        work(me);
+      });
+      start->done.acquire();  // until then nothing here takes the memory
     }
   } catch (const std::system_error&) {
     // The system allows no more threads: those there are do the work.
+  } catch (const std::bad_alloc&) {
+    // Nor is there memory for one.
   }
 }
 
@@ -240,8 +281,6 @@ Job* Pool::find_job() noexcept {
 }
 
 void Pool::work(const std::shared_ptr<Sleeper>& me) noexcept {
-  enter_worker_thread();
-  inside_body = true;
   me->claim();
   const auto stop = [&] { return stopping_.load(std::memory_order_relaxed) != 0; };
   std::unique_lock lock(mutex_);

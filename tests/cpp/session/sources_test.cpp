@@ -430,8 +430,8 @@ TEST(Sources, WhereHeadsAreRecordedAPatchTakesOneRound) {
   const Voxels voxels({40, 40, 40});
   Array::save_voxels(dir / "a.mla", voxels.view(), int16(), {},
                      with_layout({20, 20, 20}, {10, 10, 10}));
-  const auto& offsets = stored(dir / "a.mla").chunks->index().offsets();
-  ASSERT_TRUE(offsets) << "the record passes 1 % of this file";
+  ASSERT_TRUE(stored(dir / "a.mla").chunks->index().offsets())
+      << "the record passes 1 % of this file";
   Remote remote(dir / "a.mla");
   EXPECT_EQ(remote.source->rounds(), 1);
   const Box box = cube({3, 15, 15}, 12);
