@@ -10,6 +10,7 @@
 #include "mlarray/salvage.hpp"
 #include "support/errors.hpp"
 #include "support/records.hpp"
+#include "support/rounds.hpp"
 #include "support/temp_dir.hpp"
 #include "support/voxels.hpp"
 
@@ -47,6 +48,10 @@ class SharedFile {
         random_(3) {
     blosc2_init();
     for (auto& voxel : voxels_.data) voxel = static_cast<std::int16_t>(random_());
+    options_.level = CommitLevel::none;
+    // LZ4HC takes 256 KiB of memory for each block, which sanitizers map anew each time.
+    options_.codec = codec_for(Preset::fast, int16());
+    options_.codec->codec = Codec::lz4;
     Array::save_voxels(path_, voxels_.view(), int16(), {}, options_);
   }
 
@@ -64,7 +69,7 @@ class SharedFile {
       case 0:
         return edit();
       case 1: {
-        Array array = Array::open(path_, {.mode = Mode::read_write});
+        Array array = open_to_write();
         array.set_metadata(test::with_text(std::to_string(random_())));
         return array.close();
       }
@@ -81,7 +86,7 @@ class SharedFile {
       case 7:
         return Array::open(path_).save(path_, options_);
       case 8: {
-        Array array = Array::open(path_, {.mode = Mode::read_write});
+        Array array = open_to_write();
         for (int i = 0; i < 2; ++i) {
           randomise(voxels_.whole());
           array.write(voxels_.whole(), voxels_.view());
@@ -141,6 +146,9 @@ class SharedFile {
   Voxels& voxels() { return voxels_; }
 
  private:
+  Array open_to_write() const {
+    return Array::open(path_, {.mode = Mode::read_write, .level = CommitLevel::none});
+  }
   void randomise(const Box& box) {
     std::vector<std::int16_t> values(static_cast<std::size_t>(element_count(box.shape())));
     for (auto& value : values) value = static_cast<std::int16_t>(random_());
@@ -150,7 +158,7 @@ class SharedFile {
     Box box = test::random_box(voxels_.shape, random_);
     if (box.empty()) box = voxels_.whole();
     randomise(box);
-    Array array = Array::open(path_, {.mode = Mode::read_write});
+    Array array = open_to_write();
     test::write(array, box, voxels_.cut(box));
     array.close();
   }
@@ -337,8 +345,9 @@ class RecordOrders : public ::testing::TestWithParam<bool> {
 };
 
 TEST_P(RecordOrders, OfTwo) {
+  const int every = GetParam() ? 5 / test::rounds(5) : 1;
   for (int a = 0; a < SharedFile::kSteps; ++a) {
-    for (int b = 0; b < SharedFile::kSteps; ++b) {
+    for (int b = a % every; b < SharedFile::kSteps; b += every) {
       SharedFile history = make();
       history.run({a, b});
       if (HasFatalFailure()) return;
@@ -348,7 +357,7 @@ TEST_P(RecordOrders, OfTwo) {
 
 TEST_P(RecordOrders, OfMany) {
   std::mt19937 random(7);
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < test::rounds(40); ++i) {
     SharedFile history = make();
     std::vector<int> steps(5);
     for (int& step : steps) step = static_cast<int>(random() % SharedFile::kSteps);
