@@ -24,22 +24,13 @@ namespace {
 constexpr std::uint64_t kMemory = std::uint64_t{256} << 20;
 constexpr std::int64_t kTwo32 = std::int64_t{1} << 32;
 
-// Sanitizers have memory of their own.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kLimited = false;
-#else
-constexpr bool kLimited = true;
-#endif
-
 // More memory is an std::bad_alloc. Maps of files do not count.
 class LittleMemory : public testing::Environment {
  public:
   void SetUp() override {
     set_num_threads(2);
     const rlimit most{kMemory, kMemory};
-    if (kLimited) {
-      ASSERT_EQ(::setrlimit(RLIMIT_DATA, &most), 0);
-    }
+    ASSERT_EQ(::setrlimit(RLIMIT_DATA, &most), 0);
   }
 };
 const auto* const kLittleMemory = testing::AddGlobalTestEnvironment(new LittleMemory);
