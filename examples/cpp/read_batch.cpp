@@ -16,6 +16,7 @@ int main(int argc, char** argv) try {
 
   // One call for all boxes: their blocks are decoded by all threads, straight into the batch.
   std::vector<mlarray::Box> boxes;
+  boxes.reserve(4);
   for (std::int64_t i = 0; i < 4; ++i) {
     boxes.push_back(mlarray::Box::at({8 * i, 12 * i, 16 * i}, patch));
   }
