@@ -100,7 +100,7 @@ std::optional<Error> compact_file(Array::Impl& writer, const Snapshot& state,
     if (has_sums) {
       // A file with damage stays as it is: of a chunk with a wrong length a part would be
       // copied, and salvage could not mend it any more.
-      pipeline::DecodeJob(chunk, geometry, number, pipeline::Verify::once).verify_all();
+      pipeline::DecodeJob(chunk, geometry, number, pipeline::Verify::always).verify_all();
     }
     out.append(chunk.bytes.data);
     tables.set(number, has_sums ? chunk.sums.stored() : std::span<const std::byte>(),

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <fstream>
 #include <memory>
 #include <string>
 
@@ -96,6 +97,42 @@ TEST(DamagedPageOfSums, InMemoryIsNoMatterForAWholeChunk) {
   Array array = Array::open(file.path, {.mode = Mode::copy_on_write});
   write(array, DamagedPage::chunks(5, 6), DamagedPage::values(1, 8));
   EXPECT_EQ(read(array, DamagedPage::chunks(5, 6)), DamagedPage::values(1, 8));
+}
+
+// An open file hashes a block once. What is then written again under a new checksum is hashed
+// again: in between, the disk or somebody else may have changed it.
+TEST(DamagedSinceItWasRead, IsNotMadeToLookRight) {
+  for (const bool stored_chunks : {true, false}) {
+    const TempDir dir;
+    const auto path = dir / "a.mla";
+    const Voxels voxels({12, 64, 128});
+    SaveOptions options = with_layout({1, 64, 128}, {1, 16, 128});
+    if (stored_chunks) options.codec = CodecParams{.level = 0};
+    Array::save_voxels(path, voxels.view(), int16(), {}, options);
+    for (const Access access : {Access::mapped, Access::buffered}) {
+      Array array = Array::open(path, {.mode = Mode::read_write, .access = access});
+      ASSERT_EQ(read_all(array), voxels.data);
+      const store::ChunkRef chunk = state_of(path).chunks->get(2);
+      const std::string good = test::read_text(path);
+      const auto change = [&](char bits) {
+        const auto at = static_cast<std::size_t>(chunk.offset + chunk.length - 20);
+        std::fstream(path, std::ios::binary | std::ios::in | std::ios::out)
+            .seekp(static_cast<std::streamoff>(at))
+            .put(static_cast<char>(good[at] ^ bits));
+      };
+      change(1);
+      // Most of the chunk, so that it is encoded as a whole, and a part of it.
+      for (const std::int64_t rows : {63, 3}) {
+        const Box part{{2, 0, 0}, {3, rows, 128}};
+        EXPECT_ERROR(write(array, part, voxels.cut(part)), ErrorKind::corruption, "chunk 2");
+      }
+      EXPECT_ERROR(array.save(dir / "b.mla"), ErrorKind::corruption, "chunk 2");
+      EXPECT_ERROR(array.save(path), ErrorKind::corruption, "chunk 2");
+      change(0);
+      array.close();
+      EXPECT_EQ(read_all(Array::open(path)), voxels.data);
+    }
+  }
 }
 
 // To copy what is damaged may lose what salvage could still mend: here a chunk that says it is
