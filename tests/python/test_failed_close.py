@@ -341,7 +341,7 @@ def test_a_failed_write_is_said_once_more_and_then_let_go(
         with MLArray.open(path) as reader:
             assert (reader[0] == 5).all()
         {close}
-        assert image.filepath is None or image._is_closed()
+        assert image.filepath is None or image._store.is_closed
         assert not list(_writers._live)
         image.close()
         with MLArray.open(path, mmap="r+") as again:
