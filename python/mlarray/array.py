@@ -46,6 +46,8 @@ __all__ = ["MLArray"]
 
 Image = TypeVar("Image", bound="MLArray")
 
+_UNSAID = Packing()
+
 
 class MLArray(OlderNames):
     """An image: voxels and metadata.
@@ -80,14 +82,14 @@ class MLArray(OlderNames):
     patch_size, chunk_size, block_size, cparams
         What `save` uses unless it is told otherwise; checked at once.
     dparams : dict, optional
-        ``{'nthreads': n}``.
+        ``{'nthreads': n}``: the same as `num_threads`.
     compressed : bool, optional
         True: hold the voxels compressed, as `compress` does. False: hold a NumPy array, as
         `decompress` does. Default: an array as it is, and what is loaded compressed.
     channel_axis : int, optional
         The older spelling of `axis_labels`.
     num_threads : int, optional
-        The older spelling of `dparams`.
+        At most so many threads per call; default: as `set_num_threads` says.
     verify : bool, optional
         For a path: as for `load`.
 
@@ -162,8 +164,10 @@ class MLArray(OlderNames):
     @classmethod
     def _over(cls: type[Image], store: Store, threads: int) -> Image:
         """An image of a store; not by `__init__`, which a subclass may have of its own."""
-        image = cls.__new__(cls)
-        image._store, image._defaults, image._threads = store, Packing(), threads
+        image, hold = cls.__new__(cls), object.__setattr__  # ours has more to do
+        hold(image, "_store", store)
+        hold(image, "_defaults", _UNSAID)
+        hold(image, "_threads", threads)
         return image
 
     @classmethod
@@ -175,6 +179,42 @@ class MLArray(OlderNames):
 
     # From a path to an image.
 
+    @overload
+    @classmethod
+    def open(
+        cls: type[Image],
+        filepath: PathLike,
+        mode: str | Unset = UNSET,
+        mmap_mode: MmapMode = UNSET,
+        dparams: Params = None,
+        *,
+        mmap: MmapMode = UNSET,
+        num_threads: int | None = None,
+        verify: bool | None = None,
+        level: Level | None = None,
+    ) -> Image: ...
+    @overload
+    @classmethod
+    def open(
+        cls: type[Image],
+        filepath: PathLike,
+        mode: str | Unset = UNSET,
+        mmap_mode: MmapMode = UNSET,
+        dparams: Params = None,
+        *,
+        mmap: MmapMode = UNSET,
+        shape: int | Sequence[int],
+        dtype: DTypeLike,
+        channel_axis: int | None = None,
+        axis_labels: Sequence[str] | None = None,
+        meta: Mapping[str, Any] | Meta | None = None,
+        patch_size: PatchSize = UNSET,
+        chunk_size: Sizes = None,
+        block_size: Sizes = None,
+        num_threads: int | None = None,
+        cparams: Params = None,
+        level: Level | None = None,
+    ) -> Image: ...
     @classmethod
     @in_either_order("open")
     def open(
@@ -204,18 +244,18 @@ class MLArray(OlderNames):
         ----------
         filepath : path
             Ends in ``.mla`` or ``.b2nd`` (whose metadata is ignored).
-        mode : {'r', 'a', 'r+', 'c', 'w', 'w+'}, optional
-            Used where `mmap_mode` does not say it: 'a' is 'r+'.
-        mmap_mode, mmap : {'r', 'r+', 'c', 'w+', None}, optional
+        mode : {'r', 'r+', 'c', 'w+'}, optional
             'r' (default) reads; 'r+' edits the file; 'c' keeps edits in memory; 'w+' creates
-            or replaces the file with zeros of `shape` and `dtype`; None: no memory map.
+            or replaces the file with zeros of `shape` and `dtype`. 'a' is 'r+', 'w' is 'w+'.
+        mmap_mode, mmap : {'r', 'r+', 'c', 'w+', None}, optional
+            Older names of `mode`. None: no memory map.
         dparams : dict, optional
-            ``{'nthreads': n}``: at most so many threads per call.
+            ``{'nthreads': n}``: the same as `num_threads`.
         shape, dtype, meta, axis_labels, channel_axis, patch_size, chunk_size, block_size, \
 cparams
             For 'w+' only: see `create`.
         num_threads : int, optional
-            The older spelling of `dparams`.
+            At most so many threads per call; default: as `set_num_threads` says.
         verify : bool, optional
             False neither checks the seal nor the checksum of what is read, to save what is
             left of a damaged file. None: as `set_verification` says, which is True unless
@@ -257,7 +297,7 @@ cparams
         Examples
         --------
         >>> from mlarray import MLArray
-        >>> with MLArray.open("image.mla", mmap="r+") as image:
+        >>> with MLArray.open("image.mla", mode="r+") as image:
         ...     image[10:20, 50:60] *= 5
         """
         to_create: dict[str, Any] = {
@@ -372,11 +412,11 @@ metadata_format
         filepath : path
             Ends in ``.mla`` or ``.b2nd``.
         dparams : dict, optional
-            ``{'nthreads': n}``.
+            ``{'nthreads': n}``: the same as `num_threads`.
         compressed : bool
             True keeps the voxels compressed and decodes what is indexed; False decodes them.
         num_threads : int, optional
-            The older spelling of `dparams`.
+            At most so many threads per call; default: as `set_num_threads` says.
         verify : bool, optional
             As for `open`; holds for what is decoded later, too.
 
@@ -921,6 +961,116 @@ metadata_format
         """
         return self._store.read(key)
 
+    def read_into(self, key: Any, out: np.ndarray[Any, Any]) -> None:
+        """Read voxels by any NumPy key into an array that you have, such as pinned memory.
+
+        Slices without a step, and ints, are decoded in place, without a copy.
+
+        Parameters
+        ----------
+        key : Any
+            As for ``image[key]``.
+        out : numpy.ndarray
+            Of the shape of ``image[key]`` and the dtype of the image; any strides.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidValueError
+            For another dtype or shape, and if `out` is read-only.
+        IndexError, CorruptionError
+            As for ``image[key]``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mlarray import MLArray
+        >>> out = np.empty((2, 64, 32))
+        >>> MLArray.open("image.mla").read_into(slice(0, 2), out)
+        """
+        self._store.read_into(key, out)
+
+    def read_padded(
+        self,
+        start: Sequence[int],
+        stop: Sequence[int],
+        mode: Literal["constant", "edge", "reflect"] = "constant",
+        value: Any = None,
+    ) -> NDArray[Any]:
+        """Read a box that may leave the image, such as a patch at its border.
+
+        Parameters
+        ----------
+        start, stop : sequence of int
+            Per axis, in voxels; below 0 is in front of the image, not counted from its end.
+        mode : {'constant', 'edge', 'reflect'}
+            What is put where there are no voxels: `value`, the nearest voxel, or the image
+            mirrored about its first and last voxel, as ``numpy.pad`` has it.
+        value : scalar, optional
+            For 'constant'; default: 0.
+
+        Returns
+        -------
+        numpy.ndarray
+            Of shape ``stop - start``, in new memory.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidValueError, InvalidUseError
+            For what is no box, and for an unknown mode.
+        CorruptionError
+            If the file is damaged where it is read.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mlarray import MLArray
+        >>> image = MLArray(np.arange(4))
+        >>> image.read_padded([-2], [3]), image.read_padded([-2], [3], "reflect")
+        (array([0, 0, 0, 1, 2]), array([2, 1, 0, 1, 2]))
+        """
+        voxels: NDArray[Any] = self._store.read_padded(start, stop, mode, value)
+        return voxels
+
+    def read_many(
+        self,
+        boxes: Sequence[tuple[Sequence[int], Sequence[int]]],
+        out: np.ndarray[Any, Any] | None = None,
+    ) -> NDArray[Any]:
+        """Read many boxes of one shape at once: a batch.
+
+        All see the same commit. Their blocks are decoded as one list, so that small boxes keep
+        all threads busy.
+
+        Parameters
+        ----------
+        boxes : sequence of (start, stop)
+            Each within the image, in voxels per axis.
+        out : numpy.ndarray, optional
+            Where to put them; default: new memory.
+
+        Returns
+        -------
+        numpy.ndarray
+            `out`, of shape ``(len(boxes), *box)``.
+
+        Raises
+        ------
+        OutOfBoundsError
+            For a box that leaves the image (``IndexError``).
+        InvalidTypeError, InvalidValueError
+            For what is no box, boxes of several shapes, and an `out` of another shape or dtype.
+        CorruptionError
+            If the file is damaged where it is read.
+
+        Examples
+        --------
+        >>> from mlarray import MLArray
+        >>> image = MLArray.open("image.mla")
+        >>> image.read_many([((0, 0, 0), (8, 8, 8)), ((16, 5, 5), (24, 13, 13))]).shape
+        (2, 8, 8, 8)
+        """
+        return self._store.read_many(boxes, out)
+
     def __setitem__(self, key: Any, value: Any) -> None:
         """Assign by any NumPy key, with NumPy's broadcasting and casting.
 
@@ -993,10 +1143,10 @@ metadata_format
         return self._store.to_numpy()
 
     def astype(
-        self,
+        self: Image,
         dtype: DTypeLike,
         casting: Literal["no", "equiv", "safe", "same_kind", "unsafe"] = "unsafe",
-    ) -> MLArray:
+    ) -> Image:
         """An image in memory of another type, with the same metadata.
 
         Voxels of a file are decoded and converted some chunks at a time, so that there is one
@@ -1290,7 +1440,7 @@ metadata_format
             Instead of `cparams`, what matters most: the speed of reading and writing (what
             is chosen where nothing is said), or the size of the file.
         dparams : dict, optional
-            ``{'nthreads': n}``.
+            ``{'nthreads': n}``: the same as `num_threads`.
         metadata_format : {'current', 'legacy'}
             'legacy' is for readers up to 0.0.48.
         level : {'none', 'ordered', 'durable'}, optional
@@ -1389,7 +1539,7 @@ metadata_format
         Examples
         --------
         >>> from mlarray import MLArray
-        >>> image = MLArray.open("image.mla", mmap="r+")
+        >>> image = MLArray.open("image.mla", mode="r+")
         >>> image.meta.extra["checked"] = True
         >>> image.close(discard_metadata=True)
         >>> "checked" in MLArray("image.mla").meta.extra
@@ -1580,13 +1730,15 @@ metadata_format
         state = getattr(self, "__dict__", None)  # of a subclass
         return (make, (type(self), *how), state) if state else (make, (type(self), *how))
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        try:
-            object.__setattr__(self, name, value)
-        except AttributeError:
-            if hasattr(type(self), name):
-                raise
-            raise AttributeError(no_attribute(type(self), name)) from None
+    if not TYPE_CHECKING:  # which would take any attribute then
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            try:
+                object.__setattr__(self, name, value)
+            except AttributeError:
+                if hasattr(type(self), name):
+                    raise
+                raise AttributeError(no_attribute(type(self), name)) from None
 
     def __repr__(self) -> str:
         return line_of(self._store)

@@ -8,15 +8,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import numpy as np
+
 from .._checks import check, new_meta, state_facts, to_core
+from .._index.boxes import as_box, as_boxes, checked_mode, checked_out, inside, source_of
 from ..errors import InvalidTypeError, MLArrayError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
-
     from .. import _core
+    from .._index.boxes import Box
     from ..meta import Meta
 
 __all__ = ["Store"]
@@ -70,6 +72,43 @@ class Store(ABC):
     @abstractmethod
     def read(self, key: Any) -> Any:
         """What ``array[key]`` would be, in new memory."""
+
+    def read_into(self, key: Any, out: np.ndarray[Any, Any]) -> None:
+        """The same into an array that is there."""
+        voxels = np.asarray(self.read(key))
+        checked_out(out, voxels.shape, self.dtype)[...] = voxels
+
+    @abstractmethod
+    def read_filled(self, box: Box, value: Any) -> np.ndarray[Any, Any]:
+        """A box that may leave the array, with a value where there are no voxels."""
+
+    def read_padded(self, start: Any, stop: Any, mode: str, value: Any) -> Any:
+        """A box that may leave the array."""
+        self.require_voxels()
+        checked_mode(mode, value)
+        box = as_box(start, stop, len(self.shape))
+        if mode == "constant":
+            return self.read_filled(box, 0 if value is None else value)
+        both = [source_of(a, b, n, mode) for a, b, n in zip(*box, self.shape)]
+        voxels = np.asarray(self.read((*(part for part, _ in both), ...)))
+        for axis, (_, index) in enumerate(both):
+            if not isinstance(index, slice):
+                voxels = voxels.take(index, axis)
+        return voxels
+
+    def read_many(self, boxes: Any, out: Any) -> np.ndarray[Any, Any]:
+        """Boxes of one shape, along a first axis."""
+        self.require_voxels()
+        found = as_boxes(boxes, len(self.shape))
+        lengths = [b - a for a, b in zip(*found[0])] if found else [0] * len(self.shape)
+        batch = checked_out(out, (len(found), *lengths), self.dtype)
+        inside(found, self.shape)
+        self._read_boxes(found, batch)
+        return batch
+
+    @abstractmethod
+    def _read_boxes(self, boxes: list[Box], out: np.ndarray[Any, Any]) -> None:
+        """Fill `out` with boxes that lie in the array."""
 
     @abstractmethod
     def write(self, key: Any, value: Any) -> None:

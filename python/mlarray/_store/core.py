@@ -12,6 +12,7 @@ import numpy as np
 from .. import _core
 from .._checks import is_of_metadata, to_core
 from .._dtypes import as_bytes_view, dtype_from_text
+from .._index.boxes import checked_out
 from .._index.keys import contiguous_target, plain_box, select
 from .._index.points import Grid, PointSelection
 from .._index.values import element_of, has_ellipsis, is_field, is_mask, values_of
@@ -26,6 +27,7 @@ from . import writers
 from .base import Store
 
 if TYPE_CHECKING:
+    from .._index.boxes import Box
     from .._index.keys import Selection
     from ..meta import Meta
 
@@ -149,6 +151,30 @@ class CoreStore(Store):
         if isinstance(chosen, np.ndarray) and chosen.nbytes * 2 <= voxels.nbytes:
             return chosen.copy()  # do not keep alive what a step skipped
         return chosen
+
+    def read_into(self, key: Any, out: _Array) -> None:
+        """The same into an array that is there, without a copy where the key is a box."""
+        self.require_voxels()
+        core = self.opened()
+        target = contiguous_target(key, self.shape)
+        if target is None:
+            super().read_into(key, out)
+            return
+        start, stop, to_box, shape = target
+        box = checked_out(out, shape, self.dtype)[to_box]
+        core.read_into(start, stop, as_bytes_view(box), self.threads)
+
+    def read_filled(self, box: Box, value: Any) -> _Array:
+        """A box that may leave the array, with a value where there are no voxels."""
+        start, stop = box
+        answer: _Array = np.empty([b - a for a, b in zip(start, stop)], self.dtype)
+        fill = element_of(value, self.dtype).tobytes()
+        self.opened().read_padded(start, stop, as_bytes_view(answer), fill, self.threads)
+        return answer
+
+    def _read_boxes(self, boxes: list[Box], out: _Array) -> None:
+        starts, stops = [start for start, _ in boxes], [stop for _, stop in boxes]
+        self.opened().read_many(starts, stops, as_bytes_view(out), self.threads)
 
     def to_numpy(self) -> _Array:
         """All voxels, in new memory."""

@@ -9,10 +9,12 @@ import numpy as np
 from .. import _core
 from .._checks import Naming, to_core
 from .._dtypes import as_bytes_view, dtype_to_text
+from .._index.values import element_of
 from ..errors import ClosedError, InvalidUseError
 from .base import Store
 
 if TYPE_CHECKING:
+    from .._index.boxes import Box
     from ..meta import Meta
 
 __all__ = ["PlainStore"]
@@ -81,6 +83,22 @@ class PlainStore(Store):
         """What ``array[key]`` would be, in new memory."""
         answer = self.voxels[key]
         return answer.copy() if isinstance(answer, np.ndarray) else answer
+
+    def read_filled(self, box: Box, value: Any) -> _Array:
+        """A box that may leave the array, with a value where there are no voxels."""
+        start, stop = box
+        answer: _Array = np.empty([b - a for a, b in zip(start, stop)], self.dtype)
+        answer[...] = element_of(value, self.dtype)
+        low = [min(max(a, 0), n) for a, n in zip(start, self.shape)]
+        high = [min(max(b, 0), n) for b, n in zip(stop, self.shape)]
+        source = tuple(slice(a, b) for a, b in zip(low, high))
+        target = tuple(slice(a - s, b - s) for a, b, s in zip(low, high, start))
+        answer[target] = self.voxels[source]
+        return answer
+
+    def _read_boxes(self, boxes: list[Box], out: _Array) -> None:
+        for index, (start, stop) in enumerate(boxes):
+            out[index] = self.voxels[tuple(map(slice, start, stop))]
 
     def write(self, key: Any, value: Any) -> None:
         """Do ``array[key] = value``."""
