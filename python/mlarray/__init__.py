@@ -17,11 +17,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import cli as cli
+    from . import convert as convert
+    from . import errors as errors
+    from . import orientation as orientation
     from ._core import DEFAULT_PATCH_SIZE as MLARRAY_DEFAULT_PATCH_SIZE
-    from ._core import num_threads, set_num_threads, set_verification, verification
     from ._core import version as __version__
+    from ._page import Page, show
     from ._repack import Repacked, repack
     from ._salvage import SalvageReport, SalvageState, salvage
+    from ._settings import num_threads, set_num_threads, set_verification, verification
     from ._tune import Choice, Tuning, tune
     from ._verify import Damage, VerifyReport, verify_file
     from .array import MLArray
@@ -68,6 +73,7 @@ __all__ = [
     "MetaSpatial",
     "MetaStatistics",
     "MetaVersion",
+    "Page",
     "Repacked",
     "SalvageReport",
     "SalvageState",
@@ -82,6 +88,7 @@ __all__ = [
     "salvage",
     "set_num_threads",
     "set_verification",
+    "show",
     "tune",
     "verification",
     "verify_file",
@@ -98,24 +105,32 @@ _HOME = {
     "__version__": ("_core", "version"),
     "cli_convert_to_mlarray": ("cli", "cli_convert_to_mlarray"),
     "cli_print_header": ("cli", "cli_print_header"),
+    "Page": ("_page", "Page"),
     "Repacked": ("_repack", "Repacked"),
     "SalvageReport": ("_salvage", "SalvageReport"),
     "SalvageState": ("_salvage", "SalvageState"),
-    "num_threads": ("_core", "num_threads"),
+    "num_threads": ("_settings", "num_threads"),
     "repack": ("_repack", "repack"),
     "salvage": ("_salvage", "salvage"),
     "Choice": ("_tune", "Choice"),
     "Tuning": ("_tune", "Tuning"),
     "tune": ("_tune", "tune"),
-    "set_num_threads": ("_core", "set_num_threads"),
-    "set_verification": ("_core", "set_verification"),
+    "set_num_threads": ("_settings", "set_num_threads"),
+    "set_verification": ("_settings", "set_verification"),
+    "show": ("_page", "show"),
     "VerifyReport": ("_verify", "VerifyReport"),
-    "verification": ("_core", "verification"),
+    "verification": ("_settings", "verification"),
     "verify_file": ("_verify", "verify_file"),
 }
 
 
+# Modules of their own, which `import mlarray` makes reachable.
+_MODULES = ("cli", "convert", "errors", "orientation")
+
+
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:  # the import puts it into this module
+        return importlib.import_module(f".{name}", __name__)
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, original = _HOME.get(name, ("meta", name))
@@ -125,4 +140,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})

@@ -254,7 +254,7 @@ metadata_format
         >>> with MLArray.create("new.mla", (64, 64), "uint8") as image:
         ...     image[:32] = 1
         """
-        path = checked_path(filepath)
+        path = checked_path(filepath, writes=True)
         with Naming(path):
             access = resolve_access(mode, mmap_mode, UNSET)
             if access.mode != "w+":

@@ -109,7 +109,7 @@ class Savable(Indexed):
         >>> from mlarray import MLArray
         >>> MLArray(np.eye(3)).save("eye.mla", patch_size=64)
         """
-        path = checked_path(filepath)
+        path = checked_path(filepath, writes=True)
         with Naming(path):
             spatial_axes = self._spatial_axes_to_save()
             packing = self._packing_to_save(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from . import _core
+from ._geometry import Geometry, geometry_of
 from ._statistics import Measured
 from ._text import size_text
 from .errors import MLArrayError
-from .orientation import orient, spacing_of
 
-__all__ = ["Shown", "geometry_of"]
+__all__ = ["Shown", "geometry_shown"]
 
 
 class Shown(Measured):
@@ -22,11 +20,11 @@ class Shown(Measured):
         parts = [f"shape={self.shape}", f"dtype={self.dtype}"]
         if self._is_metadata_only():
             parts = ["no array"]
-        geometry = {} if self._is_closed() else geometry_of(self)
-        if "spacing" in geometry:
-            parts.append(f"spacing={geometry['spacing']}")
-        if "orientation" in geometry:
-            parts.append(f"orientation={geometry['orientation']!r}")
+        geometry = None if self._is_closed() else geometry_shown(self)
+        if geometry is not None and geometry.has_spacing:
+            parts.append(f"spacing={geometry.spacing}")
+        if geometry is not None and geometry.orientation is not None:
+            parts.append(f"orientation={geometry.orientation_text!r}")
         return f"MLArray({', '.join([*parts, *self._place()])})"
 
     def _repr_html_(self) -> str:
@@ -47,24 +45,17 @@ class Shown(Measured):
         return [f"{size} compressed", repr(self._path), f"mode={self._access!r}"]
 
 
-def geometry_of(image: Shown) -> dict[str, Any]:
-    """Spacing and orientation, as far as the metadata has them."""
-    found: dict[str, Any] = {}
+def geometry_shown(image: Shown) -> Geometry | None:
+    """What the metadata says of positions; None too where it cannot be read or does not fit.
+
+    The voxels are there all the same. One read of the metadata; no `Meta` is made of it.
+    """
     try:
-        spatial = image.meta.spatial
-        given = (spatial.affine, spatial.spacing, spatial.origin, spatial.direction)
-        if image.spatial_ndim is None or all(part is None for part in given):
-            return found
-        if spatial.affine is not None or spatial.spacing is not None:
-            scale = _core.affine_scale(image.affine)
-            stated = spatial.spacing if spatial.affine is None else None
-            found["spacing"] = spacing_of(stated, scale)
-        labels = spatial.axis_labels
-        if labels is not None:
-            labels = [text for text, keep in zip(labels, image._spatial_axes()) if keep]
-        known = orient(image.affine, labels, spatial.coord_system)
-        if known is not None:
-            found["orientation"] = known.codes
+        loaded = image._loaded
+        if loaded is None and image._has_metadata():
+            metadata = image._open_core().metadata()
+        else:
+            metadata = _core.Metadata({"spatial": image.meta.spatial._tree()})
+        return geometry_of(metadata, None if image._is_metadata_only() else image.ndim)
     except MLArrayError:
-        pass  # metadata that cannot be read, or does not fit: the voxels are there all the same
-    return found
+        return None
