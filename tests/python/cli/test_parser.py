@@ -21,9 +21,9 @@ from mlarray.cli.main import main
         ("ls --xyzzy", "usage: mlarray ls", "there is no option --xyzzy\n"),
         ("ls -z", "usage: mlarray ls", "there is no option -z"),
         ("header a.mla b.mla", "usage: mlarray header", "one argument too many: b.mla"),
-        ("convrt a b", "usage: mlarray [-h]", "did you mean convert?"),
+        ("convertt a b", "usage: mlarray [-h]", "did you mean convert?"),
         ("--vershun", "usage: mlarray [-h]", "did you mean --version?"),
-        ("repack --preset smal a", "usage: mlarray repack", "did you mean small?"),
+        ("repack --preset smaller a", "usage: mlarray repack", "did you mean small?"),
     ],
 )
 def test_unknown_words(
