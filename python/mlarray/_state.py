@@ -78,6 +78,7 @@ class State(SpatialProperties):
             # Files of up to 0.0.33 leave it out, and so do those whose metadata was never set.
             if meta._has_array.value and meta.spatial.shape is None:
                 meta.spatial._store("shape", list(voxels.shape))
+            self._bind(meta)
             # Two threads may come here at once: both get the object that was first.
             voxels.loaded.setdefault("meta", (meta, to_core(meta)))
         return cast("tuple[Meta, _core.Metadata]", voxels.loaded["meta"])[0]
@@ -138,10 +139,16 @@ class State(SpatialProperties):
 
     @_loaded.setter
     def _loaded(self, value: tuple[Meta, _core.Metadata | None]) -> None:
+        self._bind(value[0])
         if self._voxels is not None:
             self._voxels.loaded["meta"] = value
         else:
             self._plain_meta = (value[0], None)
+
+    def _bind(self, meta: Meta) -> None:
+        """Let the metadata know how many axes there are, so that it checks what is set."""
+        metadata_only = self._lengths == (0,) and meta._has_array.value is False
+        meta._bind(None if metadata_only else len(self._lengths))
 
     @property
     def _lengths(self) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._aliases import UNSET, resolve_threads
-from ._checks import as_voxels, check, given_names, new_meta, state_facts
+from ._checks import as_voxels, check, given_names, new_meta, note_patch, state_facts
 from ._exchange import Exchangeable
 from ._options import Packing, check_dparams
 from ._positions import in_either_order
@@ -168,5 +168,8 @@ class MLArray(Exchangeable):
         check(new, ndim if has_array else -1)
         self._loaded = (new, None)
         self._check_asked()
+        if has_array:
+            asked = packing.patch_size if packing.says_sizes else self._base_patch
+            note_patch(new, None if asked is UNSET else asked, self.spatial_ndim)
         if compressed and has_array:
             self.compress()

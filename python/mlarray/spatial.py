@@ -16,6 +16,8 @@ from .errors import InvalidTypeError, InvalidUseError, InvalidValueError, Layout
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import numpy as np
+
     from .meta import Meta
 
 __all__ = ["SpatialProperties", "filled_from", "resolve_axis_labels"]
@@ -23,12 +25,20 @@ __all__ = ["SpatialProperties", "filled_from", "resolve_axis_labels"]
 
 Part = TypeVar("Part")
 
+# As `_core.affine_parts` returns them.
+_PARTS = ("spacing", "origin", "direction")
+
 
 class SpatialProperties:
     """The geometry of an image, as properties.
 
     What is unset reads as None; a list can be edited in place (``image.spacing[1] = 5.3``).
     Assigning checks the lengths against the array: ``ValueError``, ``TypeError``.
+
+    Where an affine is stored instead (converted scans), spacing, origin and direction are taken
+    out of it, and assigning one of them rewrites it. Such lists refuse edits in place
+    (``AttributeError``). They are None if the affine does not decompose: its last row is not
+    0, ..., 0, 1, an axis has length 0, or a number is not finite.
     """
 
     @property
@@ -44,29 +54,37 @@ class SpatialProperties:
     @property
     def spacing(self) -> list[float] | None:
         """Distance between neighbouring voxels, per axis of space."""
-        return self.meta.spatial.spacing
+        stored = self.meta.spatial.spacing
+        taken: list[float] | None = self._of_affine("spacing") if stored is None else stored
+        return taken
 
     @spacing.setter
     def spacing(self, value: Sequence[float] | None) -> None:
-        self._set_spatial("spacing", value)
+        self._set_part("spacing", value)
 
     @property
     def origin(self) -> list[float] | None:
         """Position of voxel (0, ..., 0), per axis of space."""
-        return self.meta.spatial.origin
+        stored = self.meta.spatial.origin
+        taken: list[float] | None = self._of_affine("origin") if stored is None else stored
+        return taken
 
     @origin.setter
     def origin(self, value: Sequence[float] | None) -> None:
-        self._set_spatial("origin", value)
+        self._set_part("origin", value)
 
     @property
     def direction(self) -> list[list[float]] | None:
         """Direction cosines; column j is the direction of axis j of space."""
-        return self.meta.spatial.direction
+        stored = self.meta.spatial.direction
+        taken: list[list[float]] | None = (
+            self._of_affine("direction") if stored is None else stored
+        )
+        return taken
 
     @direction.setter
     def direction(self, value: Sequence[Sequence[float]] | None) -> None:
-        self._set_spatial("direction", value)
+        self._set_part("direction", value)
 
     @property
     def affine(self) -> list[list[float]]:
@@ -83,6 +101,14 @@ class SpatialProperties:
     @affine.setter
     def affine(self, value: Sequence[Sequence[float]] | None) -> None:
         self._set_spatial("affine", value)
+
+    @property
+    def affine_matrix(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """The `affine` as a new array of float64; None where that is None."""
+        import numpy as np
+
+        affine = self.affine
+        return None if affine is None else np.array(affine, np.float64)
 
     @property
     def translation(self) -> list[float]:
@@ -122,6 +148,45 @@ class SpatialProperties:
     def _part(self, of_affine: Callable[[list[list[float]]], Part]) -> Part:
         affine = self.affine
         return None if affine is None else of_affine(affine)
+
+    def _of_affine(self, name: str) -> Any:
+        """Spacing, origin or direction out of a stored affine; None if it has none."""
+        if self.meta.spatial.affine is None or self.spatial_ndim is None:
+            return None
+        parts = _core.affine_parts(self.affine)
+        if parts is None:
+            return None
+        from .meta.frozen import frozen
+
+        reason = (
+            f"image.{name} is taken out of the affine: assign a whole one instead of editing"
+        )
+        return frozen(parts[_PARTS.index(name)], reason)
+
+    def _set_part(self, name: str, value: Any) -> None:
+        """Set one of three; where an affine is stored, it says the same afterwards."""
+        spatial = self.meta.spatial
+        if spatial.affine is None or (value is None and self._of_affine(name) is None):
+            self._set_spatial(name, value)
+            return
+        parts = _core.affine_parts(self.affine)
+        if parts is None:
+            raise InvalidValueError(
+                f"spatial.{name}: the stored affine {spatial.affine} has no spacing, origin "
+                f"and direction (a last row other than 0, ..., 0, 1, an axis of length 0, or a "
+                f"number that is not finite); set image.affine instead"
+            )
+        given = dict(zip(_PARTS, parts, strict=True))
+        if value is None:  # then the other two stay
+            given[name] = None
+            spatial._fill({"affine": None, **given})
+            return
+        given[name] = value
+        axes = self.spatial_ndim
+        affine = to_core(type(self.meta)(spatial=given)).affine(
+            axes
+        )  # which checks the lengths
+        self._set_spatial("affine", affine)
 
     def _is_metadata_only(self) -> bool:
         raise NotImplementedError
