@@ -123,7 +123,7 @@ class TestLengths:
         unpacked.decompress()
         images = [array, replaced, packed, unpacked, MLArray(tmp_path / "a.mla")]
         images.append(MLArray(np.zeros((4, 5, 6)), copy=array))
-        with MLArray.open(tmp_path / "a.mla") as opened:
+        with MLArray.open(tmp_path / "a.mla", mmap_mode="r+") as opened:
             for image in [*images, opened]:
                 before = image.meta.spatial.to_mapping()
                 for name, value in (
