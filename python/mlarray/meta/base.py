@@ -395,23 +395,6 @@ class SingleKeyBaseMeta(BaseMeta):
 
     __hash__ = None
 
-
-class ValueMeta(SingleKeyBaseMeta):
-    """A section of one bool or text.
-
-    It prints as its value; an unset one not as None, as ``is None`` is false of it.
-    """
-
-    def __repr__(self) -> str:
-        value = self._get(self._key())
-        if value is None:
-            return f"{type(self).__name__}({self._key()}=None)"
-        return repr(value)
-
-    def __str__(self) -> str:
-        value = self._get(self._key())
-        return repr(self) if value is None else str(value)
-
     def __bool__(self) -> bool:
         return bool(self.value)
 
@@ -430,10 +413,33 @@ class ValueMeta(SingleKeyBaseMeta):
         def __getitem__(self, key: Any) -> Any:
             return self.value[key]
 
+        def __setitem__(self, key: Any, value: Any) -> None:
+            self.value[key] = value
+
+        def __delitem__(self, key: Any) -> None:
+            del self.value[key]
+
         def __getattr__(self, name: str) -> Any:
             if not name.startswith("_") and "_values" in self.__dict__:
                 return getattr(self.value, name)
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+
+class ValueMeta(SingleKeyBaseMeta):
+    """A section of one bool or text.
+
+    It prints as its value; an unset one not as None, as ``is None`` is false of it.
+    """
+
+    def __repr__(self) -> str:
+        value = self._get(self._key())
+        if value is None:
+            return f"{type(self).__name__}({self._key()}=None)"
+        return repr(value)
+
+    def __str__(self) -> str:
+        value = self._get(self._key())
+        return repr(self) if value is None else str(value)
 
 
 class DictMeta(SingleKeyBaseMeta, dict[str, Any]):
@@ -441,6 +447,16 @@ class DictMeta(SingleKeyBaseMeta, dict[str, Any]):
 
     Assigning an entry checks it: ``TypeError`` for what is no JSON-like data.
     """
+
+    if not TYPE_CHECKING:  # these are the dict's, not those of a section of one value
+        __len__ = dict.__len__
+        __iter__ = dict.__iter__
+        __contains__ = dict.__contains__
+        __getitem__ = dict.__getitem__
+        __delitem__ = dict.__delitem__
+
+    def __bool__(self) -> bool:
+        return len(self) > 0
 
     # Instead of the dict: what a file holds that is none, in a tuple.
     _wrong: tuple[Any] | None
