@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from .. import _core
-from . import words
 from .base import BaseMeta
+from .words import AxisLabel as Label
+from .words import CoordSystem as System
 
 __all__ = ["SpatialBase"]
 
@@ -17,8 +18,8 @@ Spatial = TypeVar("Spatial", bound="SpatialBase")
 class SpatialBase(BaseMeta):
     """The base of `MetaSpatial`: the older ``channel_axis``, and lengths that fit an image."""
 
-    AxisLabel = words.AxisLabel
-    CoordSystem = words.CoordSystem
+    AxisLabel = Label
+    CoordSystem = System
 
     # How many axes the image has that this metadata is of; None if that is not known. Copies
     # and pickles are of no image.

@@ -6,15 +6,15 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from . import _core
-from ._checks import checked_path
+from .. import _core
+from .._checks import checked_path
+from .._reports import Damage, damage_of
+from .._save_options import commit_level
+from ..errors import InvalidValueError
 from ._interrupt import interruptible
-from ._options import commit_level
-from ._verify import Damage, damage_of
-from .errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from ._types import Level, PathLike
+    from ..typing import Level, PathLike
 
 __all__ = ["SalvageReport", "SalvageState", "salvage"]
 
@@ -133,7 +133,7 @@ def salvage(
     assume_order: bool = False,
     state: int | None = None,
     like: PathLike | None = None,
-    num_threads: int = 0,
+    num_threads: int | None = None,
     level: Level | None = None,
 ) -> SalvageReport:
     """Save what is left of a damaged file to a new one.
@@ -164,8 +164,8 @@ def salvage(
     like : path, optional
         A whole file of the same shape, type and layout, for its header, where that of the
         damaged file is lost.
-    num_threads : int
-        0: as `set_num_threads` says.
+    num_threads : int, optional
+        At most so many; default: as `set_num_threads` says.
     level : {'none', 'ordered', 'durable'}, optional
         What a power cut may do to the new file, as in `MLArray.save`; default: 'durable'.
 
@@ -207,7 +207,7 @@ def salvage(
             assume_order,
             state,
             other,
-            num_threads,
+            num_threads or 0,
             safe,
             cancel,
         )

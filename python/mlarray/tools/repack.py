@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from ._aliases import UNSET
-from ._checks import Naming, checked_path
-from ._options import Packing
-from .array import MLArray
-from .errors import InvalidUseError
+from .._checks import Naming, checked_path
+from .._save_options import Packing
+from ..array import MLArray
+from ..errors import InvalidUseError
+from ..typing import UNSET
 
 if TYPE_CHECKING:
-    from ._types import Level, Params, PatchSize, PathLike, Preset, Sizes
+    from .. import _core
+    from ..typing import Level, Params, PatchSize, PathLike, Preset, Sizes
 
 __all__ = ["Repacked", "repack"]
 
@@ -113,11 +114,18 @@ def repack(
             durable=durable,
             verify=True,
         )
-        core = image._open_core()
+        core = core_of(image)
         return Repacked(path, before, os.path.getsize(path), core.chunks, core.blocks)
+
+
+def core_of(image: MLArray) -> _core.Array:
+    """What is behind an image that is open on a file."""
+    core = image._store.core
+    assert core is not None
+    return core
 
 
 def known_sizes(image: MLArray) -> Packing:
     """What is taken where no sizes are given: the patch that the file was made for."""
-    patch = image._open_core().patch()
+    patch = core_of(image).patch()
     return Packing() if patch is None else Packing(patch)

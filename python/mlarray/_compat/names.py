@@ -6,32 +6,33 @@ everywhere; two spellings of one thing may be given together only if they agree.
 
 from __future__ import annotations
 
-import enum
 import operator
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from .errors import InvalidTypeError, InvalidUseError, InvalidValueError
+from .. import _core
+from ..errors import InvalidTypeError, InvalidUseError, InvalidValueError, LayoutError
+from ..typing import UNSET
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "ALIASES",
-    "UNSET",
+    "MLARRAY_SUFFIX",
+    "MLARRAY_VERSION",
     "Access",
     "Alias",
-    "Unset",
     "agreed",
+    "param",
     "resolve_access",
+    "resolve_axis_labels",
+    "resolve_compressed",
     "resolve_threads",
 ]
 
-
-class Unset(enum.Enum):
-    """Marks an argument that was not given, where None means something else."""
-
-    UNSET = "not given"
-
-
-UNSET: Final = Unset.UNSET
+MLARRAY_SUFFIX: Final = "mla"
+MLARRAY_VERSION: Final = "v0"  # of the layout of metadata; written by the core
 
 
 class Alias(NamedTuple):
@@ -226,3 +227,72 @@ def param(params: Any, key: str, name: str) -> Any:
             f"{{'nthreads': 4}}"
         )
     return getattr(params, key, UNSET)
+
+
+def resolve_compressed(compressed: bool | None, memory_compressed: bool | None) -> bool | None:
+    """Unite `compressed` and `memory_compressed`, its name in 0.0.35 to 0.0.47."""
+    if memory_compressed is None:
+        return compressed
+    united: bool = agreed(
+        compressed=UNSET if compressed is None else compressed,
+        memory_compressed=memory_compressed,
+    )
+    return united
+
+
+def resolve_axis_labels(
+    axis_labels: Sequence[str] | None, channel_axis: int | None, ndim: int
+) -> Sequence[str] | None:
+    """Unite ``axis_labels`` and the older ``channel_axis``.
+
+    Parameters
+    ----------
+    axis_labels : sequence of str, optional
+        Role of each axis.
+    channel_axis : int, optional
+        The axis of channels; negative counts from the end.
+    ndim : int
+        Number of axes.
+
+    Returns
+    -------
+    sequence of str or None
+        Labels, one per axis.
+
+    Raises
+    ------
+    InvalidUseError
+        If both are given and contradict each other.
+    LayoutError
+        If there is not one label per axis.
+    """
+    if axis_labels is not None and (
+        isinstance(axis_labels, str) or not hasattr(axis_labels, "__len__")
+    ):
+        raise InvalidTypeError(
+            f"axis_labels={axis_labels!r} is a {type(axis_labels).__name__}; give a list of "
+            f"one label for each of the {ndim} axes"
+        )
+    if axis_labels is not None and len(axis_labels) != ndim:
+        raise LayoutError(
+            f"axis_labels={list(axis_labels)} has {len(axis_labels)} entries, but the array "
+            f"has {ndim} axes; give one for each"
+        )
+    if channel_axis is None:
+        return axis_labels
+    if not hasattr(channel_axis, "__index__"):
+        raise InvalidTypeError(f"channel_axis={channel_axis!r} is not an int; give one")
+    channel_axis = operator.index(channel_axis)
+    if not -ndim <= channel_axis < ndim:
+        raise InvalidValueError(
+            f"channel_axis={channel_axis} is no axis of an array of {ndim}; give {-ndim} to "
+            f"{ndim - 1}"
+        )
+    if axis_labels is None:
+        return _core.labels_for_channel_axis(channel_axis, ndim)
+    if _core.channel_axis_of(axis_labels) != channel_axis % ndim:
+        raise InvalidUseError(
+            f"axis_labels={list(axis_labels)} and channel_axis={channel_axis} contradict each "
+            f"other; give only one of them"
+        )
+    return axis_labels

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from . import _core
-from ._checks import checked_path
-from ._options import PRESETS
-from ._repack import known_sizes
-from .array import MLArray
-from .errors import InvalidUseError
+from .. import _core
+from .._checks import checked_path
+from .._save_options import PRESETS
+from ..array import MLArray
+from ..errors import InvalidUseError
+from .repack import core_of, known_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ._types import PathLike
+    from ..typing import PathLike
 
 __all__ = ["GOALS", "Choice", "Tuning", "tune"]
 
@@ -151,7 +151,7 @@ class _Sample:
         with MLArray.open(path) as image:
             self.path, self.shape, self.itemsize = path, image.shape, image.dtype.itemsize
             self.spatial = image._spatial_axes()
-            core = image._open_core()
+            core = core_of(image)
             self.chunks, self.blocks = core.chunks, core.blocks
             if known_sizes(image).says_sizes:  # as repack would cut it anew
                 self.chunks, self.blocks = self._for_patch(image.meta.blosc2.patch_size)

@@ -1,4 +1,4 @@
-"""From the arguments of saving to the structs of the core."""
+"""A user's words for saving as the options of the core."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from . import _core
-from ._aliases import UNSET, param, resolve_threads
 from ._checks import check_64_bits
+from ._compat.names import param, resolve_threads
+from ._dtypes import dtype_to_text
 from .errors import (
     InvalidTypeError,
     InvalidUseError,
@@ -16,18 +17,22 @@ from .errors import (
     LayoutError,
     UnsupportedError,
 )
+from .typing import UNSET
 
 if TYPE_CHECKING:
-    from ._types import Level, Params, PatchSize, Preset, Sizes
+    from ._store.base import Store
+    from .typing import Level, Params, PatchSize, Preset, Sizes
 
 __all__ = [
     "LEVELS",
     "PRESETS",
     "Packing",
+    "check_defaults",
     "check_dparams",
     "codec_params",
     "commit_level",
     "kept_codec",
+    "options_for",
     "save_options",
 ]
 
@@ -56,6 +61,12 @@ class Packing(NamedTuple):
     block_size: Sizes = None
     cparams: Params = None
     preset: Preset | None = None
+    # That of the image that this one was made from, where nothing else is said.
+    base_patch: list[int] | None = None
+
+    def words(self) -> dict[str, Any]:
+        """What callers say, by argument."""
+        return {name: value for name, value in self._asdict().items() if name != "base_patch"}
 
     @property
     def says_sizes(self) -> bool:
@@ -308,6 +319,71 @@ def save_options(
         level=commit_level(level, durable) or _core.CommitLevel.ordered,
         verify=verify,
     )
+
+
+def options_for(
+    store: Store, asked: Packing, defaults: Packing, **others: Any
+) -> _core.SaveOptions:
+    """How to save a store: as asked, or as its image was made, or as its file is.
+
+    Parameters
+    ----------
+    store : Store
+        What is saved.
+    asked : Packing
+        The arguments of `save`.
+    defaults : Packing
+        Those that the image was made with.
+    **others
+        As for `save_options`.
+
+    Raises
+    ------
+    LayoutError, InvalidUseError
+        As `save_options`.
+    """
+    spatial_axes = store.spatial_axes_to_save()
+    packing = _packing(store, asked, defaults, sum(spatial_axes))
+    return save_options(
+        packing,
+        ndim=len(store.shape),
+        spatial_axes=spatial_axes,
+        codec=_codec(store, packing),
+        **others,
+    )
+
+
+def check_defaults(store: Store, defaults: Packing) -> None:
+    """Refuse at once what `save` would refuse of the arguments that made the image."""
+    if not defaults.says_sizes and not defaults.says_codec:
+        return
+    options = save_options(
+        defaults,
+        ndim=len(store.shape),
+        spatial_axes=store.spatial_axes_to_save(),
+        codec=_codec(store, defaults),
+    )
+    options.check_layout(store.shape, store.dtype.itemsize)
+
+
+def _packing(store: Store, asked: Packing, defaults: Packing, spatial_ndim: int) -> Packing:
+    """What `save` was asked for, completed by what the image was made with."""
+    codec = asked if asked.says_codec else defaults
+    packing = asked if asked.says_sizes else defaults
+    if not packing.says_sizes and store.core is not None:
+        packing = Packing(UNSET, store.chunks, store.blocks)
+    elif not packing.says_sizes and len(defaults.base_patch or ()) == spatial_ndim:
+        packing = Packing(defaults.base_patch)
+    return packing._replace(cparams=codec.cparams, preset=codec.preset)
+
+
+def _codec(store: Store, packing: Packing) -> _core.CodecParams | None:
+    """What `save` was asked for, or else what the file has that the image comes from."""
+    text = dtype_to_text(store.dtype)
+    codec = codec_params(packing.cparams, text, packing.preset)
+    if codec is None and store.core is not None:
+        return kept_codec(store.core.codec, text)
+    return codec
 
 
 def _sizes(name: str, value: Any, count: int, what: str, *, single: bool = False) -> Any:

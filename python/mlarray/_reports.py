@@ -1,14 +1,13 @@
-"""Reports of what is verified and what is damaged in a file."""
+"""What is verified and what is damaged in a file or an image."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from . import _core
 
-__all__ = ["Damage", "VerifyReport", "damage_of", "report_of", "verify_file"]
+__all__ = ["Damage", "VerifyReport", "damage_of", "report_of"]
 
 
 @dataclass(frozen=True)
@@ -78,42 +77,6 @@ class VerifyReport:
         out = dict(vars(self))
         out["damage"] = [dict(vars(item)) for item in self.damage]
         return out
-
-
-def verify_file(
-    filepath: str | os.PathLike[str], decode: bool = True, num_threads: int = 0
-) -> VerifyReport:
-    """Look at the seal, the metadata, every checksum, and whether every block decodes.
-
-    Works for files that are too damaged to be opened, and for those of other writers, of
-    which only structure and decoding can be looked at.
-
-    Parameters
-    ----------
-    filepath : path
-        A ``.mla`` or ``.b2nd`` file.
-    decode : bool
-        False looks at checksums and structure only, which is several times faster.
-    num_threads : int
-        0: as `set_num_threads` says.
-
-    Returns
-    -------
-    VerifyReport
-        Damage is in it; it is no error.
-
-    Raises
-    ------
-    NotFoundError, FileAccessError
-        If there is no such file, or it cannot be read.
-
-    Examples
-    --------
-    >>> verify_file("image.mla").status
-    'verified'
-    """
-    path = os.fspath(filepath)
-    return report_of(_core.verify_file(path, decode, num_threads), path)
 
 
 def report_of(core: _core.VerifyReport, path: str | None) -> VerifyReport:

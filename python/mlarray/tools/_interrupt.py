@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from . import _core
+from .. import _core
 
 __all__ = ["interruptible"]
 

@@ -7,10 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._voxels import element_of, has_ellipsis, values_of
+from .values import element_of, has_ellipsis, values_of
 
 if TYPE_CHECKING:
-    from ._indexed import Indexed
+    from typing import Protocol
+
+    class Indexed(Protocol):
+        """What has voxels."""
+
+        @property
+        def shape(self) -> tuple[int, ...]: ...
+        @property
+        def dtype(self) -> np.dtype[Any]: ...
+        def __getitem__(self, key: Any) -> Any: ...
+        def __setitem__(self, key: Any, value: Any) -> None: ...
+
 
 __all__ = ["OuterIndex"]
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ._points import Grid, PointSelection, points_of
+from .points import Grid, PointSelection, points_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

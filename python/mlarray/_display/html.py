@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._png import png
-from ._shown import geometry_of
-from ._text import lengths, numbers
-from .errors import MLArrayError
+from ..errors import MLArrayError
+from .png import png
+from .summary import geometry_of, line_of, place_of
+from .text import lengths, numbers
 
 if TYPE_CHECKING:
-    from ._shown import Shown
+    from .._store.base import Store
 
 __all__ = ["page_of"]
 
@@ -22,23 +22,23 @@ _MOST_PIXELS = 256  # along a side of a picture; a longer axis is read in steps
 _SIDE = 160  # of a picture on the page, in pixels
 
 
-def page_of(image: Shown) -> str:
+def page_of(store: Store) -> str:
     """HTML: a table, and the middle slice along each axis of space."""
-    if image._is_closed():
-        return f"<pre>{html.escape(repr(image))}</pre>"
-    geometry = geometry_of(image)
+    if store.is_closed:
+        return f"<pre>{html.escape(line_of(store))}</pre>"
+    geometry = geometry_of(store)
     rows = {"shape": "no array"}
-    if not image._is_metadata_only():
-        rows = {"shape": lengths(image.shape), "dtype": str(image.dtype)}
+    if not store.is_empty:
+        rows = {"shape": lengths(store.shape), "dtype": str(store.dtype)}
     if "spacing" in geometry:
         rows["spacing"] = numbers(geometry["spacing"])
     if "orientation" in geometry:
         rows["orientation"] = geometry["orientation"]
-    rows["size"] = ", ".join(image._place())
-    if image.chunks is not None and not image._is_metadata_only():
-        rows["chunks"] = f"{lengths(image.chunks)}, in blocks of {lengths(image.blocks)}"
+    rows["size"] = ", ".join(place_of(store))
+    if store.chunks is not None and not store.is_empty:
+        rows["chunks"] = f"{lengths(store.chunks)}, in blocks of {lengths(store.blocks)}"
     try:
-        pictures = "".join(_pictures(image))
+        pictures = "".join(_pictures(store))
     except MLArrayError as error:
         pictures, rows["voxels"] = "", f"cannot be read: {error}"
     table = "".join(
@@ -49,24 +49,24 @@ def page_of(image: Shown) -> str:
     return f"<div><b>MLArray</b><table>{table}</table>{pictures}</div>"
 
 
-def _pictures(image: Shown) -> list[str]:
+def _pictures(store: Store) -> list[str]:
     """An <img> of the middle slice along each axis, or of the only one."""
-    if image._is_metadata_only() or image.dtype.kind not in "biuf" or image.size == 0:
+    if store.is_empty or store.dtype.kind not in "biuf" or 0 in store.shape:
         return []
-    axes = _axes_to_show(image)
+    axes = _axes_to_show(store)
     if len(axes) < 2:
         return []
-    spacing = _spacing_of(image, axes)
+    spacing = _spacing_of(store, axes)
     across = axes if len(axes) == 3 else [None]
     slices, sizes = [], []
     for axis in across:
-        key: list[Any] = [length // 2 for length in image.shape]
+        key: list[Any] = [length // 2 for length in store.shape]
         seen = [a for a in axes if a != axis]
         for a in seen:
-            key[a] = slice(None, None, -(-image.shape[a] // _MOST_PIXELS))
-        slices.append(np.asarray(image[tuple(key)]).astype(np.float64))
-        sizes.append([image.shape[a] * spacing[a] for a in seen])
-    low, high = _contrast(image, slices)
+            key[a] = slice(None, None, -(-store.shape[a] // _MOST_PIXELS))
+        slices.append(np.asarray(store.read(tuple(key))).astype(np.float64))
+        sizes.append([store.shape[a] * spacing[a] for a in seen])
+    low, high = _contrast(store, slices)
     longest = max(max(size) for size in sizes)
     return [
         _picture(voxels, low, high, [side / longest * _SIDE for side in size])
@@ -74,20 +74,20 @@ def _pictures(image: Shown) -> list[str]:
     ]
 
 
-def _axes_to_show(image: Shown) -> list[int]:
+def _axes_to_show(store: Store) -> list[int]:
     """The last three axes of space; all axes, where there are no two of them."""
     try:
-        spatial = [axis for axis, is_space in enumerate(image._spatial_axes()) if is_space]
+        spatial = [axis for axis, is_space in enumerate(store.spatial_axes()) if is_space]
     except MLArrayError:
         spatial = []
-    axes = spatial if len(spatial) >= 2 else list(range(len(image.shape)))
+    axes = spatial if len(spatial) >= 2 else list(range(len(store.shape)))
     return axes[-3:]
 
 
-def _spacing_of(image: Shown, axes: list[int]) -> dict[int, float]:
-    found = geometry_of(image).get("spacing")
+def _spacing_of(store: Store, axes: list[int]) -> dict[int, float]:
+    found = geometry_of(store).get("spacing")
     try:
-        spatial = [axis for axis, is_space in enumerate(image._spatial_axes()) if is_space]
+        spatial = [axis for axis, is_space in enumerate(store.spatial_axes()) if is_space]
     except MLArrayError:
         spatial = []
     by_axis = dict(zip(spatial, found)) if found else {}
@@ -100,10 +100,10 @@ def _spacing_of(image: Shown, axes: list[int]) -> dict[int, float]:
     )
 
 
-def _contrast(image: Shown, slices: list[np.ndarray[Any, Any]]) -> tuple[float, float]:
+def _contrast(store: Store, slices: list[np.ndarray[Any, Any]]) -> tuple[float, float]:
     """What is black and what is white: the percentiles that are stored, or the slices' own."""
     try:
-        stats = image.meta.stats
+        stats = store.meta.stats
         low, high = stats.percentile_min, stats.percentile_max
     except MLArrayError:
         low = high = None

@@ -13,25 +13,25 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING
 
-from . import _core
-from ._checks import is_of_metadata
+from .. import _core
+from .._checks import is_of_metadata
 
 if TYPE_CHECKING:
-    from ._handle import Handle
+    from .base import Store
 
 __all__ = ["add", "before_use_of", "discard", "warn", "warn_of_detached"]
 
-_live: weakref.WeakSet[Handle] = weakref.WeakSet()
+_live: weakref.WeakSet[Store] = weakref.WeakSet()
 
 
-def add(image: Handle) -> None:
+def add(store: Store) -> None:
     """Remember a writer until it is closed or gone."""
-    _live.add(image)
+    _live.add(store)
 
 
-def discard(image: Handle) -> None:
+def discard(store: Store) -> None:
     """Forget a writer."""
-    _live.discard(image)
+    _live.discard(store)
 
 
 def before_use_of(path: str, besides: object = None) -> None:
@@ -50,10 +50,10 @@ def before_use_of(path: str, besides: object = None) -> None:
     """
     if not _live:
         return
-    for image in list(_live):
-        if image is besides or not _same_file(path, image._absolute):
+    for store in list(_live):
+        if store is besides or not _same_file(path, store.absolute):
             continue
-        fault = image._push_fault()
+        fault = store.push_fault()
         if fault is not None and is_of_metadata(fault):
             warn(
                 f"an MLArray that has {path!r} open for writing in this process has metadata "
@@ -102,11 +102,11 @@ def _same_file(path: str, other: str) -> bool:
 @atexit.register
 def _commit_all() -> None:
     lost = []
-    for image in list(_live):
+    for store in list(_live):
         try:
-            lost.append(image._close_at_last())
+            lost.append(store.close_at_last())
         except Exception as error:  # the others must still be saved
-            lost.append(f"{image._path!r} was not saved: {error}")
+            lost.append(f"{store.path!r} was not saved: {error}")
     _core.close_all_writers()
     for text in filter(None, lost):
         warn(text)
