@@ -93,6 +93,17 @@ void register_rules(nb::module_& module) {
 }
 
 void register_affine(nb::module_& module) {
+  module.def(
+      "affine_parts",
+      [](const Matrix& affine) -> nb::object {
+        const auto parts = affine_parts(affine);
+        if (!parts) return nb::none();
+        return nb::make_tuple(parts->spacing, parts->origin, parts->direction);
+      },
+      "affine"_a,
+      nb::sig("def affine_parts(affine: list[list[float]]) "
+              "-> tuple[list[float], list[float], list[list[float]]] | None"),
+      "Spacing, origin and direction; None if the affine does not decompose.");
   module.def("affine_translation", &affine_translation, "affine"_a);
   module.def("affine_scale", &affine_scale, "affine"_a);
   module.def("affine_rotation", &affine_rotation, "affine"_a);

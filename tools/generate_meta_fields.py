@@ -1,60 +1,166 @@
-"""Write the annotations of the metadata classes from the core's table of fields.
+"""Write the sections of the metadata as Python classes, from the core's table of fields.
 
-The table in ``src/metadata/schema.cpp`` is the only place where a field is defined. The
-annotations in ``python/mlarray/_meta_sections.py`` tell type checkers and readers of it; this
-script renews them. Run it, with the package installed, after a change of the table::
+The table in ``src/metadata/schema.cpp`` is the only place where a field is defined. The classes
+in ``python/mlarray/meta/fields.py`` show it to readers, to type checkers and to completion.
+Run it, with the package installed, after a change of the table::
 
     python tools/generate_meta_fields.py
 """
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
+from typing import NamedTuple
 
 from mlarray import _core
 
-TARGET = Path(__file__).parents[1] / "python" / "mlarray" / "_meta_sections.py"
+TARGET = Path(__file__).parents[1] / "python" / "mlarray" / "meta" / "fields.py"
 
-TYPES = {
-    "json_object": "dict[str, Any]",
-    "number": "float",
-    "number_list": "list[float]",
-    "matrix": "list[list[float]]",
-    "count": "int",
-    "size_list": "list[int]",
-    "string": "str",
-    "string_list": "list[str]",
-    "bool": "bool",
-    "flag": "bool",
-    "box_list": "list[list[list[float]]]",
-    "label_list": "list[str | float]",
+
+class Kind(NamedTuple):
+    """The types of a field: what it reads as, and what it can be set to."""
+
+    read: str
+    taken: str
+
+
+KINDS = {
+    "json_object": Kind("dict[str, Any]", "Mapping[str, Any]"),
+    "number": Kind("float", "Number"),
+    "number_list": Kind("list[float]", "Numbers"),
+    "matrix": Kind("list[list[float]]", "Rows"),
+    "count": Kind("int", "int"),
+    "size_list": Kind("list[int]", "Numbers"),
+    "string": Kind("str", "str"),
+    "string_list": Kind("list[str]", "Texts"),
+    "bool": Kind("bool", "bool | np.bool_"),
+    "flag": Kind("bool", "bool"),
+    "box_list": Kind("list[list[list[float]]]", "Boxes"),
+    "label_list": Kind("list[str | float]", "Labels"),
 }
 
-BLOCK = re.compile(
-    r"(?P<head> +# fields: (?P<section>\w+)\n).*?(?P<tail> +# end of fields\n)", re.S
-)
+
+class Section(NamedTuple):
+    """A class: its name, what it is derived from, its docstring."""
+
+    name: str
+    base: str
+    doc: str
 
 
-def field_lines(section: str) -> str:
-    """The lines of one class."""
+SECTIONS = {
+    "source": Section(
+        "MetaSource",
+        "DictMeta",
+        "Metadata of the image's original file, a dict (``meta.original`` in older versions).",
+    ),
+    "extra": Section("MetaExtra", "DictMeta", "Anything else, a dict."),
+    "spatial": Section(
+        "MetaSpatial", "SpatialBase", "Where the voxels are, and what the axes mean."
+    ),
+    "stats": Section(
+        "MetaStatistics",
+        "BaseMeta",
+        "Statistics of the voxel values, which `MLArray.compute_statistics` fills.",
+    ),
+    "bbox": Section("MetaBbox", "BaseMeta", "Boxes with scores and labels."),
+    "is_seg": Section(
+        "MetaIsSeg", "ValueMeta", "Whether the image is a segmentation; None: not known."
+    ),
+    "blosc2": Section(
+        "MetaBlosc2", "BaseMeta", "How the voxels are stored; managed by `MLArray`."
+    ),
+    "_has_array": Section(
+        "MetaHasArray", "ValueMeta", "Whether there are voxels; managed by `MLArray`."
+    ),
+    "_image_meta_format": Section(
+        "MetaImageFormat",
+        "ValueMeta",
+        "Name of the format that the source metadata is from; managed by `MLArray`.",
+    ),
+    "_mlarray_version": Section(
+        "MetaVersion",
+        "ValueMeta",
+        "Version of the metadata's layout; managed by `MLArray`.",
+    ),
+}
+
+# Arguments that are no fields, and decorators: names of other versions.
+MORE_ARGUMENTS = {"spatial": ["channel_axis"]}
+DECORATORS = {"spatial": '    @in_either_order("MetaSpatial")\n'}
+
+HEAD = '''"""The sections of the metadata and their fields.
+
+Written by ``tools/generate_meta_fields.py`` from the core's table, ``src/metadata/schema.cpp``:
+do not edit. docs/metadata.md shows the same table.
+
+At run time the classes take their fields from the table; the annotations tell type checkers
+what a field reads as, and what it takes. A misspelt argument is refused by them, as no value is
+a ``NoReturn``, and at run time with an error that lists the fields.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .._compat.positions import in_either_order
+from .base import BaseMeta, DictMeta, Field, ValueMeta
+from .spatial import SpatialBase
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import TypeAlias
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from .words import AxisLabel
+
+    Number: TypeAlias = float | np.integer[Any] | np.floating[Any]
+    Numbers: TypeAlias = Sequence[Number] | NDArray[Any]
+    Rows: TypeAlias = Sequence[Sequence[Number]] | Sequence[NDArray[Any]] | NDArray[Any]
+    Boxes: TypeAlias = Sequence[Rows] | NDArray[Any]
+    # A text is a sequence of texts, but no list of labels.
+    Texts: TypeAlias = list[str] | list[AxisLabel] | tuple[str, ...] | NDArray[Any]
+    Labels: TypeAlias = Sequence[str | float] | NDArray[Any]
+
+__all__ = [
+'''
+
+
+def _class(section: str) -> str:
+    """The text of one class."""
     single = {row.name for row in _core.metadata_sections() if row.single}
-    lines = []
-    for row in _core.metadata_fields():
-        if row.section != section:
-            continue
+    rows = [row for row in _core.metadata_fields() if row.section == section]
+    name, base, doc = SECTIONS[section]
+    lines = [f'\n\nclass {name}({base}, section="{section}"):\n    """{doc}"""\n\n']
+    for row in rows:
+        read, taken = KINDS[row.kind]
         is_always_set = row.kind == "flag" or (row.kind == "json_object" and section in single)
-        kind = TYPES[row.kind] if is_always_set else f"{TYPES[row.kind]} | None"
-        lines.append(f"    {row.name}: Field[{kind}]\n")
+        read = read if is_always_set else f"{read} | None"
+        taken = "NoReturn" if row.read_only else f"{taken} | None"
+        lines.append(f"    {row.name}: Field[{read}, {taken}]\n")
+    lines.append("\n" + DECORATORS.get(section, "") + "    def __init__(\n        self,\n")
+    for row in rows:
+        lines.append(f"        {row.name}: {KINDS[row.kind].taken} | None = None,\n")
+    names = [row.name for row in rows]
+    if section in MORE_ARGUMENTS:
+        lines.append("        *,\n")
+        for extra in MORE_ARGUMENTS[section]:
+            lines.append(f"        {extra}: int | None = None,\n")
+            names.append(extra)
+    lines.append("        **misspelt: NoReturn,\n    ) -> None:\n        super().__init__(\n")
+    lines += [f"            {name}={name},\n" for name in names]
+    lines.append("            **misspelt,\n        )\n")
     return "".join(lines)
 
 
-def renewed(text: str) -> str:
-    """`text` of the module with its annotations as the table says."""
-    return BLOCK.sub(
-        lambda block: block["head"] + field_lines(block["section"]) + block["tail"], text
-    )
+def written() -> str:
+    """The text of the module as the table says."""
+    names = sorted(section.name for section in SECTIONS.values())
+    text = HEAD + "".join(f'    "{name}",\n' for name in names) + "]\n"
+    return text + "".join(_class(section) for section in SECTIONS)
 
 
 if __name__ == "__main__":
-    TARGET.write_text(renewed(TARGET.read_text(encoding="utf-8")), encoding="utf-8")
+    TARGET.write_text(written(), encoding="utf-8")

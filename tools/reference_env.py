@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # Exact versions: golden files must come out the same tomorrow. Older releases get the
 # blosc2 of their own time, as far as it has wheels for today's Python versions.
 REQUIREMENTS: dict[str, list[str]] = {
+    "mlarray-0.0.23": ["mlarray==0.0.23", "blosc2==3.12.2", "numpy==2.2.6"],
+    "mlarray-0.0.27": ["mlarray==0.0.27", "blosc2==3.12.2", "numpy==2.2.6"],
     "mlarray-0.0.28": ["mlarray==0.0.28", "blosc2==3.12.2", "numpy==2.2.6"],
     "mlarray-0.0.33": ["mlarray==0.0.33", "blosc2==4.0.0", "numpy==2.2.6"],
     "mlarray-0.0.40": ["mlarray==0.0.40", "blosc2==4.0.0", "numpy==2.2.6"],

@@ -2,6 +2,7 @@
 // axes, lengths in the unit of the spacing (commonly mm). Pure functions; safe from any thread.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "mlarray/export.hpp"
@@ -16,6 +17,17 @@ using Matrix = std::vector<std::vector<double>>;
 // Errors: invalid_value for a length other than `axes`.
 MLARRAY_EXPORT Matrix make_affine(int axes, const std::vector<double>& spacing,
                                   const std::vector<double>& origin, const Matrix& direction);
+
+// What make_affine() makes an affine of.
+struct AffineParts {
+  std::vector<double> spacing;
+  std::vector<double> origin;
+  Matrix direction;  // column j is the direction of axis j; not orthogonal where M has shear
+};
+// Empty where no parts give the affine: a last row other than 0 ... 0 1, a number that is not
+// finite, or an axis of length 0, which has no direction.
+// Errors: invalid_value for a matrix that is not square or is empty.
+MLARRAY_EXPORT std::optional<AffineParts> affine_parts(const Matrix& affine);
 
 // The parts of an affine M | t, M being n x n.
 // Errors of all: invalid_value for a matrix that is not square or is empty.

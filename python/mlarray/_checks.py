@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import operator
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ __all__ = [
     "is_of_metadata",
     "new_meta",
     "no_attribute",
+    "note_patch",
     "state_facts",
     "to_core",
 ]
@@ -192,6 +194,14 @@ def state_facts(meta: Meta, shape: tuple[int, ...] | None) -> None:
     meta.blosc2.reset()
     meta.spatial._store("shape", None if shape is None else list(shape))
     meta._has_array._store("has_array", shape is not None)
+
+
+def note_patch(meta: Meta, patch: Any, spatial_ndim: int) -> None:
+    """Let the metadata of an array in memory tell the patch that saving will use."""
+    if hasattr(patch, "__index__"):
+        patch = [operator.index(patch)] * spatial_ndim
+    if patch is not None and not isinstance(patch, str) and len(patch) == spatial_ndim:
+        meta.blosc2._store("patch_size", [operator.index(length) for length in patch])
 
 
 def to_core(meta: Meta) -> _core.Metadata:

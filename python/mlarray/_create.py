@@ -15,6 +15,7 @@ from ._checks import (
     filled_from,
     given_names,
     new_meta,
+    note_patch,
     state_facts,
 )
 from ._compat.names import resolve_axis_labels
@@ -26,6 +27,7 @@ from ._store.making import decompressed as decompress
 from ._store.making import load
 from ._store.plain import PlainStore
 from .errors import InvalidTypeError, InvalidUseError, InvalidValueError
+from .typing import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -188,6 +190,9 @@ def from_array(
     check(new, ndim if has_array else -1)
     store = _held(voxels, new)
     check_defaults(store, defaults)
+    if has_array:
+        asked = defaults.patch_size if defaults.says_sizes else defaults.base_patch
+        note_patch(new, None if asked is UNSET else asked, sum(store.spatial_axes()))
     if compressed and has_array:
         packed = compress(store, Packing(), defaults, threads)
         return packed, Packing(base_patch=defaults.base_patch)

@@ -1331,30 +1331,39 @@ metadata_format
 
     @property
     def spacing(self) -> list[float] | None:
-        """Distance between neighbouring voxels, per axis of space."""
-        return self.meta.spatial.spacing
+        """Distance between neighbouring voxels, per axis of space.
+
+        Where an affine is stored instead (converted scans), spacing, origin and direction are
+        taken out of it, and assigning one of them rewrites it. Such lists refuse edits in place
+        (``AttributeError``). They are None if the affine does not decompose: its last row is
+        not 0, ..., 0, 1, an axis has length 0, or a number is not finite.
+        """
+        stored = self.meta.spatial.spacing
+        return spatial.out_of_affine(self._store, "spacing") if stored is None else stored
 
     @spacing.setter
     def spacing(self, value: Sequence[float] | None) -> None:
-        spatial.assign(self._store, "spacing", value)
+        spatial.assign_part(self._store, "spacing", value)
 
     @property
     def origin(self) -> list[float] | None:
         """Position of voxel (0, ..., 0), per axis of space."""
-        return self.meta.spatial.origin
+        stored = self.meta.spatial.origin
+        return spatial.out_of_affine(self._store, "origin") if stored is None else stored
 
     @origin.setter
     def origin(self, value: Sequence[float] | None) -> None:
-        spatial.assign(self._store, "origin", value)
+        spatial.assign_part(self._store, "origin", value)
 
     @property
     def direction(self) -> list[list[float]] | None:
         """Direction cosines; column j is the direction of axis j of space."""
-        return self.meta.spatial.direction
+        stored = self.meta.spatial.direction
+        return spatial.out_of_affine(self._store, "direction") if stored is None else stored
 
     @direction.setter
     def direction(self, value: Sequence[Sequence[float]] | None) -> None:
-        spatial.assign(self._store, "direction", value)
+        spatial.assign_part(self._store, "direction", value)
 
     @property
     def affine(self) -> list[list[float]]:
@@ -1369,6 +1378,11 @@ metadata_format
     @affine.setter
     def affine(self, value: Sequence[Sequence[float]] | None) -> None:
         spatial.assign(self._store, "affine", value)
+
+    @property
+    def affine_matrix(self) -> NDArray[np.float64]:
+        """The `affine` as a new array of float64; None where that is None."""
+        return spatial.matrix_of(self._store)
 
     @property
     def translation(self) -> list[float]:

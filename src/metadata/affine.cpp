@@ -71,6 +71,21 @@ Matrix make_affine(int axes, const std::vector<double>& spacing,
   return affine;
 }
 
+std::optional<AffineParts> affine_parts(const Matrix& affine) {
+  const std::size_t n = axes_of(affine);
+  for (std::size_t i = 0; i <= n; ++i) {
+    for (std::size_t j = 0; j <= n; ++j) {
+      if (!std::isfinite(affine[i][j])) return std::nullopt;
+    }
+    if (affine[n][i] != (i == n ? 1.0 : 0.0)) return std::nullopt;
+  }
+  AffineParts parts{affine_scale(affine), affine_translation(affine), affine_rotation(affine)};
+  for (const double length : parts.spacing) {
+    if (length == 0.0 || !std::isfinite(length)) return std::nullopt;
+  }
+  return parts;
+}
+
 std::vector<double> affine_translation(const Matrix& affine) {
   const std::size_t n = axes_of(affine);
   std::vector<double> translation(n);

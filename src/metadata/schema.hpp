@@ -1,6 +1,6 @@
 // The one table of metadata fields, and the sections they belong to.
 //
-// Adding a field is adding one row to kFields (and running tools/generate_meta_stub.py):
+// Adding a field is adding one row to kFields (and running tools/generate_meta_fields.py):
 // set, get, validation, both encodings and the Python classes follow from it.
 #pragma once
 

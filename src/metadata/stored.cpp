@@ -137,7 +137,7 @@ Value decode_stored_tree(std::span<const std::byte> value) {
 }
 
 Metadata decode_stored(std::span<const std::byte> value, int ndim) {
-  return Tree::read(decode_stored_tree(value), Leniency::everything, ndim);
+  return Tree::read(from_oldest_tree(decode_stored_tree(value)), Leniency::everything, ndim);
 }
 
 namespace {

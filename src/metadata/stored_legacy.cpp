@@ -18,6 +18,8 @@ namespace mlarray::metadata {
 namespace {
 
 using encoding::kTupleMark;
+// On disk, do not change: what versions up to 0.0.27 call the section "source".
+constexpr std::string_view kImage = "image";
 constexpr std::string_view kWayOut =
     "; change the value, or write the current encoding (readers of 0.0.49 and later)";
 
@@ -108,7 +110,55 @@ void add_channel_axis(Map& spatial, const Metadata& metadata) {
   if (const auto axis = channel_axis_of(*labels)) spatial.set("channel_axis", *axis);
 }
 
+// Whether a version up to 0.0.27 wrote it: sections of one value are that value there, boxes a
+// list. It writes every key, set or not.
+bool is_oldest(const Map& tree) {
+  return tree.find(kImage) && !tree.find("source") && !tree.find("original");
+}
+
+// A section as versions up to 0.0.27 write it.
+Value as_oldest(const Section& section, Map fields) {
+  if (section.single) {
+    const Value* value = fields.find(single_field(section).name);
+    if (!value || fields.items.size() != 1) {
+      refuse(std::string(section.name), "keys that no field has");
+    }
+    return *value;
+  }
+  if (section.name == "bbox") {
+    const Value* boxes = fields.find("bboxes");
+    if (!boxes || fields.items.size() != 1) refuse("bbox", "scores or labels of boxes");
+    return *boxes;
+  }
+  for (const char* newer : {"percentile_min_key", "percentile_max_key"}) {
+    if (section.name == "stats" && fields.find(newer)) refuse("stats", newer);
+  }
+  return fields;
+}
+
 }  // namespace
+
+Value from_oldest_tree(Value tree) {
+  Map* root = tree.get_if<Map>();
+  if (!root || !is_oldest(*root)) return tree;
+  Map today;
+  for (auto& [key, value] : root->items) {
+    const auto* name = key.get_if<std::string>();
+    const bool has_entries = !value.is_none();
+    Map wrapped;
+    if (name && has_entries && (*name == kImage || *name == "extra")) {
+      // Even {"data": ...} is the user's own here.
+      wrapped.set("data", std::move(value));
+      today.set(*name == kImage ? "source" : "extra", std::move(wrapped));
+    } else if (name && *name == "bbox" && value.get_if<List>()) {
+      wrapped.set("bboxes", std::move(value));
+      today.set(*name, std::move(wrapped));
+    } else if (!name || *name != kImage) {
+      today.items.emplace_back(std::move(key), std::move(value));
+    }
+  }
+  return today;
+}
 
 Value to_legacy_tree(const Metadata& metadata) {
   Map tree;
@@ -142,6 +192,7 @@ Value to_legacy_tree(const Metadata& metadata) {
 
 Value to_tree_like(const Map& previous, const Metadata& metadata) {
   const bool renamed = previous.find("source") || previous.find("blosc2");
+  const bool oldest = is_oldest(previous);
   Map tree;
   for (const auto& [key, value] : Tree::sections(metadata).items) {
     const std::string path = item_path("", key);
@@ -156,7 +207,8 @@ Value to_tree_like(const Map& previous, const Metadata& metadata) {
     }
     const bool older =
         previous.find(section->legacy_name) || (!previous.find(section->name) && !renamed);
-    const std::string_view written = older ? section->legacy_name : section->name;
+    std::string_view written = older ? section->legacy_name : section->name;
+    if (oldest && section->name == "source") written = kImage;
     const Value* before = previous.find(written);
     const Map* known = before ? before->get_if<Map>() : nullptr;
     Map kept;
@@ -171,8 +223,11 @@ Value to_tree_like(const Map& previous, const Metadata& metadata) {
     if (section->name == "spatial" && !has_labels) add_channel_axis(kept, metadata);
     // The one section whose key is unknown to some of those who can read the others.
     const bool droppable = section->name == "blosc2" && !before;
-    if (!kept.items.empty() && !droppable) tree.set(written, std::move(kept));
+    if (kept.items.empty() || droppable) continue;
+    tree.set(written, oldest ? as_oldest(*section, std::move(kept)) : Value(std::move(kept)));
   }
+  // Without it, the next edit would not know whose file it is.
+  if (oldest && !tree.find(kImage)) tree.set(kImage, Value());
   return tree;
 }
 

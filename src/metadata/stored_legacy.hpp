@@ -1,4 +1,5 @@
-// The older generation's tree: key names of 0.0.33, and what that generation cannot say.
+// The older generation's trees: key names of 0.0.33, and what that generation cannot say; and
+// those before, up to 0.0.27.
 #pragma once
 
 #include "mlarray/metadata.hpp"
@@ -10,10 +11,14 @@ namespace mlarray::metadata {
 // Errors: unsupported, naming the field.
 Value to_legacy_tree(const Metadata& metadata);
 
-// `metadata` with the keys that the writer of `previous`, a tree of msgpack, used: the older
-// names or the later ones. What those do not cover is left out.
+// `metadata` with the keys that the writer of `previous`, a tree of msgpack, used: the
+// oldest, the older or the later names. What those do not cover is left out.
 // Errors: unsupported, naming the field, for what msgpack cannot hold.
 Value to_tree_like(const Map& previous, const Metadata& metadata);
+
+// A tree as it lies in a file, with that of a version up to 0.0.27 brought into the form of
+// 0.0.33: "image" is "source", a bare dict or list is a section of one field.
+Value from_oldest_tree(Value tree);
 
 // python-blosc2 stores a tuple as a list that starts with "__tuple__".
 Value with_tuples_marked(Value value);

@@ -20,6 +20,7 @@ from mlarray import MLArray
 
 GOLDEN = Path(__file__).resolve().parents[1] / "data" / "golden"
 WRITERS = (
+    *("0.0.23", "0.0.27"),
     *("0.0.28", "0.0.33", "0.0.40", "0.0.45", "0.0.48", "0.0.49", "0.0.50", "0.0.54"),
     *("blosc2-2.7.1", "blosc2-3.3.4", "blosc2-4.14.1"),
 )

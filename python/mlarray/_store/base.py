@@ -162,6 +162,11 @@ class Store(ABC):
         """The metadata of a file as it is stored, where nobody has asked for `meta` yet."""
         return None
 
+    def bind(self, meta: Meta) -> None:
+        """Let the metadata know how many axes there are, so that it checks what is set."""
+        metadata_only = self.shape == (0,) and meta._has_array.value is False
+        meta._bind(None if metadata_only else len(self.shape))
+
     def set_meta(self, value: Mapping[str, Any] | Meta | None) -> None:
         """Take other metadata, checked against the voxels."""
         new = new_meta(value)

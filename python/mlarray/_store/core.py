@@ -280,6 +280,7 @@ class CoreStore(Store):
             # Files of up to 0.0.33 leave it out, and so do those whose metadata was never set.
             if meta._has_array.value and meta.spatial.shape is None:
                 meta.spatial._store("shape", list(self.shape))
+            self.bind(meta)
             # Two threads may come here at once: both get the object that was first.
             self.loaded.setdefault("meta", (meta, to_core(meta)))
         return cast("tuple[Meta, _core.Metadata]", self.loaded["meta"])[0]
@@ -290,6 +291,7 @@ class CoreStore(Store):
 
     def hold_meta(self, meta: Meta, stored: _core.Metadata) -> None:
         """Have this metadata, of which `stored` is in the core."""
+        self.bind(meta)
         self.loaded["meta"] = (meta, stored)
 
     def stored_metadata(self) -> _core.Metadata | None:

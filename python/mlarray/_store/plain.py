@@ -39,8 +39,8 @@ class PlainStore(Store):
 
     def __init__(self, voxels: _Array, meta: Meta, path: str | None = None) -> None:
         self._voxels: _Array | None = voxels
-        self._meta = meta
         self.path = path
+        self._replace_meta(meta)
 
     @property
     def voxels(self) -> _Array:
@@ -67,6 +67,7 @@ class PlainStore(Store):
         return self._meta
 
     def _replace_meta(self, meta: Meta) -> None:
+        self.bind(meta)
         self._meta = meta
 
     @property

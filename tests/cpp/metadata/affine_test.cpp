@@ -39,6 +39,27 @@ TEST(Affine, FallsApartIntoItsParts) {
   EXPECT_EQ(affine_shear(affine), (Matrix{{1, 0}, {0, 1}}));
 }
 
+TEST(Affine, DecomposesIntoWhatMakesIt) {
+  const Matrix affine = make_affine(2, {2, 3}, {10, 20}, kTurn);
+  const auto parts = affine_parts(affine);
+  ASSERT_TRUE(parts);
+  EXPECT_EQ(parts->spacing, (std::vector<double>{2, 3}));
+  EXPECT_EQ(parts->origin, (std::vector<double>{10, 20}));
+  EXPECT_EQ(parts->direction, kTurn);
+  EXPECT_EQ(make_affine(2, parts->spacing, parts->origin, parts->direction), affine);
+  const Matrix sheared = {{2, 3, 0}, {0, 4, 0}, {0, 0, 1}};
+  EXPECT_EQ(affine_parts(sheared)->spacing, (std::vector<double>{2, 5}));
+}
+
+TEST(Affine, WithoutPartsIsTold) {
+  EXPECT_FALSE(affine_parts({{1, 0, 0}, {0, 1, 0}, {0, 1, 1}}));  // the last row
+  EXPECT_FALSE(affine_parts({{1, 0, 0}, {0, 0, 0}, {0, 0, 1}}));  // an axis of length 0
+  EXPECT_FALSE(affine_parts({{1, 0, NAN}, {0, 1, 0}, {0, 0, 1}}));
+  EXPECT_FALSE(affine_parts({{INFINITY, 0}, {0, 1}}));
+  EXPECT_THROW(affine_parts({}), Error);
+  EXPECT_THROW(affine_parts({{1, 0}}), Error);
+}
+
 TEST(Affine, TellsShear) {
   // Columns (2, 0) and (3, 4): lengths 2 and 5.
   const Matrix affine = {{2, 3, 0}, {0, 4, 0}, {0, 0, 1}};

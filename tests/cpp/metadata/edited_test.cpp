@@ -99,6 +99,68 @@ TEST(EditedFile, KeepsUnknownKeys) {
   EXPECT_TRUE(at(tree, {"_blosc2"}).is_none());
 }
 
+// A file of 0.0.23 to 0.0.27: every key is there, sections of one value are that value.
+Value oldest_tree() {
+  return map({{"image", map({{"data", map({{"own", 1}})}})},
+              {"stats", map({{"min", 2}})},
+              {"bbox", list({list({list({0, 1}), list({2, 3}), list({4, 5})})})},
+              {"is_seg", true},
+              {"spatial", map({{"channel_axis", 0}, {"spacing", list({1.0, 1.5})}})},
+              {"_has_array", true},
+              {"_image_meta_format", Value()},
+              {"_blosc2", map({{"patch_size", list({64, 64})}})},
+              {"_mlarray_version", "v0"},
+              {"extra", map({{"data", map({{"k", 5}})}})}});
+}
+
+TEST(OldestFile, KeepsItsMetadata) {
+  const std::string file = encoding::encode_msgpack(oldest_tree());
+  const Metadata metadata = decode_stored(bytes_of(file), 3);
+  EXPECT_EQ(metadata.get("source", "data"), map({{"data", map({{"own", 1}})}}));
+  EXPECT_EQ(metadata.get("extra", "data"), map({{"data", map({{"k", 5}})}}));
+  EXPECT_EQ(metadata.get("bbox", "bboxes"), at(oldest_tree(), {"bbox"}));
+  EXPECT_EQ(metadata.is_seg(), true);
+  EXPECT_EQ(metadata.get("stats", "min"), Value(2));
+  EXPECT_EQ(metadata.spatial_axes(3), (std::vector<bool>{false, true, true}));
+  metadata.check(3);
+}
+
+TEST(OldestFile, KeepsItsFormWhenItIsEdited) {
+  const std::string file = encoding::encode_msgpack(oldest_tree());
+  Metadata metadata = decode_stored(bytes_of(file), 3);
+  metadata.set("source", "data", map({{"own", 3}}));
+  metadata.set_is_seg(false);
+  const std::string value = encode_edited(metadata, facts(), bytes_of(file));
+  ASSERT_FALSE(is_pickle(value));
+  const Value tree = decode_stored_tree(bytes_of(value));
+  EXPECT_EQ(at(tree, {"image"}), map({{"own", 3}}));
+  EXPECT_EQ(at(tree, {"is_seg"}), Value(false));
+  EXPECT_EQ(at(tree, {"_has_array"}), Value(true));
+  EXPECT_EQ(at(tree, {"bbox"}), at(oldest_tree(), {"bbox"}));
+  EXPECT_EQ(at(tree, {"extra"}), at(oldest_tree(), {"extra"}));
+  EXPECT_EQ(at(tree, {"spatial", "channel_axis"}), Value(0));
+  EXPECT_EQ(decode_stored(bytes_of(value), 3).get("source", "data"), map({{"own", 3}}));
+
+  metadata.set("source", "data", Value());  // and is still known to be of that version
+  const std::string unset = encode_edited(metadata, facts(), bytes_of(file));
+  EXPECT_EQ(decode_stored(bytes_of(unset), 3).get("extra", "data"),
+            metadata.get("extra", "data"));
+}
+
+TEST(OldestFile, MovesOnWhenItCannotSaySomething) {
+  const std::string file = encoding::encode_msgpack(oldest_tree());
+  const auto moves = [&](std::string_view section, std::string_view name, const Value& set) {
+    Metadata metadata = decode_stored(bytes_of(file), 3);
+    metadata.set(section, name, set);
+    const std::string value = encode_edited(metadata, facts(), bytes_of(file));
+    EXPECT_TRUE(is_pickle(value)) << name;
+    EXPECT_EQ(decode_stored(bytes_of(value), 3).get(section, name), set);
+  };
+  moves("bbox", "scores", list({0.5}));
+  moves("stats", "percentile_min_key", 0.5);
+  moves("spatial", "coord_system", "RAS");
+}
+
 TEST(EditedFile, OfAPickleOrOfNothingIsCurrent) {
   Metadata metadata;
   metadata.set("source", "data", map({{"k", 1}}));

@@ -31,7 +31,8 @@ def make(writer: str) -> None:
     folder = HERE / (version if product == "mlarray" else writer)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    script = HERE / f"write_{product}.py"
+    oldest = product == "mlarray" and tuple(map(int, version.split("."))) < (0, 0, 28)
+    script = HERE / ("write_oldest.py" if oldest else f"write_{product}.py")
     subprocess.run([python, script, folder], check=True, env=reference_env.clean_environment())
 
 

@@ -151,7 +151,11 @@ class TestBoxes:
 class TestUnits:
     def test_one_for_each_axis(self, tmp_path: Path) -> None:
         image = MLArray(np.zeros((4, 4)))
-        image.meta.spatial.axis_units = ["mm"]
+        with pytest.raises(ValueError, match=r"spatial\.axis_units.*expected length 2"):
+            image.meta.spatial.axis_units = ["mm"]
+        image.meta.spatial.axis_units = ["mm", "mm"]
+        assert image.meta.spatial.axis_units is not None
+        image.meta.spatial.axis_units.pop()
         with pytest.raises(ValueError, match=r"spatial\.axis_units.*expected length 2"):
             image.save(tmp_path / "a.mla")
         with pytest.raises(ValueError, match=r"spatial\.axis_units"):

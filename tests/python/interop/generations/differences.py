@@ -30,6 +30,18 @@ class Difference(NamedTuple):
 
 DIFFERENCES = [
     Difference(
+        NEWER,
+        "`spacing`, `origin` and `direction` are None where an affine is stored, and setting "
+        "one is a `ValueError`",
+        "they are taken out of the affine, and setting one rewrites it",
+        (
+            "MLArray.affine: affines_newer: spacing",
+            "MLArray.affine: affines_newer: origin",
+            "MLArray.affine: affines_newer: spacing beside affine",
+            "MLArray.affine: affines_newer: affine kept",
+        ),
+    ),
+    Difference(
         OLDER,
         "an image made of an array has no voxels, shape, dtype or affine until it is saved",
         "it holds the array from the start",

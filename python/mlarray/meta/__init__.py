@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
-from . import _core
-from ._meta_base import BaseMeta, SingleKeyBaseMeta, _refuse_managed
-from ._meta_sections import (
-    AxisLabel,
-    AxisLabelEnum,
-    CoordSystem,
-    CoordSystemEnum,
+from .. import _core
+from .base import BaseMeta, SingleKeyBaseMeta, no_such, refuse_managed
+from .fields import (
     MetaBbox,
     MetaBlosc2,
     MetaExtra,
     MetaHasArray,
     MetaImageFormat,
     MetaIsSeg,
-    MetaOriginal,
     MetaSource,
     MetaSpatial,
     MetaStatistics,
     MetaVersion,
 )
+from .words import AxisLabel, AxisLabelEnum, CoordSystem, CoordSystemEnum
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = [
     "AxisLabel",
@@ -49,26 +48,29 @@ __all__ = [
     "validate_and_cast_axis_labels",
 ]
 
+MetaOriginal = MetaSource
+
 S = TypeVar("S", bound=BaseMeta)
+V = TypeVar("V")
 
 
-class _Section(Generic[S]):
-    """A section of `Meta`: reads as S, and takes whatever ``S.ensure`` does."""
+class _Section(Generic[S, V]):
+    """A section of `Meta`: reads as S, and takes V: whatever ``S.ensure`` does."""
 
     def __init__(self, cls: type[S]) -> None:
         self.cls = cls
         self.__doc__ = cls.__doc__
 
     @overload
-    def __get__(self, meta: None, owner: type[Meta]) -> _Section[S]: ...
+    def __get__(self, meta: None, owner: type[Meta]) -> _Section[S, V]: ...
     @overload
     def __get__(self, meta: Meta, owner: type[Meta]) -> S: ...
     def __get__(self, meta: Meta | None, owner: type[Meta]) -> Any:
         return self if meta is None else meta._sections[self.cls._section]
 
-    def __set__(self, meta: Meta, value: Any) -> None:
+    def __set__(self, meta: Meta, value: V) -> None:
         if self.cls._section in _MANAGED:
-            _refuse_managed(self.cls._section)
+            refuse_managed(self.cls._section)
         meta._replace(self.cls._section, self.cls.ensure(value))
 
     def __delete__(self, meta: Meta) -> None:
@@ -107,8 +109,12 @@ class Meta(BaseMeta):
 
     Parameters
     ----------
-    *args, **sections
+    source, extra, spatial, stats, bbox, is_seg
         Instances of the sections' classes, or what they are made of. Dicts are copied.
+    blosc2, _has_array, _image_meta_format, _mlarray_version
+        The same; `MLArray` replaces them.
+    original, _blosc2
+        The older names of `source` and `blosc2`.
 
     Examples
     --------
@@ -118,40 +124,83 @@ class Meta(BaseMeta):
     True
     """
 
-    source = original = _Section(MetaSource)
-    extra = _Section(MetaExtra)
-    spatial = _Section(MetaSpatial)
-    stats = _Section(MetaStatistics)
-    bbox = _Section(MetaBbox)
-    is_seg = _Section(MetaIsSeg)
-    blosc2 = _blosc2 = _Section(MetaBlosc2)
-    _has_array = _Section(MetaHasArray)
-    _image_meta_format = _Section(MetaImageFormat)
-    _mlarray_version = _Section(MetaVersion)
+    source: _Section[MetaSource, Mapping[str, Any] | None] = _Section(MetaSource)
+    original: _Section[MetaSource, Mapping[str, Any] | None] = _Section(MetaSource)
+    extra: _Section[MetaExtra, Mapping[str, Any] | None] = _Section(MetaExtra)
+    spatial: _Section[MetaSpatial, MetaSpatial | Mapping[str, Any] | None] = _Section(
+        MetaSpatial
+    )
+    stats: _Section[MetaStatistics, MetaStatistics | Mapping[str, Any] | None] = _Section(
+        MetaStatistics
+    )
+    bbox: _Section[MetaBbox, MetaBbox | Mapping[str, Any] | None] = _Section(MetaBbox)
+    is_seg: _Section[MetaIsSeg, bool | np.bool_ | MetaIsSeg | Mapping[str, Any] | None] = (
+        _Section(MetaIsSeg)
+    )
+    blosc2: _Section[MetaBlosc2, NoReturn] = _Section(MetaBlosc2)
+    _blosc2: _Section[MetaBlosc2, NoReturn] = _Section(MetaBlosc2)
+    _has_array: _Section[MetaHasArray, NoReturn] = _Section(MetaHasArray)
+    _image_meta_format: _Section[MetaImageFormat, NoReturn] = _Section(MetaImageFormat)
+    _mlarray_version: _Section[MetaVersion, NoReturn] = _Section(MetaVersion)
 
     _sections: dict[str, BaseMeta]
     # Sections of a file that are unknown or no dicts: kept, and written back.
     _unknown: dict[str, Any]
+    # How many axes the image has that this is the metadata of; None if that is not known.
+    _ndim: int | None
 
-    def __init__(self, *args: Any, **sections: Any) -> None:
-        if len(args) > len(_CLASSES):
-            raise TypeError(f"Meta has {len(_CLASSES)} sections, got {len(args)}")
-        given = dict(zip(_CLASSES, args, strict=False))
-        for key, value in sections.items():
-            name = _BY_OLDER_NAME.get(key, key)
-            if name not in _CLASSES:
-                raise TypeError(f"Meta has no section {key!r}; it has {', '.join(_CLASSES)}")
-            if name in given:
+    def __init__(
+        self,
+        source: Mapping[str, Any] | None = None,
+        extra: Mapping[str, Any] | None = None,
+        spatial: MetaSpatial | Mapping[str, Any] | None = None,
+        stats: MetaStatistics | Mapping[str, Any] | None = None,
+        bbox: MetaBbox | Mapping[str, Any] | None = None,
+        is_seg: bool | np.bool_ | MetaIsSeg | Mapping[str, Any] | None = None,
+        blosc2: MetaBlosc2 | Mapping[str, Any] | None = None,
+        _has_array: MetaHasArray | Mapping[str, Any] | bool | None = None,
+        _image_meta_format: MetaImageFormat | Mapping[str, Any] | str | None = None,
+        _mlarray_version: MetaVersion | Mapping[str, Any] | str | None = None,
+        *,
+        original: Mapping[str, Any] | None = None,
+        _blosc2: MetaBlosc2 | Mapping[str, Any] | None = None,
+        **misspelt: NoReturn,
+    ) -> None:
+        for name in misspelt:
+            raise TypeError(no_such("Meta", "section", name, _CLASSES))
+        for name, value, older in (
+            ("source", source, original),
+            ("blosc2", blosc2, _blosc2),
+        ):
+            if value is not None and older is not None:
                 raise TypeError(f"Meta got {name} twice")
-            given[name] = value
-        object.__setattr__(
-            self,
-            "_sections",
-            {name: cls.ensure(given.get(name)) for name, cls in _CLASSES.items()},
-        )
+        given = {
+            "source": original if source is None else source,
+            "extra": extra,
+            "spatial": spatial,
+            "stats": stats,
+            "bbox": bbox,
+            "is_seg": is_seg,
+            "blosc2": _blosc2 if blosc2 is None else blosc2,
+            "_has_array": _has_array,
+            "_image_meta_format": _image_meta_format,
+            "_mlarray_version": _mlarray_version,
+        }
+        sections = {name: cls.ensure(given[name]) for name, cls in _CLASSES.items()}
+        object.__setattr__(self, "_sections", sections)
         object.__setattr__(self, "_unknown", {})
+        object.__setattr__(self, "_ndim", None)
+
+    def _bind(self, ndim: int | None) -> None:
+        """Say how many axes the image has: lengths are checked when they are set."""
+        object.__setattr__(self, "_ndim", ndim)
+        self.spatial._ndim = ndim
 
     def _replace(self, name: str, section: BaseMeta) -> None:
+        if isinstance(section, MetaSpatial):
+            if self._ndim is not None:
+                _core.metadata_check({name: section._tree()}, self._ndim)
+            section._ndim = self._ndim
         self._sections[name] = section
         self._unknown.pop(name, None)
 
@@ -168,7 +217,7 @@ class Meta(BaseMeta):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not isinstance(getattr(type(self), name, None), _Section):
-            raise AttributeError(f"Meta has no section {name!r}; it has {', '.join(_CLASSES)}")
+            raise AttributeError(no_such("Meta", "section", name, _CLASSES))
         super().__setattr__(name, value)
 
     def __eq__(self, other: object) -> bool:
@@ -236,7 +285,7 @@ class Meta(BaseMeta):
             raise TypeError(f"Meta is made of a dict, got {type(mapping).__name__}")
         sections = {_BY_OLDER_NAME.get(key, key): value for key, value in mapping.items()}
         if unknown := [key for key in sections if key not in _CLASSES]:
-            raise KeyError(f"Meta has no section {unknown[0]!r}; it has {', '.join(_CLASSES)}")
+            raise KeyError(no_such("Meta", "section", unknown[0], _CLASSES))
         return cls(**sections)
 
     def to_plain(self, *, include_none: bool = False) -> dict[str, Any]:
@@ -294,22 +343,22 @@ class Meta(BaseMeta):
             return value
         return cls() if value is None else cls.from_mapping(value)
 
-    def set_source(self, value: Any) -> Meta:
+    def set_source(self, value: Mapping[str, Any] | None) -> Meta:
         """Replace ``source``; returns self."""
         self.source = value
         return self
 
-    def set_extra(self, value: Any) -> Meta:
+    def set_extra(self, value: Mapping[str, Any] | None) -> Meta:
         """Replace ``extra``; returns self."""
         self.extra = value
         return self
 
-    def set_spatial(self, value: Any) -> Meta:
+    def set_spatial(self, value: MetaSpatial | Mapping[str, Any] | None) -> Meta:
         """Replace ``spatial``; returns self."""
         self.spatial = value
         return self
 
-    def set_stats(self, value: Any) -> Meta:
+    def set_stats(self, value: MetaStatistics | Mapping[str, Any] | None) -> Meta:
         """Replace ``stats``; returns self."""
         self.stats = value
         return self
@@ -327,12 +376,12 @@ class Meta(BaseMeta):
 
     def update_source(self, value: Mapping[str, Any]) -> Meta:
         """Add entries to ``source``; returns self."""
-        self.source.data.update(MetaSource(value).data)
+        self.source.update(value)
         return self
 
     def update_extra(self, value: Mapping[str, Any]) -> Meta:
         """Add entries to ``extra``; returns self."""
-        self.extra.data.update(MetaExtra(value).data)
+        self.extra.update(value)
         return self
 
     def add_bbox(
