@@ -8,13 +8,19 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "bindings.hpp"
 #include "mlarray/error.hpp"
+#include "mlarray/metadata_only.hpp"
+#include "mlarray/process.hpp"
+#include "mlarray/repack.hpp"
 #include "ndarray.hpp"
 
 namespace nb = nanobind;
@@ -37,6 +43,12 @@ Mode mode_from_text(const std::string& mode) {
     return Mode::copy_on_write;
   }
   throw Error(ErrorKind::invalid_value, "mode '" + mode + "' is not one of 'r', 'r+' and 'c'");
+}
+
+std::optional<std::vector<std::int64_t>> patch_of(const Array& self) {
+  const LayoutRequest layout = layout_of(self);
+  const auto* patch = std::get_if<std::vector<std::int64_t>>(&layout.patch);
+  return patch ? std::optional(*patch) : std::nullopt;
 }
 
 using IntTuple = nb::typed<nb::tuple, int, nb::ellipsis>;
@@ -96,6 +108,11 @@ void save_voxels(const Path& path, nb::handle voxels, const std::string& dtype,
   Array::save_voxels(path, pinned.const_view(), parsed, metadata, options);
 }
 
+void save_only_metadata(const Path& path, Metadata metadata, const SaveOptions& options) {
+  const WithoutGil nogil;
+  save_metadata(path, metadata, options);
+}
+
 void save(const Array& self, const Path& path, const SaveOptions& options,
           std::optional<Metadata> metadata) {
   const WithoutGil nogil;
@@ -142,6 +159,9 @@ void register_opening(nb::class_<Array>& type) {
                   "options"_a,
                   nb::sig("def save_voxels(" MLARRAY_PATH ", voxels: object, dtype: str, "
                           "metadata: Metadata, options: SaveOptions) -> None"))
+      .def_static("save_metadata", &save_only_metadata, "path"_a, "metadata"_a, "options"_a,
+                  nb::sig("def save_metadata(" MLARRAY_PATH ", metadata: Metadata, "
+                          "options: SaveOptions) -> None"))
       .def("save", &save, "path"_a, "options"_a, "metadata"_a = nb::none(),
            nb::sig("def save(self, " MLARRAY_PATH ", options: SaveOptions, "
                    "metadata: Metadata | None = None) -> None"));
@@ -156,6 +176,8 @@ void register_properties(nb::class_<Array>& type) {
       .def_prop_ro("chunks", [](const Array& self) { return to_tuple(self.chunk_shape()); })
       .def_prop_ro("blocks", [](const Array& self) { return to_tuple(self.block_shape()); })
       .def_prop_ro("codec", &Array::codec)
+      .def("patch", &patch_of, nb::call_guard<WithoutGil>(),
+           "The patch that the layout was made for; None if it names none.")
       .def_prop_ro("path", [](const Array& self) { return Path(self.path()); })
       .def_prop_ro("sealed", [](const Array& self) { return self.seal() == Seal::valid; })
       .def_prop_ro("file_bytes", &Array::file_bytes)
@@ -199,9 +221,9 @@ void register_array(nb::module_& module) {
   register_properties(type);
   register_voxels(type);
 
-  module.def("take_detached_notice", &Array::take_detached_notice,
+  module.def("take_detached_notice", &take_detached_notice,
              "Paths whose older writer was detached since the last call.");
-  module.def("close_all_writers", &Array::close_all_writers, nb::call_guard<WithoutGil>(),
+  module.def("close_all_writers", &close_all_writers, nb::call_guard<WithoutGil>(),
              "Commits and closes every open writer.");
   module.def("set_num_threads", &set_num_threads, "n"_a,
              "How many threads one call may use, process-wide.");

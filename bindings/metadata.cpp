@@ -1,6 +1,7 @@
 #include "metadata.hpp"
 
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
@@ -12,6 +13,7 @@
 
 #include "bindings.hpp"
 #include "mlarray/affine.hpp"
+#include "mlarray/orientation.hpp"
 #include "value.hpp"
 
 namespace nb = nanobind;
@@ -95,6 +97,26 @@ void register_affine(nb::module_& module) {
   module.def("affine_scale", &affine_scale, "affine"_a);
   module.def("affine_rotation", &affine_rotation, "affine"_a);
   module.def("affine_shear", &affine_shear, "affine"_a);
+  module.def("frame_letters", &frame_letters, "coord_system"_a,
+             "The three letters of a frame; '' if the text does not name one.");
+  module.def(
+      "world_axes",
+      [](const std::vector<std::string>& labels, int count) {
+        WorldAxes world = world_axes(labels, count);
+        return std::pair(std::move(world.axes), world.named);
+      },
+      "labels"_a, "count"_a,
+      "Which world axis each row of an affine is; whether labels say so.");
+  module.def(
+      "orientation_of",
+      [](const Matrix& affine, const std::string& coord_system,
+         const std::vector<std::string>& labels) {
+        auto found = orientation_of(affine, coord_system, labels);
+        return found ? std::optional(std::pair(std::move(found->letters), found->degrees))
+                     : std::nullopt;
+      },
+      "affine"_a, "coord_system"_a, "labels"_a,
+      "Letters of the axes, and the largest angle in degrees.");
 }
 
 }  // namespace
@@ -133,6 +155,14 @@ void register_metadata(nb::module_& module) {
           "include_none"_a = false, "indent"_a = -1)
       .def("check", &Metadata::check, "ndim"_a)
       .def("spatial_axes", &Metadata::spatial_axes, "ndim"_a)
+      .def(
+          "filled_from",
+          [](const Metadata& self, const Metadata& other) {
+            Metadata filled = self;
+            filled.fill_from(other);
+            return filled;
+          },
+          "other"_a, "With what is unset here taken from another image.")
       .def("ndim", &Metadata::ndim)
       .def("spatial_ndim", &Metadata::spatial_ndim)
       .def("affine", &Metadata::affine, "spatial_ndim"_a)

@@ -70,8 +70,7 @@ void init_save_options(SaveOptions* self, const nb::object& patch,
                        const std::optional<Shape>& chunk, const std::optional<Shape>& block,
                        const std::vector<bool>& spatial_axes,
                        const std::optional<CodecParams>& codec, bool legacy_metadata,
-                       bool store_metadata, bool has_array, int threads, CommitLevel level,
-                       bool verify) {
+                       bool store_metadata, int threads, CommitLevel level, bool verify) {
   SaveOptions options;
   options.layout.patch = patch_from_python(patch);
   options.layout.chunk = chunk;
@@ -81,7 +80,6 @@ void init_save_options(SaveOptions* self, const nb::object& patch,
   options.metadata_encoding =
       legacy_metadata ? MetadataEncoding::legacy : MetadataEncoding::current;
   options.store_metadata = store_metadata;
-  options.has_array = has_array;
   options.threads = threads;
   options.level = level;
   options.verify = verify;
@@ -135,8 +133,8 @@ void register_options(nb::module_& module) {
       .def("__init__", &init_save_options, nb::kw_only(), "patch"_a.none() = "default",
            "chunk"_a = nb::none(), "block"_a = nb::none(),
            "spatial_axes"_a = std::vector<bool>{}, "codec"_a = nb::none(),
-           "legacy_metadata"_a = false, "store_metadata"_a = true, "has_array"_a = true,
-           "threads"_a = 0, "level"_a = CommitLevel::ordered, "verify"_a = false)
+           "legacy_metadata"_a = false, "store_metadata"_a = true, "threads"_a = 0,
+           "level"_a = CommitLevel::ordered, "verify"_a = false)
       .def(
           "check_layout",
           [](const SaveOptions& self, const Shape& shape, std::int64_t itemsize) {

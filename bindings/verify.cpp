@@ -12,6 +12,7 @@
 #include "bindings.hpp"
 #include "cancel.hpp"
 #include "mlarray/array.hpp"
+#include "mlarray/process.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;

@@ -46,6 +46,7 @@ SHARES = {
     "checksums": 1,
     "runs": 1,
     "salvage": 4,
+    "splice": 2,
 }
 
 

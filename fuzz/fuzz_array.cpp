@@ -13,17 +13,19 @@ namespace {
 
 constexpr std::int64_t kMostVoxelBytes = 1 << 20;
 
-// Gives out copies, as a file does that was just opened.
+// Gives out copies, as a file does that was just opened, or as a remote source does.
 class CopyingSource final : public io::ByteSource {
  public:
-  explicit CopyingSource(std::shared_ptr<io::ByteSource> source) : source_(std::move(source)) {}
+  CopyingSource(std::shared_ptr<io::ByteSource> source, bool remote)
+      : source_(std::move(source)), remote_(remote) {}
 
   std::uint64_t size() const override { return source_->size(); }
-  io::Bytes get(io::Range range) const override { return source_->get(range); }
+  void read_many(std::span<const io::Read> reads) const override { source_->read_many(reads); }
+  bool is_remote() const noexcept override { return remote_; }
   bool copy(io::Range range, std::span<std::byte> to) const noexcept override {
     return fuzz::accepts([&] { source_->read(range, to); });
   }
-  bool prefers_copies() const noexcept override { return true; }
+  bool prefers_copies() const noexcept override { return !remote_; }
   bool are_cached(std::span<const std::uint64_t>) const override { return true; }
   void prefetch(std::span<const io::Range>) const override {}
   void refresh() override {}
@@ -31,6 +33,7 @@ class CopyingSource final : public io::ByteSource {
 
  private:
   std::shared_ptr<io::ByteSource> source_;
+  bool remote_;
 };
 
 // The voxels of `box` in C order; empty if the bytes are damaged.
@@ -67,10 +70,12 @@ void fuzz_input(fuzz::Input input) {
       io::from_memory(fuzz::resealed(input), "<input>");
   session::Snapshot shown;
   session::Snapshot copied;  // the same by the way of copies
+  session::Snapshot remote;  // and by that of ranges read together
   if (!fuzz::accepts([&] {
         const frame::State state = frame::read_state(*source);
         shown = session::snapshot_of(state, source);
-        copied = session::snapshot_of(state, std::make_shared<CopyingSource>(source));
+        copied = session::snapshot_of(state, std::make_shared<CopyingSource>(source, false));
+        remote = session::snapshot_of(state, std::make_shared<CopyingSource>(source, true));
         fuzz::accepts([&] { shown.metadata(); });
       })) {
     return;
@@ -83,11 +88,13 @@ void fuzz_input(fuzz::Input input) {
   const std::vector<std::byte> verified = read(copied, box, true);
   fuzz::require(verified.empty() || verified == whole, "verifying changes no voxel");
   fuzz::require(read(shown, box, true) == verified, "copies are verified as what they are of");
+  fuzz::require(read(remote, box, true) == verified, "ranges are verified as what they are of");
 
   // The last half along the first axis, alone.
   Box part = box;
   part.start[0] = box.stop[0] / 2;
   const std::vector<std::byte> half = read(copied, part, false);
+  fuzz::require(read(remote, part, false) == half, "ranges hold what the file holds");
   fuzz::require(
       half.size() <= whole.size() && std::equal(half.rbegin(), half.rend(), whole.rbegin()),
       "a part has the voxels of the whole");

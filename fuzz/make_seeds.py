@@ -137,6 +137,7 @@ def collect() -> dict[str, list[bytes]]:
         "pickle": [],
         "runs": [],
         "salvage": [],
+        "splice": [],
         "value": [],
     }
     files = sorted((ROOT / "tests/data/golden").rglob("*.mla"))
@@ -158,6 +159,8 @@ def collect() -> dict[str, list[bytes]]:
                 seeds["literal"].append(b2nd[b2nd.rindex(b"\xdb") + 5 :])
         seeds["chunk"] += [chunk for chunk in frame.chunks if len(chunk) <= MOST_BYTES]
         for chunk in frame.chunks:
+            if len(chunk) <= MOST_BYTES:
+                seeds["splice"] += [struct.pack(">IHB", at, 40, 7) + chunk for at in (3, 999)]
             seeds["lz4"] += lz4_streams(chunk)
         table = frame.vlmeta().get("mlarray:checksums")
         if table is not None and len(table) <= MOST_BYTES:

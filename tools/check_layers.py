@@ -3,6 +3,7 @@
 The order is that of src/CMakeLists.txt; what a layer may include is what its own CMakeLists.txt
 names after USES. Public headers, include/mlarray, belong to no layer. bindings/ and examples/
 include them and what lies beside the including file; public headers include each other only.
+Each layer has a short section in docs/layers.md.
 
     python tools/check_layers.py
 """
@@ -65,9 +66,28 @@ def problems_of_users(root: Path) -> Iterator[str]:
                     yield f"{path.relative_to(root)} includes {included}, which is not public"
 
 
+MOST_LINES = 60
+
+
+def problems_of_page(page: str, layers: list[str]) -> Iterator[str]:
+    """Yield which layers have no section in docs/layers.md, or a long one."""
+    sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", page, re.M | re.S))
+    if list(sections) != layers:
+        yield f"docs/layers.md has sections of {list(sections)}, but the layers are {layers}"
+    for layer, text in sections.items():
+        if text.count("\n") > MOST_LINES:
+            yield f"docs/layers.md says more than {MOST_LINES} lines of {layer}"
+
+
 def main() -> int:
     """Print what is wrong."""
-    found = [*problems(ROOT / "src"), *problems_of_users(ROOT)]
+    page = (ROOT / "docs/layers.md").read_text("utf-8")
+    layers = order_of((ROOT / "src/CMakeLists.txt").read_text("utf-8"))
+    found = [
+        *problems(ROOT / "src"),
+        *problems_of_users(ROOT),
+        *problems_of_page(page, layers),
+    ]
     for line in found:
         print(line, file=sys.stderr)
     return 1 if found else 0

@@ -19,6 +19,7 @@ check mypy-soak env MYPYPATH=tests/soak xargs -0 "$bin/mypy" --no-error-summary 
   < <(files 'tests/soak/*.py')
 check paths "$bin/python" tools/check_paths.py
 check layers "$bin/python" tools/check_layers.py
+check picture-of-layers "$bin/python" tools/draw_layers.py --check
 check codespell xargs -0 "$bin/codespell" < <(files ':!tests/*/data' ':!tests/data' ':!fuzz/corpus' ':!licenses')
 check shellcheck xargs -0 "$bin/shellcheck" < <(files 'tools/*.sh' .ci/run)
 check issue-forms "$bin/check-jsonschema" --quiet --builtin-schema vendor.github-issue-forms \

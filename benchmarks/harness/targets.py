@@ -92,7 +92,11 @@ def judge(cells: list[Cell], cores: int) -> list[Row]:
     faster("statistics of the volume", 5, find("statistics"))
     faster("array to file", 4, find("save"))
     _sizes(find, most)
-    faster("patch 128^3, our file against the reference's", 1, find("files"))
+    faster("patch 128^3, our file against the reference's", 1, find("files", patch=128))
+    for axis in range(3):
+        # Our rows are longer: of a slice across them, more is decoded that nobody asked for.
+        work = f"slice across axis {axis}, our file against the reference's"
+        faster(work, 0.71 if axis == 2 else 1, find("files", axis=axis, threads=cores))
     faster("array to file, small", 3, find("save", "int16"), SMALL)
     faster("w+ chunk by chunk", 10, find("fill", "1024^3 uint8"))
     _flat(find, most)

@@ -135,10 +135,28 @@ def patch(bench: Bench) -> None:
     for kind in bench.volumes:
         for size in PATCHES:
             boxes = _fitting(bench, kind, (size,) * 3)
-            for count in threads if boxes else []:
+            if boxes is None:
+                continue
+            for count in threads:
                 for whose in ("own", "reference"):
-                    _patch_cell(bench, kind, size, count, whose, boxes)
-        _files_cell(bench, kind)
+                    detail = {"patch": size, "threads": count, "file": whose}
+                    _patch_cell(bench, "patch", kind, detail, boxes)
+        boxes = _fitting(bench, kind, (128,) * 3)
+        if boxes is not None:
+            _files_cell(bench, kind, {"patch": 128, "threads": machine.cores()}, boxes)
+        bench.forget()
+
+
+def slices(bench: Bench) -> None:
+    """One slice across each axis, from an open file in the page cache."""
+    for kind in bench.volumes:
+        shape = _shape(bench, kind)
+        for axis in range(3):
+            boxes = _Boxes(shape, tuple(1 if i == axis else n for i, n in enumerate(shape)))
+            for count in sorted({1, machine.cores()}):
+                detail: dict[str, Any] = {"axis": axis, "threads": count}
+                _patch_cell(bench, "slices", kind, {**detail, "file": "own"}, boxes)
+                _files_cell(bench, kind, detail, boxes)
         bench.forget()
 
 
@@ -147,39 +165,38 @@ def _powers(most: int) -> list[int]:
 
 
 def _patch_cell(
-    bench: Bench, kind: str, size: int, threads: int, whose: str, boxes: Any
+    bench: Bench, task: str, kind: str, detail: dict[str, Any], boxes: _Boxes
 ) -> None:
     samplers, sums = {}, {}
-    for name in _whose_readers(bench, f"patch {size}", whose):
+    whose = detail["file"]
+    row = f"patch {detail['patch']}" if task == "patch" else task
+    for name in _whose_readers(bench, row, whose):
         path = _file(bench, name if whose == "own" else REFERENCE, kind)
         if path is None:
             continue
-        worker = bench.worker(name, threads)
+        worker = bench.worker(name, detail["threads"])
         try:
             # The first read warms up, and shows that all read the same voxels.
             sums[name] = worker.ask("patch", path=path, box=boxes(0), check=True)["crc"]
         except Skipped as why:
-            bench.skip(f"patch {size}, {kind}: {why}")
+            bench.skip(f"{row}, {kind}: {why}")
             continue
         samplers[name] = _asker(worker, "patch", path=path, boxes=boxes)
     if len(set(sums.values())) > 1:
         raise SystemExit(f"bench: the libraries read different voxels of {kind}: {sums}")
     if samplers:
-        detail = {"patch": size, "threads": threads, "file": whose}
-        bench.measure("patch", kind, detail, samplers, budget=0.8)
+        bench.measure(task, kind, detail, samplers, budget=0.8)
 
 
-def _files_cell(bench: Bench, kind: str) -> None:
+def _files_cell(bench: Bench, kind: str, detail: dict[str, Any], boxes: _Boxes) -> None:
     """Our reader on our file and on the reference's, in turns."""
-    boxes = _fitting(bench, kind, (128,) * 3)
     files = {name: _file(bench, name, kind) for name in (OURS, REFERENCE)}
-    if boxes is None or None in files.values():
+    if None in files.values():
         return
-    worker = bench.worker(OURS)
+    worker = bench.worker(OURS, detail["threads"])
     samplers = {
         name: _asker(worker, "patch", path=path, boxes=boxes) for name, path in files.items()
     }
-    detail = {"patch": 128, "threads": machine.cores()}
     bench.measure("files", kind, detail, samplers, rounds=4 * bench.rounds, budget=0.8)
 
 
@@ -259,6 +276,7 @@ TASKS: dict[str, Callable[[Bench], None]] = {
     "save": save,
     "open": open_read,
     "patch": patch,
+    "slices": slices,
     "limit": limit,
     "cold": cold,
     "load": load,

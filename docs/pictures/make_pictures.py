@@ -102,13 +102,13 @@ def vector(values: list[float]) -> str:
 
 def patch() -> str:
     """A patch of one slice, and the blocks that reading it decodes."""
-    shape, box = (512, 512), (slice(150, 278), slice(200, 328))
+    shape, box = (1024, 1024), (slice(450, 578), slice(300, 428))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "slice.mla"
         MLArray(np.zeros(shape, np.int16)).save(path, patch_size=128)
         with MLArray.open(path) as image:
             chunks, blocks = image.chunks, image.blocks
-    scale, left, top = 0.75, 20, 20
+    scale, left, top = 0.375, 20, 20
     drawing = Drawing(760, 424)
     touched = 0
     for corner in itertools.product(*(range(0, n, b) for n, b in zip(shape, blocks))):

@@ -16,7 +16,7 @@ int main(int argc, char** argv) try {
   } catch (const mlarray::Error& error) {
     std::printf("refused: %s\n", error.what());
   }
-  metadata.set("spatial", "origin", mlarray::List{{-30.0, -100.0, -100.0}});
+  metadata.set_origin({-30.0, -100.0, -100.0});
 
   // "source" holds any plain data.
   mlarray::Map source;

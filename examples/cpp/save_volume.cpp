@@ -18,13 +18,13 @@ int main(int argc, char** argv) try {
   }
 
   mlarray::Metadata metadata;
-  metadata.set("spatial", "spacing", mlarray::List{{1.5, 0.8, 0.8}});  // mm, in axis order
+  metadata.set_spacing({1.5, 0.8, 0.8});  // mm, in axis order
   mlarray::Map source;
   source.set("Modality", "CT");
   metadata.set("source", "data", source);
 
   mlarray::SaveOptions options;
-  options.layout.patch = std::int64_t{32};         // made for patches of 32 x 32 x 32
+  options.layout.patch = 32;                       // made for patches of 32 x 32 x 32
   options.preset = mlarray::preset_from("small");  // or "fast", "balanced"
 
   mlarray::Array::save_voxels<std::int16_t>(argv[1], voxels, shape, metadata, options);

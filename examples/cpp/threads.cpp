@@ -33,7 +33,7 @@ int main(int argc, char** argv) try {
   long long sum = 0;
   for (auto& slab : slabs) sum += slab.get();  // an error of a thread is thrown here
 
-  const long long whole = sum_of(image, {.start = {0, 0, 0}, .stop = shape}, 0);
+  const long long whole = sum_of(image, mlarray::Box::whole(shape), 0);
   std::printf("%zu threads, sum %lld, %s\n", slabs.size(), sum,
               sum == whole ? "as in one read" : "unlike one read");
 } catch (const mlarray::Error& error) {

@@ -9,10 +9,8 @@
 // Thread safety: any number of threads may read one Array, also while one thread writes it;
 // a reader sees the old or the new voxels of a block, never a mixture. Writes, metadata and
 // close() are serialised inside. Movable; copies share the same open file.
-// A file that is cut short or overwritten by others while it is open is an error of whatever
-// reads it (corruption), also where it is mapped; one that is replaced is read on. After a
-// fork, a child may read arrays opened before; a writer's handle belongs to the process that
-// opened it, and every write in the child is an error (invalid_use). More: docs/threads.md.
+// A file that others cut short or overwrite while it is open is an error of whatever reads it
+// (corruption). A child may read after a fork; to write is an error. More: docs/threads.md.
 #pragma once
 
 #include <concepts>
@@ -23,8 +21,10 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
+#include "mlarray/byte_source.hpp"
 #include "mlarray/error.hpp"
 #include "mlarray/export.hpp"
 #include "mlarray/metadata.hpp"
@@ -44,6 +44,8 @@ class MLARRAY_EXPORT Array {
   // file is committed and detached; the names of such paths are returned by
   // take_detached_notice().
   static Array open(const std::filesystem::path& path, const OpenOptions& options = {});
+  // The same of bytes elsewhere (mlarray/byte_source.hpp), for reading or edits in memory.
+  static Array open(std::shared_ptr<ByteSource> source, const OpenOptions& options = {});
 
   // Creates or replaces `path` with zeros, committed at once, and opens it for writing.
   // Errors: as save.
@@ -59,12 +61,9 @@ class MLARRAY_EXPORT Array {
                          const Metadata& metadata = {}, const SaveOptions& options = {});
   template <Element T>
   static Array in_memory(std::span<const T> voxels, const Shape& shape,
-                         const Metadata& metadata = {}, const SaveOptions& options = {}) {
-    return in_memory(shape, DType::of<T>(), view_of(voxels, shape), metadata, options);
-  }
+                         const Metadata& metadata = {}, const SaveOptions& options = {});
 
-  // Writes voxels to `path`: sibling temporary file, then rename. The old file is intact
-  // until the rename, and on every error.
+  // Writes voxels to `path` by a sibling file and a rename, until which the old one is intact.
   // Errors: layout; invalid_value, invalid_type (metadata); not_found (parent folder);
   // busy (another process writes the target); unsupported; io.
   static void save_voxels(const std::filesystem::path& path, const ConstArrayView& voxels,
@@ -74,9 +73,7 @@ class MLARRAY_EXPORT Array {
   template <Element T>
   static void save_voxels(const std::filesystem::path& path, std::span<const T> voxels,
                           const Shape& shape, const Metadata& metadata = {},
-                          const SaveOptions& options = {}) {
-    save_voxels(path, view_of(voxels, shape), DType::of<T>(), metadata, options);
-  }
+                          const SaveOptions& options = {});
   // The same for this array's voxels; `path` may be the file it is open on.
   // `metadata` empty: this array's own.
   void save(const std::filesystem::path& path, const SaveOptions& options = {},
@@ -90,64 +87,77 @@ class MLARRAY_EXPORT Array {
   CodecParams codec() const;  // as the file's header states it
   std::string path() const;   // empty in memory
   Seal seal() const;          // as found when opened
-  // Names the commit that this array shows: two arrays with the same name have the same voxels
-  // and metadata, as sure as checksums are. Empty where nothing says so: if it is not open for
-  // reading, if nothing is verified, and with chunks that another Blosc2 writer made.
+  // Names the commit that this array shows: the same name, the same voxels and metadata, as
+  // sure as checksums are. Empty if it is not open for reading, nothing is verified, or another
+  // Blosc2 writer made chunks of it.
   // Errors: closed.
   std::string commit_name() const;
   std::int64_t file_bytes() const;  // of the last committed state; 0 in memory
   bool writable() const;
   bool closed() const;
-  // Stored bytes of the voxels; looks at every chunk. Errors: closed.
-  std::int64_t compressed_bytes() const;
+  std::int64_t compressed_bytes() const;  // of the voxels; looks at every chunk
 
   // The voxels of `box`. An array of bool is read as std::uint8_t, too: 0 and 1.
   // Errors: invalid_type where the array's elements are no Ts; out_of_bounds; invalid_value for
   // a box or `out` of another size; corruption, io, closed.
   template <Element T>
     requires(!std::same_as<T, bool>)  // std::vector<bool> holds no bools
-  std::vector<T> read(const Box& box, int threads = 0) const {
-    std::vector<T> out(voxels_of(box, DType::of<T>()));
-    read_elements(box, std::as_writable_bytes(std::span(out)), DType::of<T>(), threads);
-    return out;
-  }
+  std::vector<T> read(const Box& box, int threads = 0) const;
   template <Element T>
-  void read(const Box& box, std::span<T> out, int threads = 0) const {
-    read_elements(box, std::as_writable_bytes(out), DType::of<T>(), threads);
-  }
+  void read(const Box& box, std::span<T> out, int threads = 0) const;
   void read(const Box& box, std::span<std::byte> out, int threads = 0) const;
   void read(const Box& box, const ArrayView& out, int threads = 0) const;
 
+  // The voxels of a box that may reach beyond the array, or lie outside of it: `fill` is put
+  // where there are none. For patches at the border of an image.
+  // Errors: as read; out_of_bounds only for a box beyond 2^62.
+  template <Element T>
+    requires(!std::same_as<T, bool>)
+  std::vector<T> read_padded(const Box& box, std::type_identity_t<T> fill = {},
+                             int threads = 0) const;
+  template <Element T>
+  void read_padded(const Box& box, std::span<T> out, std::type_identity_t<T> fill = {},
+                   int threads = 0) const;
+  // `fill`: the bytes of one voxel; empty: zeros.
+  void read_padded(const Box& box, const ArrayView& out, std::span<const std::byte> fill = {},
+                   int threads = 0) const;
+
+  // The voxels of many boxes, of any sizes, into `out` one box after the other: for boxes of
+  // one shape, a batch with a first axis of boxes.size(). All see the same commit, and their
+  // blocks are decoded as one list, so that small boxes keep all threads busy.
+  // Errors: as read; invalid_value also for another number of voxels in all.
+  template <Element T>
+  void read_many(std::span<const Box> boxes, std::span<T> out, int threads = 0) const;
+  // One view for each box.
+  void read_many(std::span<const Box> boxes, std::span<const ArrayView> out,
+                 int threads = 0) const;
+
   // Replaces the voxels of `box`. Errors: as read, and read_only.
   template <Element T>
-  void write(const Box& box, std::span<const T> voxels, int threads = 0) {
-    write_elements(box, std::as_bytes(voxels), DType::of<T>(), threads);
-  }
+  void write(const Box& box, std::span<const T> voxels, int threads = 0);
   void write(const Box& box, std::span<const std::byte> voxels, int threads = 0);
   void write(const Box& box, const ConstArrayView& voxels, int threads = 0);
 
-  // Parsed on first use. Voxels stay readable where the metadata is not.
-  // Errors: corruption or unsupported, naming the key.
+  // Parsed on first use. Errors: corruption, unsupported, naming the key; voxels stay readable.
   Metadata metadata() const;
   // Stored at the next commit (in mode copy_on_write: in memory).
   void set_metadata(const Metadata& metadata);
 
-  // Makes every edit so far part of the file: a commit. Without a level: at the one that the
-  // array was opened with. What was committed at a lower level before gets this one, too.
-  // Errors: io. It ends all writing through this array: later edits and close() throw it again,
-  // reading goes on, and the file keeps its last commit.
+  // Commits every edit so far, at the level that the array was opened with or at this one,
+  // which what was committed at a lower level gets, too. Errors: io. It ends all writing
+  // through this array: later edits and close() throw it again, reading goes on, and the file
+  // keeps its last commit.
   void flush();
   void flush(CommitLevel level);
   // flush(), then compacts a file whose dead space has passed the limit (docs/format.md),
   // then releases it. Reading afterwards is an error. Closing twice is not.
   void close();
 
-  // Looks at every chunk and block, and decodes them: include/mlarray/verify.hpp.
-  // Errors: invalid_use after close(); damage is no error but in the report.
+  // Looks at every chunk and block, and decodes them: mlarray/verify.hpp. Damage is no error
+  // but in the report. Errors: invalid_use after close().
   VerifyReport verify(const VerifyOptions& options = {}) const;
 
-  // Statistics of the voxels, over the chunks in parallel; voxels are never held as a whole:
-  // include/mlarray/statistics.hpp.
+  // Over the chunks in parallel, never with all voxels in memory: mlarray/statistics.hpp.
   // Errors: invalid_type for elements or a mask that are no bool, integer or float of up to 8
   // bytes; invalid_value for a mask of another shape, for one under which no voxel counts, and
   // for quantiles that are not ascending within 0 to 1; corruption, io, closed.
@@ -157,9 +167,9 @@ class MLARRAY_EXPORT Array {
                                const StatisticsOptions& options = {});
 
   // Shows the newest commit of the path from now on, also where the file was replaced: for
-  // readers of a file that another process writes. False if nothing has changed. Every read
-  // and every metadata() sees one commit or the other. Unsealed files (seal()) are read anew
-  // always. False for arrays in memory and for a writer, whose file nobody else changes.
+  // readers of a file that another process writes. Every call sees one commit or the other.
+  // False if nothing has changed (unsealed files, see seal(), are read anew always), in memory,
+  // of a ByteSource, and for a writer, whose file nobody else changes.
   // Errors: as open, and the array stays as it is; invalid_use after close(), for edits in
   // memory (copy_on_write), and where shape or type of the voxels is another one by now.
   bool refresh();
@@ -168,33 +178,23 @@ class MLARRAY_EXPORT Array {
 
   void set_commit_budget(const CommitBudget& budget);
 
-  // Paths whose older writer in this process was detached since the last call of this.
-  static std::vector<std::string> take_detached_notice();
-  // Commits and closes every open writer: for the exit of the process.
-  static void close_all_writers() noexcept;
-
   class Impl;  // of the library's own
 
  private:
   explicit Array(std::shared_ptr<Impl> impl);
   // Number of voxels of a box that can be read as elements of `type`.
-  std::size_t voxels_of(const Box& box, const DType& type) const;
+  std::size_t voxels_of(const Box& box, const DType& type, bool padded) const;
   void read_elements(const Box& box, std::span<std::byte> out, const DType& type,
                      int threads) const;
+  void read_padded_elements(const Box& box, std::span<std::byte> out, const DType& type,
+                            std::span<const std::byte> fill, int threads) const;
+  void read_many_elements(std::span<const Box> boxes, std::span<std::byte> out,
+                          const DType& type, int threads) const;
   void write_elements(const Box& box, std::span<const std::byte> voxels, const DType& type,
                       int threads);
   std::shared_ptr<Impl> impl_;
 };
 
-// Threads that one call may use, process-wide. Starts as MLARRAY_NUM_THREADS, or else the
-// number of processors this process may run on. Errors: invalid_value for n < 1.
-MLARRAY_EXPORT void set_num_threads(int n);
-MLARRAY_EXPORT int num_threads();
-
-// Whether seals and checksums are verified where OpenOptions::verify does not say it,
-// process-wide, also for arrays that are open. Starts as MLARRAY_VERIFY (0 or 1), or else on.
-// Errors: invalid_value for a variable that is neither.
-MLARRAY_EXPORT void set_verification(bool on);
-MLARRAY_EXPORT bool verification();
-
 }  // namespace mlarray
+
+#include "mlarray/array_inline.hpp"  // the members above that are templates

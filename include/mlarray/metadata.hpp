@@ -116,10 +116,29 @@ class MLARRAY_EXPORT Metadata {
   std::optional<std::vector<double>> origin() const;
   std::optional<Matrix> direction() const;
   std::optional<bool> is_seg() const;
+  // Whether the file that this was read from has voxels; empty where it does not say. False of
+  // a file by save_metadata (metadata_only.hpp).
+  std::optional<bool> has_array() const;
   // 4x4 for three spatial axes, (n+1)x(n+1) in general: the stored one, or computed from
   // spacing, origin and direction (identity parts where unset) for `spatial_ndim` axes.
   // Errors: as above; invalid_value for lengths that are not spatial_ndim's.
   Matrix affine(int spatial_ndim) const;
+  // Errors: as set(); lengths are compared with the array's axes when the file is written.
+  void set_spacing(const std::vector<double>& spacing);
+  void set_origin(const std::vector<double>& origin);
+  void set_direction(const Matrix& direction);  // column j is the direction of axis j
+  void set_affine(const Matrix& affine);        // instead of the three, which it unsets
+  void set_axis_labels(const std::vector<std::string>& labels);  // one for each axis
+  void set_is_seg(bool value);
+
+  // Takes what is unset here from another image, as for a result made of it. An empty list or
+  // map is unset. What the library manages stays, but for the patch size and the name of the
+  // format that the source comes from. An affine says the same as spacing, origin and direction
+  // together: where one image has the affine and the other the parts, the missing parts are
+  // taken out of the affine, and an affine here leaves nothing to take.
+  // Errors: invalid_value where the parts cannot say what the affine of `other` does, and then
+  // nothing is changed.
+  void fill_from(const Metadata& other);
 
   // Same content, so that nothing need be written: types count (1 is not 1.0, a tuple is no
   // list), the order of keys in user data counts, and NaN equals NaN.

@@ -24,8 +24,8 @@ enum class Mode {
 };
 
 enum class Access {
-  mapped,    // memory map: fastest for patches
-  buffered,  // positional reads: for file systems where maps are not allowed
+  mapped,    // memory map: fastest for patches; positional reads where none can be made
+  buffered,  // positional reads: for file systems where maps are slow
 };
 
 // What a power cut or a crash of the system may do to what was written. Against the death of
@@ -52,7 +52,8 @@ enum class Filter : std::uint8_t {
 // What the library aims for where the caller names no codec. Every preset is lossless.
 enum class Preset {
   fast,      // patches read and files saved as fast as possible, at the size of LZ4HC
-  balanced,  // smaller where that costs little: a byte plane is packed if a third goes
+  balanced,  // smaller where that costs little: a byte plane is packed if a third goes; whole
+             // numbers, instead of their planes, if that saves a quarter
   small,     // few bytes first: archives, slow disks, networks
 };
 
@@ -121,14 +122,15 @@ struct OpenOptions {
   CommitLevel level = CommitLevel::ordered;
 };
 
+// Array::save takes these, too, not what its file has: for that, set `layout` to
+// layout_of(image) (repack.hpp) and `codec` to image.codec().
 struct SaveOptions {
   LayoutRequest layout;
   std::optional<CodecParams> codec;  // wins over `preset`
   Preset preset = Preset::fast;
   MetadataEncoding metadata_encoding = MetadataEncoding::current;
-  bool store_metadata = true;  // false: a plain b2nd file without metadata
-  bool has_array = true;       // false: only the metadata counts, the array is a placeholder
-  int threads = 0;
+  bool store_metadata = true;      // false: a plain b2nd file without metadata
+  int threads = 0;                 // at most this many; 0: the process-wide number
   Access access = Access::mapped;  // how the new file is read: by `verify`, by Array::create
   CommitLevel level = CommitLevel::ordered;  // Array::create: also as OpenOptions::level
   // Read the new file back before it takes its place: every voxel and all metadata must be

@@ -8,6 +8,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -100,6 +101,9 @@ class MLARRAY_EXPORT Value {
 
   const Storage& storage() const& noexcept { return storage_; }
   Storage storage() && noexcept { return std::move(storage_); }
+
+  // An integer of any size, or a real: a field of kind "number" holds either. Not of a bool.
+  std::optional<double> number() const;
 
   // "None", "bool", "int", "float", "str", "bytes", "list", "tuple", "dict" or the class name.
   std::string type_name() const;

@@ -242,7 +242,6 @@ def save_options(
     dparams: Any = None,
     metadata_format: str = "current",
     store_metadata: bool = True,
-    has_array: bool = True,
     level: Level | None = None,
     durable: bool | None = None,
     verify: bool = False,
@@ -265,8 +264,6 @@ def save_options(
         Which generation of readers must be able to read the metadata.
     store_metadata : bool
         False for ``.b2nd``.
-    has_array : bool
-        False if the image is only its metadata.
     level, durable : optional
         See `commit_level`; 'ordered' where nothing is asked for.
     verify : bool
@@ -307,7 +304,6 @@ def save_options(
         codec=codec,
         legacy_metadata=metadata_format == "legacy",
         store_metadata=store_metadata,
-        has_array=has_array,
         threads=threads,
         level=commit_level(level, durable) or _core.CommitLevel.ordered,
         verify=verify,

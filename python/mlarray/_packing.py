@@ -147,7 +147,10 @@ class Packable(Savable):
         *,
         channel_axis: int | None = None,
     ) -> tuple[list[int], list[int]]:
-        """Chunk and block lengths for an image whose patches are to be read.
+        """Chunk and block lengths as 0.0.54 chooses them for a patch.
+
+        `save` has a rule of its own for its ``patch_size``, whose files are read faster. To
+        have these lengths, pass them as ``chunk_size`` and ``block_size``.
 
         Parameters
         ----------

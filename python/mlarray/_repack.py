@@ -119,10 +119,5 @@ def repack(
 
 def known_sizes(image: MLArray) -> Packing:
     """What is taken where no sizes are given: the patch that the file was made for."""
-    try:
-        patch = image.meta.blosc2.patch_size
-        if patch is not None and len(patch) == sum(image._spatial_axes()):
-            return Packing(list(patch))
-    except (RuntimeError, ValueError, TypeError):
-        pass  # metadata that cannot be read is carried over as it is
-    return Packing()
+    patch = image._open_core().patch()
+    return Packing() if patch is None else Packing(patch)

@@ -125,7 +125,6 @@ class Savable(Indexed):
                 dparams=dparams,
                 metadata_format=metadata_format,
                 store_metadata=path.endswith(".mla"),
-                has_array=not self._is_metadata_only(),
                 level=level,
                 durable=durable,
                 verify=verify,
@@ -134,9 +133,12 @@ class Savable(Indexed):
         if self._plain is not None:
             with Naming(path):
                 metadata = to_core(self.meta)
-                voxels = as_bytes_view(self._plain)
-                text = dtype_to_text(self._plain.dtype)
-                _core.Array.save_voxels(path, voxels, text, metadata, options)
+                if self._is_metadata_only():
+                    _core.Array.save_metadata(path, metadata, options)
+                else:
+                    voxels = as_bytes_view(self._plain)
+                    text = dtype_to_text(self._plain.dtype)
+                    _core.Array.save_voxels(path, voxels, text, metadata, options)
         else:
             # Untouched metadata goes from file to file as it is, even if it cannot be read.
             changed = self._changed_metadata()

@@ -13,7 +13,7 @@ from ._exchange import Exchangeable
 from ._options import Packing, check_dparams
 from ._positions import in_either_order
 from .errors import InvalidTypeError, InvalidUseError
-from .spatial import fill_from, resolve_axis_labels
+from .spatial import filled_from, resolve_axis_labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -164,7 +164,7 @@ class MLArray(Exchangeable):
         if labels is not None:
             new.spatial.axis_labels = list(labels)
         if base is not None:
-            fill_from(new, base.meta)
+            new = filled_from(new, base.meta)
         check(new, ndim if has_array else -1)
         self._loaded = (new, None)
         self._check_asked()

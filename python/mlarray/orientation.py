@@ -8,17 +8,12 @@ Frames are in the order x, y, z: left-right, back-front, foot-head.
 from __future__ import annotations
 
 import math
-import re
-import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["Orientation", "frame_letters", "frame_signs", "orient", "spacing_of", "world_axes"]
+from . import _core
 
-_PAIRS = (("L", "R"), ("P", "A"), ("I", "S"))  # decreasing and increasing in RAS
-_WORLD_LABELS = ("spatial_x", "spatial_y", "spatial_z")
-_WORDS = {"left": "L", "right": "R", "posterior": "P", "anterior": "A"}
-_WORDS |= {"inferior": "I", "superior": "S"}
+__all__ = ["Orientation", "frame_letters", "frame_signs", "orient", "spacing_of", "world_axes"]
 
 
 class Orientation(NamedTuple):
@@ -40,15 +35,7 @@ def frame_letters(coord_system: str | None) -> str | None:
     >>> frame_letters("left-posterior-superior")
     'LPS'
     """
-    text = (coord_system or "").strip().lower().removesuffix("+")
-    words = re.findall("|".join(_WORDS), text)
-    if "".join(words) == re.sub(r"[-\s]", "", text):
-        text = "".join(_WORDS[word] for word in words)
-    letters = text.upper()
-    known = len(letters) == 3 and all(
-        letter in pair for letter, pair in zip(letters, _PAIRS, strict=True)
-    )
-    return letters if known else None
+    return _core.frame_letters(_ascii(coord_system)) or None
 
 
 def frame_signs(source: str, target: str) -> list[int]:
@@ -87,10 +74,7 @@ def world_axes(labels: Sequence[str] | None, count: int) -> tuple[list[int], boo
     >>> world_axes(["spatial_z", "spatial_x"], 2), world_axes(None, 3)
     (([2, 0], True), ([0, 1, 2], False))
     """
-    names = list(labels or ())
-    if len(names) == count and len(set(names)) == count and set(names) <= set(_WORLD_LABELS):
-        return [_WORLD_LABELS.index(name) for name in names], True
-    return list(range(count)), False
+    return _core.world_axes(_names(labels), count)
 
 
 def orient(
@@ -120,31 +104,8 @@ def orient(
     >>> orient([[-2, 0, 0, 9], [0, 0, 3, 9], [0, 1, 0, 9], [0, 0, 0, 1]], None, "RAS+")
     Orientation(codes='LSA', degrees=0.0)
     """
-    letters = frame_letters(coord_system)
-    count = len(affine) - 1
-    if letters is None or not 1 <= count <= 3:
-        return None
-    # As rows x, y, z: ties are decided in this order.
-    world, _ = world_axes(labels, count)
-    rows = sorted(range(count), key=lambda row: world[row])
-    columns = [[float(affine[row][axis]) for row in rows] for axis in range(count)]
-    lengths = [math.hypot(*column) for column in columns]
-    if not all(math.isfinite(length) and length > 0 for length in lengths):
-        return None
-    cosines = [
-        [item / length for item in c] for c, length in zip(columns, lengths, strict=True)
-    ]
-    best = _nearest(_without_shear(cosines))
-    if best is None:
-        return None
-    codes, angle = "", 0.0
-    for axis, (row, sign) in enumerate(best):
-        low, high = _PAIRS[world[rows[row]]]
-        positive = letters[world[rows[row]]]
-        codes += positive if sign > 0 else (low if positive == high else high)
-        cosine = max(-1.0, min(1.0, sign * cosines[axis][row]))
-        angle = max(angle, math.degrees(math.acos(cosine)))
-    return Orientation(codes, angle)
+    found = _core.orientation_of(affine, _ascii(coord_system), _names(labels))
+    return None if found is None else Orientation(*found)
 
 
 def spacing_of(stated: Sequence[float] | None, scale: Sequence[float]) -> list[float]:
@@ -170,59 +131,10 @@ def spacing_of(stated: Sequence[float] | None, scale: Sequence[float]) -> list[f
     ]
 
 
-def _nearest(columns: list[list[float]]) -> list[tuple[int, int]] | None:
-    """A row of its own for each column, with its sign; the clearest column chooses first."""
-    free = set(range(len(columns)))
-    chosen = [(0, 0)] * len(columns)
-    for axis in sorted(free, key=lambda a: -max(abs(item) for item in columns[a])):
-        column = columns[axis]
-        row = max(sorted(free), key=lambda r: abs(column[r]))
-        if abs(column[row]) <= 1e-8:  # nothing is left for it
-            return None
-        chosen[axis] = (row, 1 if column[row] > 0 else -1)
-        free.remove(row)
-    return chosen
+# A file may hold anything where text belongs; no name of a frame or an axis has other letters.
+def _ascii(text: object) -> str:
+    return str("" if text is None else text).encode("ascii", "replace").decode()
 
 
-def _without_shear(columns: list[list[float]]) -> list[list[float]]:
-    """The columns of the orthogonal matrix that is nearest to these (polar decomposition).
-
-    The singular value decomposition behind it is by Jacobi's rotations of pairs of columns.
-    Directions of singular values that are 0 are left out.
-    """
-    count = len(columns)
-    epsilon = sys.float_info.epsilon
-    turned = [list(column) for column in columns]  # the columns of U * S
-    basis = [[float(i == j) for i in range(count)] for j in range(count)]  # those of V
-    for _ in range(40):
-        largest = 0.0
-        for p in range(count):
-            for q in range(p + 1, count):
-                a, b = (_product(turned[i], turned[i]) for i in (p, q))
-                c = _product(turned[p], turned[q])
-                if abs(c) <= epsilon * math.sqrt(a * b):
-                    continue
-                largest = max(largest, abs(c))
-                half = (b - a) / (2 * c)
-                tangent = math.copysign(1 / (abs(half) + math.hypot(1, half)), half)
-                cosine = 1 / math.hypot(1, tangent)
-                for vectors in (turned, basis):
-                    x, y = vectors[p], vectors[q]
-                    vectors[p] = [cosine * (u - tangent * v) for u, v in zip(x, y)]
-                    vectors[q] = [cosine * (tangent * u + v) for u, v in zip(x, y)]
-        if largest == 0.0:
-            break
-    singular = [math.hypot(*column) for column in turned]
-    least = max(singular) * count * epsilon
-    kept = [i for i in range(count) if singular[i] > least]
-    return [
-        [
-            math.fsum(turned[i][row] / singular[i] * basis[i][axis] for i in kept)
-            for row in range(count)
-        ]
-        for axis in range(count)
-    ]
-
-
-def _product(one: Sequence[float], other: Sequence[float]) -> float:
-    return math.fsum(u * v for u, v in zip(one, other, strict=True))
+def _names(labels: Sequence[str] | None) -> list[str]:
+    return [_ascii(label) for label in labels or ()]

@@ -6,7 +6,6 @@ commonly mm. Vectors have one entry per axis of space, in the array's axis order
 
 from __future__ import annotations
 
-import copy
 import operator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from .meta import Meta
 
-__all__ = ["SpatialProperties", "fill_from", "resolve_axis_labels"]
+__all__ = ["SpatialProperties", "filled_from", "resolve_axis_labels"]
 
 
 Part = TypeVar("Part")
@@ -201,54 +200,11 @@ def resolve_axis_labels(
     return axis_labels
 
 
-def fill_from(meta: Meta, base: Meta) -> None:
-    """Take from `base` whatever `meta` does not say itself.
+def filled_from(meta: Meta, base: Meta) -> Meta:
+    """`meta` with what it does not say itself taken from `base`.
 
-    An affine says the same as spacing, origin and direction together. Where one image has
-    the affine and the other the parts, the missing parts are taken out of the affine, and a
-    given affine leaves nothing to take.
-
-    Parameters
-    ----------
-    meta : Meta
-        Changed in place.
-    base : Meta
-        Left as it is, and shares nothing with `meta` afterwards.
+    The rule is the core's, `Metadata::fill_from`. Neither is changed, or shares anything with
+    the result.
     """
-    base = copy.deepcopy(base)
-    mine, theirs = meta.spatial, base.spatial
-    parts = ("spacing", "origin", "direction")
-    if mine.affine is not None:
-        for name in parts:
-            setattr(theirs, name, None)
-    elif theirs.affine is not None and any(getattr(mine, name) is not None for name in parts):
-        affine = theirs.affine
-        theirs.affine = None
-        theirs.spacing, theirs.origin, theirs.direction = _parts(
-            affine,
-            needs_direction=mine.direction is None and mine.spacing is not None,
-        )
-    meta.copy_from(base)
-
-
-def _parts(
-    affine: list[list[float]], needs_direction: bool
-) -> tuple[list[float], list[float], list[list[float]]]:
-    """Spacing, origin and direction that give the same affine."""
-    spacing, direction = _core.affine_scale(affine), _core.affine_rotation(affine)
-    if [float(item) for item in affine[-1]] != [*[0.0] * len(spacing), 1.0]:
-        raise InvalidValueError(
-            f"copy=: its affine has the last row {affine[-1]}, which spacing, origin and "
-            f"direction cannot say; give affine="
-        )
-    for axis, length in enumerate(spacing):
-        if length != 0.0:
-            continue
-        if needs_direction:
-            raise InvalidValueError(
-                f"copy=: axis {axis} of its affine has length 0 and no direction, so that "
-                f"spacing= is not enough; give direction=, too, or affine="
-            )
-        for row in range(len(spacing)):  # whichever it is, times 0
-            direction[row][axis] = float(row == axis)
-    return spacing, _core.affine_translation(affine), direction
+    filled = to_core(meta).filled_from(to_core(base))
+    return type(meta)._from_stored(filled.to_tree())

@@ -1,14 +1,29 @@
-// DType::parse is in src/encoding/dtype.cpp: it needs the reader of Python literals.
 #include "mlarray/types.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <limits>
-#include <string_view>
 
 #include "mlarray/error.hpp"
 
 namespace mlarray {
+
+Box Box::at(const Shape& start, const Shape& size) {
+  if (start.size() != size.size()) {
+    throw Error(ErrorKind::invalid_value, "a box of " + to_string(size) + " at " +
+                                              to_string(start) +
+                                              ": give one length for each axis");
+  }
+  Box box{start, start};
+  for (std::size_t axis = 0; axis < size.size(); ++axis) {
+    constexpr auto kLargest = std::numeric_limits<std::int64_t>::max();
+    if (size[axis] > 0 && start[axis] > kLargest - size[axis]) {
+      throw Error(ErrorKind::out_of_bounds, "a box of " + to_string(size) + " at " +
+                                                to_string(start) + " ends beyond 2^63 - 1");
+    }
+    box.stop[axis] += std::max<std::int64_t>(size[axis], 0);
+  }
+  return box;
+}
 
 Shape Box::shape() const {
   Shape lengths(std::min(start.size(), stop.size()));
@@ -71,22 +86,6 @@ std::vector<std::int64_t> c_strides(const Shape& shape, std::int64_t itemsize) {
     step *= std::max<std::int64_t>(shape[i], 1);
   }
   return strides;
-}
-
-DType DType::native(char kind, std::int64_t itemsize) {
-  DType dtype;
-  dtype.kind_ = kind;
-  dtype.itemsize_ = itemsize;
-  dtype.big_endian_ = itemsize > 1 && std::endian::native == std::endian::big;
-  dtype.text_ = itemsize == 1 ? "|" : dtype.big_endian_ ? ">" : "<";
-  dtype.text_ += kind + std::to_string(itemsize);
-  return dtype;
-}
-
-bool DType::same_elements(const DType& other) const noexcept {
-  constexpr std::string_view kNumbers = "biufc";
-  return kNumbers.find(kind_) != std::string_view::npos && kind_ == other.kind_ &&
-         itemsize_ == other.itemsize_ && big_endian_ == other.big_endian_;
 }
 
 ConstArrayView view_of(const std::byte* data, std::size_t count, const Shape& shape,

@@ -1,6 +1,7 @@
 #include "mlarray/value.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace mlarray {
 
@@ -45,6 +46,13 @@ void Map::set(std::string_view key, Value value) {
 
 bool Map::erase(std::string_view key) {
   return std::erase_if(items, [&](const auto& item) { return has_key(item, key); }) > 0;
+}
+
+std::optional<double> Value::number() const {
+  if (const auto* integer = get_if<std::int64_t>()) return static_cast<double>(*integer);
+  if (const auto* real = get_if<double>()) return *real;
+  const auto* big = get_if<BigInt>();
+  return big ? std::optional(std::strtod(big->decimal.c_str(), nullptr)) : std::nullopt;
 }
 
 std::string Value::type_name() const {

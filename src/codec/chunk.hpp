@@ -9,11 +9,12 @@
 #include <span>
 #include <string_view>
 
+#include "base/chunk_limits.hpp"
+
 namespace mlarray::codec {
 
 inline constexpr std::size_t kChunkHeaderBytes = 32;
-// The largest chunk that the format can hold, uncompressed (BLOSC2_MAX_BUFFERSIZE).
-inline constexpr std::int64_t kMaxChunkBytes = 2147483647 - 32;
+using base::kMaxChunkBytes;
 
 // A chunk that holds no blocks but a rule.
 enum class Special : std::uint8_t { none = 0, zeros = 1, nan = 2, value = 3, uninit = 4 };

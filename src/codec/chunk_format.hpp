@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/chunk_limits.hpp"
 #include "codec/bytes.hpp"
 #include "codec/chunk.hpp"
 #include "mlarray/error.hpp"
@@ -41,13 +42,15 @@ inline constexpr std::uint8_t kBigEndianWriter = 0x02;
 inline constexpr std::uint8_t kLazy = 0x08;
 
 inline constexpr std::uint8_t kFormatVersion = 5;
-inline constexpr std::int32_t kMaxBlockBytes = 536866816;    // BLOSC2_MAXBLOCKSIZE
+using base::kMaxBlockBytes;
 inline constexpr std::int32_t kMaxDictionaryBytes = 131072;  // BLOSC2_MAXDICTSIZE
 
 // Bytes that are decoded at once: this many whatever they come of, beyond that so many for each
 // stored byte. LZ4 makes at most 255 of one, zlib 1032, ZSTD 32768.
 inline constexpr std::int64_t kFreeExpansion = std::int64_t{128} << 20;
 inline constexpr std::int64_t kMostExpansion = 65536;
+
+inline constexpr std::size_t kStreamHead = 4;  // the length that precedes each stream
 
 // Compressor field, the top three bits of byte 0x02.
 inline constexpr int kFormatBloscLz = 0;

@@ -5,14 +5,17 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <memory>
 #include <new>
 #include <optional>
 #include <string>
 
 #include "base/environment.hpp"
+#include "base/zeros.hpp"
 #include "codec/blosc.hpp"
 #include "codec/chunk_format.hpp"
 #include "codec/decoder.hpp"
+#include "codec/index_chunk.hpp"
 #include "codec/plane_encoder.hpp"
 
 namespace mlarray::codec {
@@ -20,9 +23,7 @@ namespace {
 
 constexpr std::int64_t kMaxTypesize = 255;  // one byte in the header
 
-// Blocks of chunks of general bytes. c-blosc2 looks up single positions of an index in place,
-// so its blocks are small.
-constexpr std::int32_t kIndexBlockBytes = 32 << 10;
+// Blocks of chunks of general bytes, but the index.
 constexpr std::int32_t kBytesBlockBytes = 256 << 10;
 
 // The variables by which c-blosc2 lets the environment override its caller.
@@ -46,11 +47,6 @@ std::string blosc_variables() {
   }
   throw Error(ErrorKind::unsupported,
               "compression: " + what + ". Choose another codec or other filters");
-}
-
-bool all_zero(std::span<const std::byte> data) {
-  return data.empty() || (data[0] == std::byte{0} &&
-                          std::memcmp(data.data(), data.data() + 1, data.size() - 1) == 0);
 }
 
 void check_data(std::span<const std::byte> data) {
@@ -96,6 +92,7 @@ struct Encoder::State {
   BloscContext context;
   std::unique_ptr<std::byte[]> buffer;
   std::size_t buffer_bytes = 0;
+  std::vector<std::byte> single;  // of encode_block()
 
   blosc2_context* blosc() {
     if (context) return context.get();
@@ -114,6 +111,26 @@ struct Encoder::State {
     if (!context && blosc_variables().empty()) throw std::bad_alloc();
     if (!context) throw_overridden("c-blosc2 refused the parameters");
     return context.get();
+  }
+
+  // A chunk by c-blosc2: until the next call.
+  std::span<const std::byte> compress(std::span<const std::byte> data) {
+    // Always enough: data that does not shrink is stored behind the header.
+    const std::size_t bound = data.size() + kChunkHeaderBytes;
+    if (bound > buffer_bytes) {
+      buffer = std::make_unique_for_overwrite<std::byte[]>(bound);
+      buffer_bytes = bound;
+    }
+    const int written =
+        blosc2_compress_ctx(blosc(), data.data(), static_cast<std::int32_t>(data.size()),
+                            buffer.get(), static_cast<std::int32_t>(bound));
+    check_memory(written);
+    if (written <= 0) {
+      throw_overridden("c-blosc2 refused the data (error " + std::to_string(written) + ")");
+    }
+    const std::span<const std::byte> chunk(buffer.get(), static_cast<std::size_t>(written));
+    check(chunk, data.size());
+    return chunk;
   }
 
   // The header of what c-blosc2 made, against what it was asked for.
@@ -185,7 +202,7 @@ Encoder& Encoder::operator=(Encoder&&) noexcept = default;
 std::vector<std::byte> Encoder::encode(std::span<const std::byte> data) {
   State& state = *state_;
   check_data(data);
-  if (all_zero(data)) {
+  if (base::all_zero(data)) {
     constexpr auto zeros = static_cast<std::uint8_t>(static_cast<int>(Special::zeros) << 4);
     return plain_chunk({.flags2 = data.empty() ? std::uint8_t{0} : zeros,
                         .typesize = state.typesize,
@@ -196,22 +213,86 @@ std::vector<std::byte> Encoder::encode(std::span<const std::byte> data) {
   if (state.planes && data.size() % static_cast<std::size_t>(state.blocksize) == 0) {
     return state.planes->encode(data);
   }
-  // Always enough: data that does not shrink is stored behind the header.
-  const std::size_t bound = data.size() + kChunkHeaderBytes;
-  if (bound > state.buffer_bytes) {
-    state.buffer = std::make_unique_for_overwrite<std::byte[]>(bound);
-    state.buffer_bytes = bound;
-  }
-  const int written =
-      blosc2_compress_ctx(state.blosc(), data.data(), static_cast<std::int32_t>(data.size()),
-                          state.buffer.get(), static_cast<std::int32_t>(bound));
-  check_memory(written);
-  if (written <= 0) {
-    throw_overridden("c-blosc2 refused the data (error " + std::to_string(written) + ")");
-  }
-  const std::span<const std::byte> chunk(state.buffer.get(), static_cast<std::size_t>(written));
-  state.check(chunk, data.size());
+  const std::span<const std::byte> chunk = state.compress(data);
   return {chunk.begin(), chunk.end()};
+}
+
+std::optional<std::span<const std::byte>> Encoder::encode_block(
+    std::span<const std::byte> data) {
+  State& state = *state_;
+  const std::size_t size = data.size();
+  if (size != static_cast<std::size_t>(state.blocksize)) {
+    throw Error(ErrorKind::invalid_use, "encode_block: " + std::to_string(size) +
+                                            " bytes for a block of " +
+                                            std::to_string(state.blocksize));
+  }
+  if (base::all_zero(data)) {  // no filter changes them; each stream is a run
+    state.single.assign(4 * static_cast<std::size_t>(state.params.split ? state.typesize : 1),
+                        std::byte{0});
+    return state.single;
+  }
+  if (state.planes) return state.planes->encode_block(data);
+  // c-blosc2 encodes chunks. Beside a block of zeros this one is stored as it would be in a
+  // chunk that shrinks, also if it does not shrink itself.
+  state.single.resize(2 * size);
+  copy_bytes(data, state.single.data());
+  fill_bytes(std::span(state.single).subspan(size), 0);
+  const std::span<const std::byte> chunk = state.compress(state.single);
+  const ChunkHeader header = parse_chunk(chunk, {});
+  if (header.memcpyed || header.special != Special::none) return std::nullopt;
+  return block_bytes(chunk, header, 0);
+}
+
+std::optional<CodecParams> params_for_blocks(const ChunkHeader& header, CodecParams params) {
+  if (header.special != Special::none || header.memcpyed || header.whole_only() ||
+      header.compressor != compressor_field(params.codec)) {
+    return std::nullopt;
+  }
+  // As far as they change anything.
+  const auto effect = [&](std::uint8_t code, std::uint8_t meta) {
+    const auto filter = static_cast<Filter>(code);
+    if (filter == Filter::none ||
+        (filter == Filter::shuffle && header.typesize == 1 && meta == 0)) {
+      return std::pair<std::uint8_t, std::uint8_t>(0, 0);
+    }
+    const bool own_width = filter == Filter::bytedelta && meta == 0;
+    return std::pair(code, own_width ? header.typesize : meta);
+  };
+  bool same = true;
+  bool none = true;
+  for (std::size_t i = 0; i < params.filters.size(); ++i) {
+    const auto own = effect(header.filters[i], header.filters_meta[i]);
+    same = same && own == effect(params.filters[i], params.filters_meta[i]);
+    none = none && own.first == 0;
+  }
+  if (!same && !none) return std::nullopt;
+  if (!same) {
+    params.filters = {};
+    params.filters_meta = {};
+  }
+  params.split = header.split;
+  return params;
+}
+
+std::optional<std::vector<std::byte>> join_blocks(
+    std::span<const std::byte> head, const ChunkHeader& header,
+    std::span<const std::span<const std::byte>> blocks) {
+  std::size_t length = kChunkHeaderBytes + 4 * blocks.size();
+  const std::size_t limit = kChunkHeaderBytes + static_cast<std::size_t>(header.nbytes);
+  for (const std::span<const std::byte> block : blocks) {
+    length += block.size();
+    if (length >= limit) return std::nullopt;
+  }
+  std::vector<std::byte> chunk;
+  chunk.reserve(length);  // not cleared
+  chunk.insert(chunk.end(), head.begin(), head.begin() + kChunkHeaderBytes);
+  chunk.resize(kChunkHeaderBytes + 4 * blocks.size());
+  store_i32(chunk, at::kCbytes, static_cast<std::int32_t>(length));
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    store_i32(chunk, kChunkHeaderBytes + 4 * i, static_cast<std::int32_t>(chunk.size()));
+    chunk.insert(chunk.end(), blocks[i].begin(), blocks[i].end());
+  }
+  return chunk;
 }
 
 std::vector<std::byte> store_chunk(std::span<const std::byte> data, std::int32_t typesize,
@@ -227,7 +308,8 @@ std::vector<std::byte> store_chunk(std::span<const std::byte> data, std::int32_t
 std::vector<std::byte> compress_bytes(std::span<const std::byte> data, std::int32_t typesize) {
   check_data(data);
   const bool index = typesize > 1;
-  const std::int32_t limit = index ? kIndexBlockBytes : kBytesBlockBytes;
+  const std::int32_t limit =
+      index ? static_cast<std::int32_t>(kIndexBlockBytes) : kBytesBlockBytes;
   const auto size = static_cast<std::int32_t>(data.size());
   // c-blosc2 stores less than 32 bytes as they are, too.
   if (size < 32 || size % typesize != 0) return store_chunk(data, typesize, size);
@@ -249,7 +331,11 @@ std::vector<std::byte> decompress_bytes(std::span<const std::byte> chunk,
                                      " are possible here");
   }
   std::vector<std::byte> out(static_cast<std::size_t>(header.nbytes));
-  Decoder().decode_chunk(chunk, header, out, expected.what);
+  // Kept, since ZSTD's context takes longer to make than an index to decode. Not in the memory
+  // of the thread itself: where there is none for that, the process ends.
+  static thread_local std::unique_ptr<Decoder> decoder;
+  if (!decoder) decoder = std::make_unique<Decoder>();
+  decoder->decode_chunk(chunk, header, out, expected.what);
   return out;
 }
 

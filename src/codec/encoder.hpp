@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -41,6 +42,11 @@ bool shortens(const CodecParams& params);
 // somebody else wrote. DELTA is left out, too, and what follows two filters. Errors: none.
 CodecParams params_for_edits(CodecParams params, const DType& dtype);
 
+// `params` as single blocks of a chunk that is there already have to be encoded with, so that
+// its header stays true. Nothing: the chunk has another codec or other filters (none at all are
+// taken over), or no blocks that could be replaced (special, stored, DELTA, a dictionary).
+std::optional<CodecParams> params_for_blocks(const ChunkHeader& header, CodecParams params);
+
 // Not synchronised.
 class Encoder {
  public:
@@ -60,11 +66,22 @@ class Encoder {
   // variables override them. Errors: invalid_use naming the variable; unsupported.
   std::vector<std::byte> encode(std::span<const std::byte> data);
 
+  // The stored bytes of one block, for a chunk with blocks of these parameters (join_blocks()):
+  // until the next call. `data` is one whole block. Nothing: it has none of its own, as at
+  // level 0 and for blocks of a few bytes. Errors: as encode().
+  std::optional<std::span<const std::byte>> encode_block(std::span<const std::byte> data);
+
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
 
+// A chunk of blocks that are encoded already, one behind the other, in the order of their
+// numbers: `head` is a chunk's header, of which only the length changes. Nothing: stored as it
+// is, the chunk would be no longer. Precondition: one piece for every block.
+std::optional<std::vector<std::byte>> join_blocks(
+    std::span<const std::byte> head, const ChunkHeader& header,
+    std::span<const std::span<const std::byte>> blocks);
 // A chunk that stores `data` as it is (used for metadata and for small things).
 std::vector<std::byte> store_chunk(std::span<const std::byte> data, std::int32_t typesize,
                                    std::int32_t blocksize);

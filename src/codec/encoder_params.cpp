@@ -23,10 +23,11 @@ CodecParams numbers(Preset preset, std::int64_t itemsize) {
   switch (preset) {
     case Preset::fast:
       // The level counts for the few planes that shrink, and of two planes such a one takes
-      // more of the time than of four. On the CT volumes the file is then within 1 % of what
-      // LZ4HC's level 8 makes, which takes four times as long.
+      // more of the time than of four: level 1 instead of 3 saves int16 in 143 instead of
+      // 159 ms, 0.3 % larger. On the CT volumes the file is then within 1 % of what LZ4HC's
+      // level 8 makes, which takes four times as long.
       params.codec = Codec::lz4hc;
-      params.level = itemsize == 2 ? 3 : 4;
+      params.level = itemsize == 2 ? 1 : 4;
       break;
     case Preset::balanced:
       params.codec = Codec::zstd;

@@ -36,14 +36,27 @@ class PlaneEncoder {
   // `data` is one or more whole blocks. The same data give the same bytes, whatever was
   // encoded before.
   std::vector<std::byte> encode(std::span<const std::byte> data);
+  // The streams that encode() makes of one block: until the next call.
+  std::span<const std::byte> encode_block(std::span<const std::byte> data);
 
  private:
   enum class Family { lz4, zstd };
+  // Room for the streams of one block that is stored as it is.
+  std::size_t most_stored() const;
+  // One block as a number of streams, to out[at]; returns where it ends.
+  std::size_t put_block(std::span<const std::byte> block, bool unfiltered,
+                        std::span<std::byte> out, std::size_t at);
+  // One stream that holds whole elements; else as put_stream().
+  std::size_t put_elements(std::span<const std::byte> block, std::span<std::byte> out,
+                           std::size_t at);
+  // Whether some blocks of `data` are smaller unfiltered. `out` is written to.
+  bool smaller_unfiltered(std::span<const std::byte> data, std::span<std::byte> out);
   // One stream with its length, to out[at]; returns where it ends. `out` has room for the
   // plane stored as it is.
   std::size_t put_stream(std::span<const std::byte> plane, std::span<std::byte> out,
                          std::size_t at);
-  // Compressed to `out`, in at most `limit` bytes; 0 if it does not fit.
+  // Compressed to `out`, in at most `limit` bytes; 0 if it does not fit. Of LZ4, level 0 is the
+  // fast mode, and below 0 how many times larger its steps are.
   std::size_t compress(int level, std::span<const std::byte> plane, std::span<std::byte> out,
                        std::size_t limit);
 

@@ -1,5 +1,5 @@
-// DType::parse. Declared in mlarray/types.hpp of the base layer, but it reads Python literals,
-// which only this layer can.
+#include "mlarray/dtype.hpp"
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -13,7 +13,6 @@
 #include "base/text.hpp"
 #include "encoding/literal.hpp"
 #include "mlarray/error.hpp"
-#include "mlarray/types.hpp"
 #include "mlarray/value.hpp"
 
 namespace mlarray {
@@ -335,6 +334,22 @@ class Parser {
 };
 
 }  // namespace
+
+DType DType::native(char kind, std::int64_t itemsize) {
+  DType dtype;
+  dtype.kind_ = kind;
+  dtype.itemsize_ = itemsize;
+  dtype.big_endian_ = itemsize > 1 && std::endian::native == std::endian::big;
+  dtype.text_ = itemsize == 1 ? "|" : dtype.big_endian_ ? ">" : "<";
+  dtype.text_ += kind + std::to_string(itemsize);
+  return dtype;
+}
+
+bool DType::same_elements(const DType& other) const noexcept {
+  constexpr std::string_view kNumbers = "biufc";
+  return kNumbers.find(kind_) != std::string_view::npos && kind_ == other.kind_ &&
+         itemsize_ == other.itemsize_ && big_endian_ == other.big_endian_;
+}
 
 DType DType::parse(std::string_view text) {
   const Type type = Parser(text).run();

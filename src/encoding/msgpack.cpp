@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <limits>
 
+#include "base/byte_reader.hpp"
 #include "base/text.hpp"
 #include "encoding/budget.hpp"
-#include "encoding/byte_reader.hpp"
 #include "encoding/integers.hpp"
 #include "encoding/map_builder.hpp"
 #include "encoding/value_path.hpp"
@@ -211,7 +211,7 @@ class Decoder {
     }
   }
 
-  ByteReader reader_;
+  base::ByteReader reader_;
   Budget budget_;
 };
 
@@ -363,7 +363,7 @@ std::string encode_msgpack(const Value& value) {
 }
 
 std::span<const std::byte> msgpack_bin_payload(std::span<const std::byte> data) {
-  ByteReader reader(data, kFormat);
+  base::ByteReader reader(data, kFormat);
   const std::uint8_t code = reader.u8();
   if (code < kBin8 || code > kBin32) return {};
   const std::uint64_t size = reader.big_endian(std::size_t{1} << (code - kBin8));

@@ -12,8 +12,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/byte_reader.hpp"
 #include "encoding/budget.hpp"
-#include "encoding/byte_reader.hpp"
 #include "encoding/msgpack.hpp"
 
 namespace mlarray::encoding {
@@ -115,7 +115,7 @@ class PickleMachine {
   std::vector<NodeId> tuple_items(NodeId id) const;
   void require_class(NodeId id) const;
 
-  ByteReader reader_;
+  base::ByteReader reader_;
   Budget budget_;
   const std::size_t max_entries_;
   std::vector<Node> nodes_;

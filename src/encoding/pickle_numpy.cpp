@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "base/half.hpp"
 #include "base/text.hpp"
 #include "encoding/pickle_expand.hpp"
 
@@ -52,15 +53,6 @@ std::uint64_t integer_of(std::string_view bytes, bool big_endian) {
   return value;
 }
 
-double half_to_double(std::uint64_t bits) {
-  const int exponent = static_cast<int>((bits >> 10) & 0x1F);
-  const double fraction = static_cast<double>(bits & 0x3FF) / 1024;
-  double value =
-      exponent == 0 ? std::ldexp(fraction, -14) : std::ldexp(1 + fraction, exponent - 15);
-  if (exponent == 0x1F) value = fraction == 0 ? HUGE_VAL : NAN;
-  return (bits & 0x8000) != 0 ? -value : value;
-}
-
 std::optional<Value> number(const ScalarType& type, std::string_view bytes) {
   if (type.size != 1 && type.size != 2 && type.size != 4 && type.size != 8) return std::nullopt;
   const std::uint64_t bits = integer_of(bytes, type.big_endian);
@@ -75,7 +67,7 @@ std::optional<Value> number(const ScalarType& type, std::string_view bytes) {
   }
   switch (type.size) {
     case 2:
-      return half_to_double(bits);
+      return base::half_to_double(static_cast<std::uint16_t>(bits));
     case 4:
       return double{std::bit_cast<float>(static_cast<std::uint32_t>(bits))};
     case 8:

@@ -4,6 +4,7 @@
 
 #include "codec/checksum.hpp"
 #include "codec/encoder.hpp"
+#include "codec/index_chunk.hpp"
 #include "frame/big_endian.hpp"
 #include "frame/constants.hpp"
 #include "frame/frame.hpp"
@@ -21,23 +22,6 @@ void store_lengths(const Header& header, std::span<std::byte> bytes) {
             static_cast<std::uint8_t>(header.has_vlmeta ? kMsgpackTrue : kMsgpackFalse));
 }
 
-std::vector<std::byte> build_index(std::span<const IndexEntry> index) {
-  if (index.empty()) return {};
-  if (index.size() > static_cast<std::size_t>(codec::kMaxChunkBytes) / 8) {
-    throw Error(ErrorKind::unsupported,
-                std::to_string(index.size()) + " chunks; the index of a file holds at most " +
-                    std::to_string(codec::kMaxChunkBytes / 8) + ": use larger chunks");
-  }
-  std::vector<std::byte> raw(index.size() * 8);
-  for (std::size_t i = 0; i < index.size(); ++i) {
-    std::uint64_t entry = index[i].raw();
-    for (std::size_t b = 0; b < 8; ++b, entry >>= 8) {
-      raw[i * 8 + b] = static_cast<std::byte>(entry & 0xff);
-    }
-  }
-  return codec::compress_bytes(raw, 8);
-}
-
 std::vector<std::byte> build_trailer(std::span<const VlMetalayer> vlmeta) {
   std::vector<std::byte> out = {std::byte{0x94}, std::byte{1}};  // 4 elements, version 1
   std::vector<NamedSpan> layers;
@@ -53,6 +37,44 @@ std::vector<std::byte> build_trailer(std::span<const VlMetalayer> vlmeta) {
 }
 
 }  // namespace
+
+std::vector<std::byte> build_index(std::span<const IndexEntry> index) {
+  return build_index(
+      static_cast<std::int64_t>(index.size()), {}, [](std::int64_t) { return true; },
+      [&](std::int64_t number) { return index[static_cast<std::size_t>(number)]; });
+}
+
+std::vector<std::byte> build_index(std::int64_t count, std::span<const std::byte> previous,
+                                   const std::function<bool(std::int64_t part)>& changed,
+                                   const std::function<IndexEntry(std::int64_t)>& entry) {
+  if (count == 0) return {};
+  if (count > codec::kMaxChunkBytes / 8) {
+    throw Error(ErrorKind::unsupported,
+                std::to_string(count) + " chunks; the index of a file holds at most " +
+                    std::to_string(codec::kMaxChunkBytes / 8) + ": use larger chunks");
+  }
+  const auto fill = [&](std::int64_t first, std::span<std::byte> out) {
+    for (std::size_t at = 0; at < out.size(); at += 8) {
+      std::uint64_t raw = entry(first++).raw();
+      for (std::size_t b = 0; b < 8; ++b, raw >>= 8) {
+        out[at + b] = static_cast<std::byte>(raw & 0xff);
+      }
+    }
+  };
+  static_assert(codec::kIndexBlockBytes == 8 * kIndexPart);
+  const auto bytes = static_cast<std::size_t>(8 * count);
+  if (count <= kIndexPart) {
+    std::vector<std::byte> raw(bytes);
+    fill(0, raw);
+    return codec::compress_bytes(raw, 8);
+  }
+  return codec::encode_index(
+      bytes, previous,
+      [&](std::size_t part) { return changed(static_cast<std::int64_t>(part)); },
+      [&](std::size_t part, std::span<std::byte> out) {
+        fill(static_cast<std::int64_t>(part) * kIndexPart, out);
+      });
+}
 
 void check_chunk_count(std::int64_t chunks, std::uint64_t file_bytes) {
   const auto room = static_cast<std::int64_t>(file_bytes / codec::kChunkHeaderBytes);
@@ -113,10 +135,10 @@ std::vector<std::byte> build_header(Header& header) {
 }
 
 std::vector<std::byte> build_tail(Header& header, std::vector<std::byte>& header_bytes,
-                                  std::uint64_t position, std::span<const IndexEntry> index,
+                                  std::uint64_t position, std::vector<std::byte> index_chunk,
                                   std::span<const VlMetalayer> vlmeta) {
-  check_chunk_count(static_cast<std::int64_t>(index.size()), position);
-  std::vector<std::byte> tail = build_index(index);
+  check_chunk_count(header.chunk_count(), position);
+  std::vector<std::byte> tail = std::move(index_chunk);
   const std::size_t index_bytes = tail.size();
   const std::vector<std::byte> trailer = build_trailer(vlmeta);
   tail.insert(tail.end(), trailer.begin(), trailer.end());
@@ -131,6 +153,12 @@ std::vector<std::byte> build_tail(Header& header, std::vector<std::byte>& header
   const auto seal = codec::fingerprint(parts);
   std::copy(seal.begin(), seal.end(), tail.end() - 16);
   return tail;
+}
+
+std::vector<std::byte> build_tail(Header& header, std::vector<std::byte>& header_bytes,
+                                  std::uint64_t position, std::span<const IndexEntry> index,
+                                  std::span<const VlMetalayer> vlmeta) {
+  return build_tail(header, header_bytes, position, build_index(index), vlmeta);
 }
 
 }  // namespace mlarray::frame

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -98,11 +99,28 @@ struct State {
   Header header;
   std::vector<std::byte> header_bytes;
   std::vector<IndexEntry> index;
+  io::Bytes index_chunk;  // as it is stored; empty without chunks
   std::vector<VlMetalayer> vlmeta;
   Anchor anchor;
   Seal seal = Seal::absent;  // never Seal::edited, which only the array can tell
+  // What was read before the trailer besides, of a source where every call takes long: what a
+  // writer put there last is often wanted next.
+  std::uint64_t also_read_at = 0;
+  io::Bytes also_read;
 
   const VlMetalayer* find(std::string_view name) const;
+};
+
+// What a writer needs of a state to write the next.
+struct Committed {
+  Header header;
+  std::vector<std::byte> header_bytes;
+  std::vector<std::byte> index_chunk;
+
+  explicit Committed(const State& state)
+      : header(state.header),
+        header_bytes(state.header_bytes),
+        index_chunk(state.index_chunk.data.begin(), state.index_chunk.data.end()) {}
 };
 
 enum class SealCheck { on, off };
@@ -124,10 +142,25 @@ void check_chunk_count(std::int64_t chunks, std::uint64_t file_bytes);
 // The bytes of a header; sets header_len. Errors: unsupported if a metalayer does not fit.
 std::vector<std::byte> build_header(Header& header);
 
+// The index chunk; empty without chunks. Errors: unsupported for more than the format holds.
+std::vector<std::byte> build_index(std::span<const IndexEntry> index);
+
+// The same of so many chunks, which takes over what it can of `previous`, the index chunk of an
+// older state. Its parts are the entries from k * kIndexPart on; entry() is asked for those of
+// parts that changed, and for all where `previous` is not what this function makes.
+inline constexpr std::int64_t kIndexPart = 4096;
+std::vector<std::byte> build_index(std::int64_t count, std::span<const std::byte> previous,
+                                   const std::function<bool(std::int64_t part)>& changed,
+                                   const std::function<IndexEntry(std::int64_t)>& entry);
+
 // What follows the chunks: index chunk and trailer, sealed. Sets cbytes, frame_len and
 // has_vlmeta of `header` and updates `header_bytes` to match.
-//   position  where the index chunk will stand, from the start of the file
+//   position     where the index chunk will stand, from the start of the file
+//   index_chunk  what build_index() made
 // Errors: unsupported for more index or metadata than the format holds.
+std::vector<std::byte> build_tail(Header& header, std::vector<std::byte>& header_bytes,
+                                  std::uint64_t position, std::vector<std::byte> index_chunk,
+                                  std::span<const VlMetalayer> vlmeta);
 std::vector<std::byte> build_tail(Header& header, std::vector<std::byte>& header_bytes,
                                   std::uint64_t position, std::span<const IndexEntry> index,
                                   std::span<const VlMetalayer> vlmeta);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "base/byte_reader.hpp"
 #include "frame/big_endian.hpp"
 #include "mlarray/error.hpp"
 
@@ -18,77 +19,39 @@ constexpr unsigned kArray16 = 0xdc;
 constexpr unsigned kBin32 = 0xc6;
 constexpr std::size_t kMaxName = 31;
 
-class Cursor {
- public:
-  Cursor(std::span<const std::byte> data, std::size_t offset, std::string_view where)
-      : data_(data), offset_(offset), where_(where) {}
-
-  template <class T>
-  T number() {
-    need(sizeof(T));
-    T value = load_big<T>(data_, offset_);
-    offset_ += sizeof(T);
-    return value;
-  }
-  void marker(unsigned expected) {
-    if (const auto found = number<std::uint8_t>(); found != expected) {
-      fail("has the byte " + std::to_string(found) + " at " + std::to_string(offset_ - 1) +
-           " where " + std::to_string(expected) + " belongs");
-    }
-  }
-  std::span<const std::byte> take(std::size_t length) {
-    need(length);
-    offset_ += length;
-    return data_.subspan(offset_ - length, length);
-  }
-  [[noreturn]] void fail(const std::string& what) const {
-    throw Error(ErrorKind::corruption,
-                "the list of metalayers in the " + std::string(where_) + " " + what);
-  }
-
- private:
-  void need(std::size_t length) const {
-    if (offset_ > data_.size() || length > data_.size() - offset_) {
-      fail("ends at " + std::to_string(data_.size()) + ", inside a value of " +
-           std::to_string(length) + " bytes");
-    }
-  }
-
-  std::span<const std::byte> data_;
-  std::size_t offset_;
-  std::string_view where_;
-};
-
 }  // namespace
 
 std::vector<NamedSpan> parse_metalayers(std::span<const std::byte> data, std::size_t offset,
                                         std::string_view where) {
-  Cursor cursor(data, offset, where);
-  cursor.marker(kArrayOf3);
-  cursor.marker(kUint16);
-  cursor.number<std::uint16_t>();  // size of the name map: implied by what follows
-  cursor.marker(kMap16);
-  const auto count = cursor.number<std::uint16_t>();
+  const std::string name_of_list = "the list of metalayers in the " + std::string(where);
+  base::ByteReader list(data, name_of_list);
+  list.seek(offset);
+  list.expect(kArrayOf3, "list");
+  list.expect(kUint16, "size");
+  list.number<std::uint16_t>();  // size of the name map: implied by what follows
+  list.expect(kMap16, "map of names");
+  const auto count = list.number<std::uint16_t>();
   std::vector<NamedSpan> layers;
   std::size_t total = 0;
   for (unsigned i = 0; i < count; ++i) {
-    const unsigned head = cursor.number<std::uint8_t>();
-    if ((head & 0xe0) != kFixStr) cursor.fail("has a name that is no short string");
-    const auto name = cursor.take(head & 0x1f);
-    cursor.marker(kInt32);
-    const auto position = cursor.number<std::int32_t>();
-    if (position < 0) cursor.fail("has a negative offset");
-    Cursor content(data, static_cast<std::size_t>(position), where);
-    content.marker(kBin32);
+    const unsigned head = list.u8();
+    if ((head & 0xe0) != kFixStr) list.fail("a name that is no short string");
+    const std::string_view name = list.bytes(head & 0x1f);
+    list.expect(kInt32, "offset");
+    const auto position = list.number<std::int32_t>();
+    if (position < 0) list.fail("a negative offset");
+    base::ByteReader content(data, name_of_list);
+    content.seek(static_cast<std::size_t>(position));
+    content.expect(kBin32, "content");
     const auto length = content.number<std::uint32_t>();
     NamedSpan layer;
-    for (const std::byte b : name) layer.name.push_back(std::to_integer<char>(b));
-    layer.content = content.take(length);
+    layer.name = name;
+    layer.content = std::as_bytes(std::span(content.bytes(length)));
     // Contents that share bytes would let a small file hold any amount of them.
     total += layer.content.size();
     if (total > data.size()) {
-      cursor.fail("has contents of " + std::to_string(total) + " bytes in " +
-                  std::to_string(data.size()));
+      list.fail("contents of " + std::to_string(total) + " bytes in " +
+                std::to_string(data.size()));
     }
     layers.push_back(std::move(layer));
   }

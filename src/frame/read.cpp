@@ -13,6 +13,7 @@
 #include "frame/foreign.hpp"
 #include "frame/frame.hpp"
 #include "frame/metalayers.hpp"
+#include "io/coalesce.hpp"
 #include "mlarray/error.hpp"
 
 namespace mlarray::frame {
@@ -132,10 +133,92 @@ struct Attempt {
   bool seal_mismatch = false;
 };
 
+// The start and the end of a source, read by one call, because that is nearly always all of it
+// that opening looks at.
+class Ends {
+ public:
+  explicit Ends(const io::ByteSource& source) : source_(source) {
+    // Where a call takes long, the index of thousands of chunks and the sums of their blocks.
+    const std::uint64_t tail_most = std::uint64_t{source.is_remote() ? 64U : 8U} << 10;
+    if (source.has_views() && !source.prefers_copies()) return;
+    const std::uint64_t size = source.size();
+    parts_.reserve(4);
+    if (size <= kHead + tail_most) {
+      read({{0, size}});
+    } else {
+      read({{0, kHead}, {size - tail_most, tail_most}});
+    }
+  }
+
+  // Reads what is not there yet of two ranges. Much of a map is looked at where it lies, from
+  // its end to its begin, which a disk does not foresee.
+  void need(io::Range head, io::Range tail) {
+    std::vector<io::Range> missing;
+    for (const io::Range& range : {head, tail}) {
+      if (find(range) != nullptr) continue;
+      if (source_.has_views() && (parts_.empty() || range.length > kMostCopied)) {
+        source_.prefetch({&range, 1});
+      } else {
+        missing.push_back(range);
+      }
+    }
+    if (!missing.empty()) read(missing);
+  }
+
+  // What of the end is not in `range`, which reaches to the end of the source.
+  std::pair<std::uint64_t, io::Bytes> before(io::Range range) const {
+    for (const Part& part : parts_) {
+      const std::uint64_t stop = part.offset + part.bytes.size();
+      if (part.offset >= range.offset || stop <= range.offset) continue;
+      return {
+          part.offset,
+          {part.bytes.first(static_cast<std::size_t>(range.offset - part.offset)), part.owner}};
+    }
+    return {};
+  }
+
+  io::Bytes get(io::Range range) const {
+    const Part* part = find(range);
+    if (part == nullptr) return source_.get(range);
+    return {part->bytes.subspan(static_cast<std::size_t>(range.offset - part->offset),
+                                static_cast<std::size_t>(range.length)),
+            part->owner};
+  }
+
+ private:
+  static constexpr std::uint64_t kHead = 4096;
+  static constexpr std::uint64_t kMostCopied = std::uint64_t{1} << 20;
+  struct Part {
+    std::uint64_t offset;
+    std::span<const std::byte> bytes;
+    std::shared_ptr<const void> owner;
+  };
+
+  const Part* find(io::Range range) const {
+    for (const Part& part : parts_) {
+      if (range.offset < part.offset || range.offset - part.offset > part.bytes.size())
+        continue;
+      const std::uint64_t left = part.bytes.size() - (range.offset - part.offset);
+      if (range.length <= left) return &part;
+    }
+    return nullptr;
+  }
+
+  void read(const std::vector<io::Range>& ranges) {
+    const io::Gathered got = io::read_together(source_, ranges);
+    for (std::size_t i = 0; i < ranges.size(); ++i) {
+      parts_.push_back({ranges[i].offset, got.parts[i], got.owner});
+    }
+  }
+
+  const io::ByteSource& source_;
+  std::vector<Part> parts_;
+};
+
 // Errors: unsupported if it is a file of another format; corruption.
-void check_start(const io::ByteSource& source, std::uint64_t file_size) {
+void check_start(const io::ByteSource& source, const Ends& ends, std::uint64_t file_size) {
   const std::uint64_t length = std::min<std::uint64_t>(file_size, kForeignBytes);
-  const io::Bytes start = source.get({0, length});
+  const io::Bytes start = ends.get({0, length});
   // All of the magic that is there: a frame may have been cut inside it.
   const std::size_t magic = std::min(start.data.size(), kMagic.size() + 1);
   const bool is_frame = magic > 0 &&
@@ -157,15 +240,33 @@ void check_start(const io::ByteSource& source, std::uint64_t file_size) {
 static_assert(std::tuple_size_v<decltype(Anchor::bytes)> == kTrailerEndBytes);
 constexpr std::size_t kSealTypeAt = 6;  // in the end of a trailer
 
+// Of what an array keeps, so that it does not keep all that was read with it.
+io::Bytes own_copy(io::Bytes bytes, const io::ByteSource& source) {
+  constexpr std::size_t kSmall = std::size_t{32} << 10;
+  if (bytes.data.size() > kSmall || (source.has_views() && !source.prefers_copies())) {
+    return bytes;
+  }
+  const auto copy =
+      std::make_shared<const std::vector<std::byte>>(bytes.data.begin(), bytes.data.end());
+  return {*copy, copy};
+}
+
 Attempt read_once(io::ByteSource& source, SealCheck check) {
   const std::uint64_t file_size = source.size();
-  check_start(source, file_size);
-  const io::Bytes fixed = source.get({0, kHeaderMinBytes});
+  Ends ends(source);
+  check_start(source, ends, file_size);
+  const io::Bytes fixed = ends.get({0, kHeaderMinBytes});
   Attempt attempt;
   State& state = attempt.state;
   state.header = parse_header(source, fixed.data, file_size);
   Header& header = state.header;
-  const io::Bytes whole = source.get({0, header.header_len});
+  const std::uint64_t index_at = header.header_len + static_cast<std::uint64_t>(header.cbytes);
+  const io::Range tail{index_at, header.frame_len - index_at};
+  ends.need({0, header.header_len}, tail);
+  if (source.is_remote()) {
+    std::tie(state.also_read_at, state.also_read) = ends.before(tail);
+  }
+  const io::Bytes whole = ends.get({0, header.header_len});
   state.header_bytes.assign(whole.data.begin(), whole.data.end());
   if (header.header_len > kHeaderMinBytes) {
     for (const NamedSpan& layer :
@@ -174,40 +275,36 @@ Attempt read_once(io::ByteSource& source, SealCheck check) {
     }
   }
 
-  const std::uint64_t index_at = header.header_len + static_cast<std::uint64_t>(header.cbytes);
-  if (header.frame_len - index_at < kTrailerEndBytes) {
-    corrupt(source, "no room for the trailer: " + std::to_string(header.frame_len - index_at) +
+  if (tail.length < kTrailerEndBytes) {
+    corrupt(source, "no room for the trailer: " + std::to_string(tail.length) +
                         " bytes after the chunks");
   }
-  // All of this is read, from its end to its begin, which a disk does not foresee.
-  const io::Range tail{index_at, header.frame_len - index_at};
-  source.prefetch({&tail, 1});
-  const io::Bytes end = source.get({header.frame_len - kTrailerEndBytes, kTrailerEndBytes});
+  const io::Bytes end = ends.get({header.frame_len - kTrailerEndBytes, kTrailerEndBytes});
   state.anchor.offset = header.frame_len - kTrailerEndBytes;
   std::copy(end.data.begin(), end.data.end(), state.anchor.bytes.begin());
   const std::uint64_t trailer_len = load_big<std::uint32_t>(end.data, 1);
   if (std::to_integer<unsigned>(end.data[0]) != kUint32Marker ||
       std::to_integer<unsigned>(end.data[5]) != kFixExt16Marker ||
-      trailer_len < kTrailerMinBytes || trailer_len > header.frame_len - index_at) {
+      trailer_len < kTrailerMinBytes || trailer_len > tail.length) {
     corrupt(source, "the trailer is damaged: it claims " + std::to_string(trailer_len) +
-                        " bytes where " + std::to_string(header.frame_len - index_at) +
-                        " follow the chunks");
+                        " bytes where " + std::to_string(tail.length) + " follow the chunks");
   }
   const std::uint64_t trailer_at = header.frame_len - trailer_len;
-  const io::Bytes trailer = source.get({trailer_at, trailer_len});
+  const io::Bytes trailer = own_copy(ends.get({trailer_at, trailer_len}), source);
 
   std::span<const std::byte> index_chunk;
   io::Bytes index_bytes;
   if (header.nbytes > 0) {
     const std::uint64_t room = trailer_at - index_at;
     if (room < codec::kChunkHeaderBytes) corrupt(source, "no room for the chunk index");
-    index_bytes = source.get({index_at, room});
+    index_bytes = ends.get({index_at, room});
     const std::int64_t length = codec::chunk_length(index_bytes.data, "index");
     if (static_cast<std::uint64_t>(length) > room) {
       corrupt(source, "the chunk index claims " + std::to_string(length) + " bytes of " +
                           std::to_string(room));
     }
     index_chunk = index_bytes.data.first(static_cast<std::size_t>(length));
+    state.index_chunk = {index_chunk, index_bytes.owner};
   }
 
   const auto type = std::to_integer<unsigned>(end.data[kSealTypeAt]);
@@ -239,6 +336,7 @@ Attempt read_once(io::ByteSource& source, SealCheck check) {
 }
 
 bool has_moved(const io::ByteSource& source, const State& state) {
+  if (source.is_fixed()) return false;
   const io::Bytes now = source.get({0, state.header_bytes.size()});
   return !std::equal(state.header_bytes.begin(), state.header_bytes.end(), now.data.begin());
 }
@@ -264,10 +362,12 @@ std::string Anchor::name() const {
 }
 
 void check_anchor(io::ByteSource& source, const Anchor& anchor) {
+  if (source.is_remote()) return;  // does not change, and to look costs a round
   bool same = false;
   try {
-    const io::Bytes end = source.get({anchor.offset, anchor.bytes.size()});
-    same = std::equal(anchor.bytes.begin(), anchor.bytes.end(), end.data.begin());
+    std::array<std::byte, kTrailerEndBytes> end;
+    source.read({anchor.offset, end.size()}, end);
+    same = end == anchor.bytes;
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::corruption) throw;  // else it ends before
   }

@@ -15,6 +15,11 @@ namespace mlarray::grid {
 void gather(const Geometry& geometry, std::int64_t number, const Box& part,
             const ConstArrayView& voxels, const Shape& origin, std::span<std::byte> chunk);
 
+// The same of one block that `part` meets, to `out` (exactly geometry.block_bytes()).
+void gather_block(const Geometry& geometry, std::int64_t number, std::int64_t block,
+                  const Box& part, const ConstArrayView& voxels, const Shape& origin,
+                  std::span<std::byte> out);
+
 // True if `part` and the chunk's own voxels fill the padded chunk completely.
 bool fills_padding(const Geometry& geometry, const Box& part);
 

@@ -1,7 +1,9 @@
 #include "grid/strided.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
+#include <vector>
 
 #include "grid/interleave.hpp"
 #include "mlarray/types.hpp"
@@ -212,6 +214,29 @@ void interleave_box(std::byte* target, std::span<const std::int64_t> target_stri
   if (itemsize == 2) return interleave_loops<2>(target, planes, loops, ahead);
   if (itemsize == 4) return interleave_loops<4>(target, planes, loops, ahead);
   interleave_loops<8>(target, planes, loops, ahead);
+}
+
+void fill_box(std::byte* target, std::span<const std::int64_t> target_strides,
+              std::span<const std::byte> element, std::span<const std::int64_t> shape) {
+  // The element lies once for every place of the last axes, as far as they are short; the
+  // others copy it again and again.
+  constexpr std::int64_t kEnough = std::int64_t{64} << 10;
+  const auto itemsize = static_cast<std::int64_t>(element.size());
+  std::array<std::int64_t, kMaxDims> strides{};
+  std::int64_t bytes = itemsize;
+  for (std::size_t i = shape.size(); i-- > 0;) {
+    if (shape[i] <= 0 || bytes > kEnough / shape[i]) break;
+    strides[i] = bytes;
+    bytes *= shape[i];
+  }
+  if (std::any_of(shape.begin(), shape.end(), [](std::int64_t n) { return n <= 0; })) return;
+  std::vector<std::byte> repeated;
+  repeated.reserve(static_cast<std::size_t>(bytes));
+  for (std::int64_t i = 0; i < bytes; i += itemsize) {
+    repeated.insert(repeated.end(), element.begin(), element.end());
+  }
+  copy_box(target, target_strides, repeated.data(), std::span(strides).first(shape.size()),
+           shape, itemsize);
 }
 
 }  // namespace mlarray::grid

@@ -24,4 +24,8 @@ void interleave_box(std::byte* target, std::span<const std::int64_t> target_stri
                     std::span<const std::int64_t> source_strides,
                     std::span<const std::int64_t> shape, std::span<const std::byte> ahead = {});
 
+// Repeats one element over a box of `shape` at `target`.
+void fill_box(std::byte* target, std::span<const std::int64_t> target_strides,
+              std::span<const std::byte> element, std::span<const std::int64_t> shape);
+
 }  // namespace mlarray::grid

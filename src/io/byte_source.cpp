@@ -19,8 +19,12 @@ namespace {
 constexpr std::uint64_t kPrefetchGap = std::uint64_t{64} << 10;
 constexpr std::uint64_t kPrefetchPiece = std::uint64_t{128} << 10;
 
+bool is_inside(Range range, std::uint64_t size) noexcept {
+  return range.offset <= size && range.length <= size - range.offset;
+}
+
 void check_range(Range range, std::uint64_t size, const std::string& name) {
-  if (range.offset > size || range.length > size - range.offset) {
+  if (!is_inside(range, size)) {
     throw Error(ErrorKind::corruption,
                 "'" + name + "' ends too early: " + std::to_string(range.length) +
                     " bytes are needed at offset " + std::to_string(range.offset) +
@@ -73,18 +77,38 @@ void fence() noexcept {
 #endif
 }
 
+// Maps the file when somebody first looks into it: who copies what he needs of it (copy(),
+// read_many()) and closes it again goes without. Where the system refuses to map, all is read.
 class MappedSource final : public ByteSource {
  public:
-  MappedSource(const std::filesystem::path& path, std::string name)
-      : name_(std::move(name)), file_(system::open_to_read(path)) {
-    refresh();
+  MappedSource(const std::filesystem::path& path, std::string name) : name_(std::move(name)) {
+    std::uint64_t size = 0;
+    file_ = system::open_to_read(path, &size);
+    size_.store(size, std::memory_order_release);
   }
 
   std::uint64_t size() const override { return size_.load(std::memory_order_acquire); }
 
+  void read_many(std::span<const Read> reads) const override {
+    for (const Read& read : reads) {
+      check_inside({read.offset, read.to.size()});
+      if (system::try_read_at(file_.get(), read.offset, read.to)) continue;
+      if (const auto map = current()) {
+        // The end of the file is gone, or its disk: check() will say it.
+        const auto from = map->bytes().subspan(static_cast<std::size_t>(read.offset));
+        std::copy_n(from.begin(), read.to.size(), read.to.begin());
+      } else {
+        system::read_at(file_.get(), read.offset, read.to, name_);
+      }
+    }
+  }
+
+  bool has_views() const noexcept override { return !refused_.load(std::memory_order_relaxed); }
+
   Bytes get(Range range) const override {
+    check_inside(range);
     std::shared_ptr<const GuardedMap> map = current();
-    check_range(range, map->bytes().size(), name_);
+    if (!map) return ByteSource::get(range);
     const auto view = map->bytes().subspan(static_cast<std::size_t>(range.offset),
                                            static_cast<std::size_t>(range.length));
     return {view, std::move(map)};
@@ -99,7 +123,7 @@ class MappedSource final : public ByteSource {
   // To map a page, and to unmap it, takes three times as long as to copy its bytes, so a map is
   // for bytes that are read again. Who has read as much as the file holds reads parts again.
   bool prefers_copies() const noexcept override {
-    return copied_.load(std::memory_order_relaxed) < size();
+    return copied_.load(std::memory_order_relaxed) < size() || !has_views();
   }
 
   bool are_cached(std::span<const std::uint64_t> offsets) const override {
@@ -107,29 +131,28 @@ class MappedSource final : public ByteSource {
   }
 
   void prefetch(std::span<const Range> ranges) const override {
-    const std::shared_ptr<const GuardedMap> map = current();
-    hint_ranges(file_.get(), ranges, map->bytes().size(),
-                [&](Range range) { system::will_need(map->map(), range); });
+    const std::shared_ptr<const GuardedMap> map = mapped();
+    hint_ranges(file_.get(), ranges, map ? map->bytes().size() : size(), [&](Range range) {
+      map ? system::will_need(map->map(), range) : system::will_need(file_.get(), range);
+    });
   }
 
   void refresh() override {
-    const std::scoped_lock one_at_a_time(refresh_mutex_);
+    const std::scoped_lock one_at_a_time(map_mutex_);
     const std::uint64_t size = system::status(file_.get(), name_).size;
-    if (map_ && size == map_->bytes().size()) return;
-    auto map = std::make_shared<const GuardedMap>(file_.get(), size, name_, fault_);
-    {
-      const std::scoped_lock lock(map_lock_);
-      map_.swap(map);
-    }
+    if (size == this->size()) return;
+    if (map_) map_file(size);
     size_.store(size, std::memory_order_release);
   }
 
-  void watch() const noexcept override { system::keep_fault_handler(); }
+  void watch() const noexcept override {
+    if (is_mapped_.load(std::memory_order_acquire)) system::keep_fault_handler();
+  }
 
   void check() const override {
     fence();
     if (!fault_->load(std::memory_order_acquire)) return;
-    const std::uint64_t mapped = current()->bytes().size();
+    const std::uint64_t mapped = size();
     const std::uint64_t left = system::status(file_.get(), name_).size;
     if (left != mapped) throw_changed(name_, mapped, left);
     // Cut and written anew since, or a disk that failed: the system does not tell which.
@@ -143,16 +166,40 @@ class MappedSource final : public ByteSource {
   const std::string& name() const override { return name_; }
 
  private:
-  std::shared_ptr<const GuardedMap> current() const {
+  std::shared_ptr<const GuardedMap> mapped() const {
     const std::scoped_lock lock(map_lock_);
     return map_;
   }
 
+  // At least as long as size() was before the call; nothing where the system refuses.
+  std::shared_ptr<const GuardedMap> current() const {
+    if (auto map = mapped()) return map;
+    if (!has_views()) return nullptr;
+    const std::scoped_lock one_at_a_time(map_mutex_);
+    if (!map_) map_file(size());
+    return map_;
+  }
+
+  // Under map_mutex_.
+  void map_file(std::uint64_t size) const {
+    std::shared_ptr<const GuardedMap> map;
+    try {
+      map = std::make_shared<const GuardedMap>(file_.get(), size, name_, fault_);
+      is_mapped_.store(true, std::memory_order_release);
+    } catch (const Error&) {
+      refused_.store(true, std::memory_order_relaxed);
+    }
+    const std::scoped_lock lock(map_lock_);
+    map_.swap(map);
+  }
+
   std::string name_;
   system::Descriptor file_;
-  std::mutex refresh_mutex_;  // writers of map_, which is read under map_lock_
+  mutable std::mutex map_mutex_;  // writers of map_, which is read under map_lock_
   mutable base::SpinLock map_lock_;
-  std::shared_ptr<const GuardedMap> map_;
+  mutable std::shared_ptr<const GuardedMap> map_;
+  mutable std::atomic<bool> is_mapped_ = false;
+  mutable std::atomic<bool> refused_ = false;
   // Of all maps of this source: once set, nothing is believed any more.
   std::shared_ptr<std::atomic<bool>> fault_ = std::make_shared<std::atomic<bool>>(false);
   std::atomic<std::uint64_t> size_ = 0;
@@ -161,26 +208,25 @@ class MappedSource final : public ByteSource {
 
 class BufferedSource final : public ByteSource {
  public:
-  BufferedSource(const std::filesystem::path& path, std::string name)
-      : name_(std::move(name)), file_(system::open_to_read(path)) {
-    refresh();
+  BufferedSource(const std::filesystem::path& path, std::string name) : name_(std::move(name)) {
+    std::uint64_t size = 0;
+    file_ = system::open_to_read(path, &size);
+    size_.store(size, std::memory_order_release);
   }
 
   std::uint64_t size() const override { return size_.load(std::memory_order_acquire); }
 
-  Bytes get(Range range) const override {
-    check_range(range, size(), name_);
-    const auto length = static_cast<std::size_t>(range.length);
-    auto buffer = allocate(length);
-    const std::span<std::byte> bytes(buffer.get(), length);
-    system::read_at(file_.get(), range.offset, bytes, name_);
-    return {bytes, std::move(buffer)};
+  void read_many(std::span<const Read> reads) const override {
+    for (const Read& read : reads) {
+      check_inside({read.offset, read.to.size()});
+      system::read_at(file_.get(), read.offset, read.to, name_);
+    }
   }
 
-  void read(Range range, std::span<std::byte> to) const override {
-    check_range(range, size(), name_);
-    system::read_at(file_.get(), range.offset, to, name_);
+  bool copy(Range range, std::span<std::byte> to) const noexcept override {
+    return is_inside(range, size()) && system::try_read_at(file_.get(), range.offset, to);
   }
+  bool prefers_copies() const noexcept override { return true; }
 
   bool are_cached(std::span<const std::uint64_t> offsets) const override {
     return offsets_cached(file_.get(), offsets);
@@ -210,8 +256,17 @@ class MemorySource final : public ByteSource {
 
   std::uint64_t size() const override { return bytes_.data.size(); }
 
+  void read_many(std::span<const Read> reads) const override {
+    for (const Read& read : reads) {
+      const Bytes bytes = get({read.offset, read.to.size()});
+      std::copy(bytes.data.begin(), bytes.data.end(), read.to.begin());
+    }
+  }
+
+  bool has_views() const noexcept override { return true; }
+
   Bytes get(Range range) const override {
-    check_range(range, size(), name_);
+    check_inside(range);
     return {bytes_.data.subspan(static_cast<std::size_t>(range.offset),
                                 static_cast<std::size_t>(range.length)),
             bytes_.owner};
@@ -228,12 +283,50 @@ class MemorySource final : public ByteSource {
   Bytes bytes_;
 };
 
+// Bytes that the caller of the library provides.
+class GivenSource final : public ByteSource {
+ public:
+  explicit GivenSource(std::shared_ptr<const mlarray::ByteSource> source)
+      : source_(std::move(source)), name_(source_->name()), size_(source_->size()) {}
+
+  std::uint64_t size() const override { return size_; }
+
+  void read_many(std::span<const Read> reads) const override {
+    for (const Read& read : reads) check_inside({read.offset, read.to.size()});
+    if (!reads.empty()) source_->read_many(reads);
+  }
+
+  bool is_remote() const noexcept override { return true; }
+  // Nothing else would be quicker.
+  bool are_cached(std::span<const std::uint64_t>) const override { return true; }
+  void prefetch(std::span<const Range>) const override {}
+  void refresh() override {}
+  bool is_fixed() const override { return true; }
+  const std::string& name() const override { return name_; }
+
+ private:
+  std::shared_ptr<const mlarray::ByteSource> source_;
+  std::string name_;
+  std::uint64_t size_;
+};
+
 }  // namespace
 
 void ByteSource::read(Range range, std::span<std::byte> to) const {
-  const Bytes bytes = get(range);
-  std::copy(bytes.data.begin(), bytes.data.end(), to.begin());
+  const Read read{range.offset, to};
+  read_many(std::span(&read, 1));
 }
+
+Bytes ByteSource::get(Range range) const {
+  check_inside(range);  // before memory is taken for it
+  const auto length = static_cast<std::size_t>(range.length);
+  auto buffer = allocate(length);
+  const std::span<std::byte> bytes(buffer.get(), length);
+  read(range, bytes);
+  return {bytes, std::move(buffer)};
+}
+
+void ByteSource::check_inside(Range range) const { check_range(range, size(), name()); }
 
 void throw_changed(const std::string& name, std::uint64_t had, std::uint64_t left) {
   const std::string what =
@@ -273,6 +366,10 @@ std::unique_ptr<ByteSource> from_memory(Bytes bytes, std::string name) {
 std::unique_ptr<ByteSource> from_memory(std::vector<std::byte> bytes, std::string name) {
   const auto owner = std::make_shared<const std::vector<std::byte>>(std::move(bytes));
   return from_memory(Bytes{*owner, owner}, std::move(name));
+}
+
+std::unique_ptr<ByteSource> from_source(std::shared_ptr<const mlarray::ByteSource> source) {
+  return std::make_unique<GivenSource>(std::move(source));
 }
 
 }  // namespace mlarray::io

@@ -1,5 +1,6 @@
-// Where bytes come from. The one place where the layers above ask for bytes: they never see
-// whether a file is mapped, read by position, in memory or (later) remote.
+// Where bytes come from. The one place where the layers above ask for bytes: whether a file is
+// mapped or read by position, in memory or remote, they see by what costs much (is_remote(),
+// has_views(), prefers_copies()) and not otherwise.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +12,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "mlarray/byte_source.hpp"
 #include "mlarray/error.hpp"
 #include "mlarray/options.hpp"
 
@@ -27,6 +29,9 @@ struct Bytes {
   std::shared_ptr<const void> owner;
 };
 
+// What is read: mlarray::ByteRead has the same.
+using Read = mlarray::ByteRead;
+
 // Thread safe: any number of threads may call any const member at once.
 class ByteSource {
  public:
@@ -36,17 +41,27 @@ class ByteSource {
 
   // Bytes available now; a file that another handle appends to may grow (see refresh).
   virtual std::uint64_t size() const = 0;
-  // The bytes of one range: a view into a map where there is one, else a copy.
-  // Errors: corruption if the range is not inside size(); io.
-  virtual Bytes get(Range range) const = 0;
-  // The bytes of one range into memory of the caller's, as long as the range. Errors: as get().
-  virtual void read(Range range, std::span<std::byte> to) const;
+  // Fills every target from its offset on, in one call: one round of a source far away, which
+  // wants them ascending and disjoint (io/coalesce.hpp).
+  // Errors: corruption if a range is not inside size(); io; what a source of others throws.
+  virtual void read_many(std::span<const Read> reads) const = 0;
+  // One of them. Errors: as read_many().
+  void read(Range range, std::span<std::byte> to) const;
+  // The bytes of one range: where they lie, if the source has_views(), else a copy.
+  // Errors: as read_many().
+  virtual Bytes get(Range range) const;
+  // Does get() cost nothing, since bytes are in memory or mapped?
+  virtual bool has_views() const noexcept { return false; }
+  // Does every call take long, whatever it asks for, so that few are wanted?
+  virtual bool is_remote() const noexcept { return false; }
   // Copies the bytes of a range to `to`, which is as long, where that is quicker than to look
   // at them in place, as the first look at a map is. False, and `to` holds anything: it is not,
   // or they are not there; get() is the way then. Never fails.
   virtual bool copy(Range, std::span<std::byte> /*to*/) const noexcept { return false; }
   // Whether copy() is worth trying.
   virtual bool prefers_copies() const noexcept { return false; }
+  // Errors: corruption if the range is not inside size().
+  void check_inside(Range range) const;
   // Whether the bytes at all of these offsets are in memory, as far as the system tells; true
   // where hints do nothing.
   virtual bool are_cached(std::span<const std::uint64_t> offsets) const = 0;
@@ -109,5 +124,7 @@ std::unique_ptr<ByteSource> open_file(const std::filesystem::path& path, Access 
 // Bytes in memory.
 std::unique_ptr<ByteSource> from_memory(std::vector<std::byte> bytes, std::string name);
 std::unique_ptr<ByteSource> from_memory(Bytes bytes, std::string name);
+// Remote, and fixed. Errors: whatever it throws.
+std::unique_ptr<ByteSource> from_source(std::shared_ptr<const mlarray::ByteSource> source);
 
 }  // namespace mlarray::io

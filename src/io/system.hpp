@@ -76,9 +76,9 @@ std::optional<std::filesystem::path> read_link(const std::filesystem::path& path
 // The names in a folder, in any order. Errors: not_found, io.
 std::vector<std::string> list_folder(const std::filesystem::path& folder);
 
-// A regular file; other types are refused without waiting on them (a pipe).
-// Errors: not_found, io.
-Descriptor open_to_read(const std::filesystem::path& path);
+// A regular file; other types are refused without waiting on them (a pipe). `size`: where to
+// put how large it is. Errors: not_found, io.
+Descriptor open_to_read(const std::filesystem::path& path, std::uint64_t* size = nullptr);
 Descriptor open_to_write(const std::filesystem::path& path);
 // Empty if the name is taken. `open_to_all`: 0666 less the umask, else owner only.
 // Errors: not_found (the folder), io.

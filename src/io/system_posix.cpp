@@ -147,8 +147,8 @@ Status to_status(const struct stat& info) {
               name, ENOENT);
 }
 
-Descriptor open_regular(const std::filesystem::path& path, int flags,
-                        const std::string& action) {
+Descriptor open_regular(const std::filesystem::path& path, int flags, const std::string& action,
+                        std::uint64_t* size = nullptr) {
   const std::string name = display_name(path);
   // O_NONBLOCK: opening a pipe must not wait for its other end. Regular files ignore it,
   // except that a file somebody holds a lease on is then not opened at once.
@@ -156,7 +156,10 @@ Descriptor open_regular(const std::filesystem::path& path, int flags,
   if (file.get() < 0 && errno == EWOULDBLOCK) file = Descriptor(try_open(path, flags));
   if (file.get() < 0 && errno == ENOENT) fail_missing(path, action, name);
   if (file.get() < 0 && errno != EISDIR) fail(action, name, errno);
-  const FileType type = file.get() < 0 ? FileType::folder : status(file.get(), name).type;
+  Status found;
+  found.type = FileType::folder;
+  if (file.get() >= 0) found = status(file.get(), name);
+  const FileType type = found.type;
   if (type != FileType::regular) {
     throw Error(ErrorKind::io,
                 "cannot " + action + " '" + name + "': it is " +
@@ -164,6 +167,7 @@ Descriptor open_regular(const std::filesystem::path& path, int flags,
                     "; name a file",
                 name, type == FileType::folder ? EISDIR : EINVAL);
   }
+  if (size != nullptr) *size = found.size;
   return file;
 }
 
@@ -250,8 +254,8 @@ std::vector<std::string> list_folder(const std::filesystem::path& folder) {
   return names;
 }
 
-Descriptor open_to_read(const std::filesystem::path& path) {
-  return open_regular(path, O_RDONLY, "open");
+Descriptor open_to_read(const std::filesystem::path& path, std::uint64_t* size) {
+  return open_regular(path, O_RDONLY, "open", size);
 }
 
 Descriptor open_to_write(const std::filesystem::path& path) {

@@ -155,8 +155,10 @@ std::vector<std::string> list_folder(const std::filesystem::path& folder) {
   return names;
 }
 
-Descriptor open_to_read(const std::filesystem::path& path) {
-  return open_regular(path, GENERIC_READ, _O_RDONLY, "open");
+Descriptor open_to_read(const std::filesystem::path& path, std::uint64_t* size) {
+  Descriptor file = open_regular(path, GENERIC_READ, _O_RDONLY, "open");
+  if (size != nullptr) *size = status(file.get(), display_name(path)).size;
+  return file;
 }
 
 Descriptor open_to_write(const std::filesystem::path& path) {

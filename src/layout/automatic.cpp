@@ -13,8 +13,6 @@ namespace {
 constexpr std::int64_t kBlockBytes = std::int64_t{128} << 10;
 constexpr std::int64_t kChunkBytes = std::int64_t{4} << 20;
 
-std::int64_t divide_up(std::int64_t a, std::int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
-
 // The largest equal parts of at most `most` that `length` can be cut into, so that the last
 // part is not a sliver.
 std::int64_t even_part(std::int64_t length, std::int64_t most) {

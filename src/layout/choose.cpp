@@ -85,6 +85,9 @@ Layout choose_layout(const Shape& shape, std::int64_t itemsize, const LayoutRequ
   // A patch is a piece of space: where the array has none of it, there is nothing to prepare
   // for, and blocks of one voxel would be the result.
   if (patch.empty()) return layout::automatic_layout(shape, itemsize);
+  if (itemsize <= layout::kMostRowsItemsize) {
+    return layout::rows_layout(shape, patch, spatial, itemsize);
+  }
   return layout_for_patch_nd(shape, patch, spatial, itemsize, CacheSizes{});
 }
 

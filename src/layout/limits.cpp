@@ -32,6 +32,8 @@ std::int64_t saturating_product(const Shape& lengths) {
   return product;
 }
 
+std::int64_t divide_up(std::int64_t a, std::int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
+
 Shape axis_lengths(const Shape& shape) {
   Shape lengths = shape;
   for (std::int64_t& length : lengths) length = std::max<std::int64_t>(length, 1);

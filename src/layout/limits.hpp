@@ -5,15 +5,14 @@
 #include <limits>
 #include <vector>
 
+#include "base/chunk_limits.hpp"
 #include "mlarray/layout.hpp"
 #include "mlarray/types.hpp"
 
 namespace mlarray::layout {
 
-// What one Blosc2 chunk and one Blosc2 block can hold, in bytes before compression.
-// Limits of the format: do not change.
-inline constexpr std::int64_t kMaxChunkBytes = (std::int64_t{1} << 31) - 33;
-inline constexpr std::int64_t kMaxBlockBytes = 536866816;
+using base::kMaxBlockBytes;
+using base::kMaxChunkBytes;
 
 inline constexpr std::int64_t kSaturated = std::numeric_limits<std::int64_t>::max();
 
@@ -22,6 +21,8 @@ inline constexpr std::int64_t kSaturated = std::numeric_limits<std::int64_t>::ma
 std::int64_t saturating_multiply(std::int64_t a, std::int64_t b);
 std::int64_t saturating_add(std::int64_t a, std::int64_t b);
 std::int64_t saturating_product(const Shape& lengths);
+// How many parts of `b` >= 1 hold `a` >= 0.
+std::int64_t divide_up(std::int64_t a, std::int64_t b);
 
 // The lengths that layouts are made for: an empty axis counts as one voxel, because a chunk
 // or block has at least one.
@@ -46,5 +47,12 @@ void check_sizes(const Layout& layout, std::int64_t itemsize);
 
 // The layout for callers that give neither patch nor sizes.
 Layout automatic_layout(const Shape& shape, std::int64_t itemsize);
+
+// Voxels of at most so many bytes are cut by rows_layout. Larger ones gain nothing by it.
+inline constexpr std::int64_t kMostRowsItemsize = 8;
+// Our layout for a patch, which has a length >= 1 for each axis of `spatial`, at least one.
+// 1 <= itemsize <= kMostRowsItemsize.
+Layout rows_layout(const Shape& shape, const std::vector<std::int64_t>& patch,
+                   const std::vector<bool>& spatial, std::int64_t itemsize);
 
 }  // namespace mlarray::layout

@@ -26,31 +26,6 @@ bool is_field(const Section& section, const Value& key) {
   return name && metadata::find_field(section, *name);
 }
 
-std::vector<double> as_doubles(const Value& list) {
-  std::vector<double> numbers;
-  for (const Value& item : list.get_if<List>()->items)
-    numbers.push_back(metadata::as_double(item));
-  return numbers;
-}
-
-// A field of the section spatial that holds rows of numbers, checked.
-std::optional<Matrix> matrix_field(const Metadata& metadata, std::string_view name) {
-  const Value value =
-      metadata::normalised(Metadata::field("spatial", name), metadata.get("spatial", name));
-  if (value.is_none()) return std::nullopt;
-  Matrix rows;
-  for (const Value& row : value.get_if<List>()->items) rows.push_back(as_doubles(row));
-  return rows;
-}
-
-std::optional<std::vector<double>> numbers_field(const Metadata& metadata,
-                                                 std::string_view name) {
-  const Value value =
-      metadata::normalised(Metadata::field("spatial", name), metadata.get("spatial", name));
-  if (value.is_none()) return std::nullopt;
-  return as_doubles(value);
-}
-
 bool same(const Value& a, const Value& b);
 
 struct SameStorage {
@@ -250,14 +225,6 @@ std::optional<int> Metadata::spatial_ndim() const {
   return std::nullopt;
 }
 
-std::optional<std::vector<double>> Metadata::spacing() const {
-  return numbers_field(*this, "spacing");
-}
-std::optional<std::vector<double>> Metadata::origin() const {
-  return numbers_field(*this, "origin");
-}
-std::optional<Matrix> Metadata::direction() const { return matrix_field(*this, "direction"); }
-
 std::optional<bool> Metadata::is_seg() const {
   const Value value =
       metadata::normalised(Metadata::field("is_seg", "is_seg"), get("is_seg", "is_seg"));
@@ -265,18 +232,12 @@ std::optional<bool> Metadata::is_seg() const {
   return *value.get_if<bool>();
 }
 
-Matrix Metadata::affine(int spatial_ndim) const {
-  if (auto stored = matrix_field(*this, "affine")) {
-    if (spatial_ndim < 0 || stored->size() != static_cast<std::size_t>(spatial_ndim) + 1) {
-      throw Error(ErrorKind::invalid_value,
-                  "spatial.affine: " + std::to_string(stored->size()) + " rows, expected " +
-                      std::to_string(spatial_ndim + 1) + " (spatial axes + 1)");
-    }
-    return *std::move(stored);
-  }
-  return make_affine(spatial_ndim, spacing().value_or(std::vector<double>{}),
-                     origin().value_or(std::vector<double>{}), direction().value_or(Matrix{}));
+std::optional<bool> Metadata::has_array() const {
+  const bool* value = get("_has_array", "has_array").get_if<bool>();
+  return value ? std::optional(*value) : std::nullopt;
 }
+
+void Metadata::set_is_seg(bool value) { set("is_seg", "is_seg", value); }
 
 bool operator==(const Metadata& a, const Metadata& b) { return same(a.sections_, b.sections_); }
 

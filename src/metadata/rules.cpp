@@ -119,7 +119,7 @@ Value box_list(Value value, const std::string& path) {
         fail(ErrorKind::invalid_value, pair_path, pair, "a [lower, upper] pair");
       }
       const std::vector<Value>& bounds = pair.get_if<List>()->items;
-      if (!(as_double(bounds[0]) <= as_double(bounds[1]))) {  // so that NaN is none either
+      if (!(bounds[0].number() <= bounds[1].number())) {  // so that NaN is none either
         fail(ErrorKind::invalid_value, pair_path, pair,
              "a lower bound that is not above the upper");
       }
@@ -251,12 +251,6 @@ void check_boxes(const Map& values, const Axes& axes) {
 }
 
 }  // namespace
-
-double as_double(const Value& number) {
-  if (const auto* integer = number.get_if<std::int64_t>()) return static_cast<double>(*integer);
-  if (const auto* real = number.get_if<double>()) return *real;
-  return std::strtod(number.get_if<BigInt>()->decimal.c_str(), nullptr);
-}
 
 Value normalised(const MetadataField& field, Value value) {
   if (value.is_none()) return value;

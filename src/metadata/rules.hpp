@@ -30,9 +30,6 @@ void check_section(const Section& section, const Map& values, const Axes& axes);
 // in `spatial` (may be null) tell the spatial ones.
 Axes axes_for(int ndim, const Map* spatial);
 
-// A number of any of the three kinds.
-double as_double(const Value& number);
-
 // "'abc' (str)", shortened and in ASCII, for messages.
 std::string described(const Value& value);
 

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/text.hpp"
 #include "encoding/msgpack.hpp"
 #include "metadata/rules.hpp"
 #include "metadata/schema.hpp"
@@ -25,14 +26,6 @@ constexpr std::string_view kWayOut =
               path + ": the legacy encoding cannot hold " + what + std::string(kWayOut));
 }
 
-// UTF-8 of a code point from D800 to DFFF.
-bool has_lone_surrogate(std::string_view text) {
-  for (std::size_t i = 0; i + 1 < text.size(); ++i) {
-    if (text[i] == '\xED' && static_cast<unsigned char>(text[i + 1]) >= 0xA0) return true;
-  }
-  return false;
-}
-
 bool beyond_64_bits(const BigInt& number) {
   constexpr std::string_view kLargest = "18446744073709551615";
   const std::string_view digits = number.decimal;
@@ -43,7 +36,7 @@ bool beyond_64_bits(const BigInt& number) {
 // msgpack of that generation, as its readers accept it.
 void require_storable(const Value& value, const std::string& path) {
   if (const auto* text = value.get_if<std::string>()) {
-    if (has_lone_surrogate(*text)) refuse(path, "text with lone surrogates");
+    if (base::has_surrogates(*text)) refuse(path, "text with lone surrogates");
   } else if (const auto* number = value.get_if<BigInt>()) {
     if (beyond_64_bits(*number)) refuse(path, "integers beyond 64 bits");
   } else if (value.get_if<Opaque>()) {

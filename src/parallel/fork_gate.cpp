@@ -119,6 +119,15 @@ void at_fork_child(void (*callback)()) {
 
 std::uint64_t process_generation() noexcept { return generation.load(); }
 
+bool fork_waits() noexcept { return (gate.load(std::memory_order_relaxed) & kForking) != 0; }
+
+bool may_let_fork_pass() noexcept { return nesting == 1 && !is_worker; }
+
+void let_fork_pass() noexcept {
+  leave();
+  enter();
+}
+
 void enter_worker_thread() noexcept {
   is_worker = true;
   nesting = 1;

@@ -6,6 +6,7 @@
 
 #include "base/environment.hpp"
 #include "mlarray/error.hpp"
+#include "parallel/cgroup.hpp"
 #include "parallel/thread_pool.hpp"
 
 #ifdef __linux__
@@ -23,7 +24,7 @@ constexpr char kVariable[] = "MLARRAY_NUM_THREADS";
 std::atomic<int> chosen = 0;  // 0: not looked up yet
 
 // Those this process may run on, not those that exist.
-int processors() {
+int allowed_processors() {
 #ifdef __linux__
   // The set must be as large as the kernel's, which is not told otherwise than by trying.
   for (std::size_t sets = 1; sets <= 64; sets *= 2) {
@@ -36,6 +37,11 @@ int processors() {
   }
 #endif
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+int processors() {
+  const int allowed = allowed_processors();
+  return std::min(allowed, cgroup_processors().value_or(allowed));
 }
 
 int initial() {

@@ -8,6 +8,9 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <new>
+#include <optional>
+#include <semaphore>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -16,6 +19,8 @@
 #include "parallel/sleeper.hpp"
 
 #ifndef _WIN32
+#include <sys/mman.h>
+
 #include <csignal>
 #endif
 #if defined(__x86_64__) || defined(_M_X64)
@@ -62,13 +67,15 @@ struct Job {
   const std::size_t count;
   const Body& body;
   int places = 0;  // workers that may still join
-  int joined = 0;
+  int joined = 0;  // ids that are taken
   std::condition_variable finished;
   std::atomic_flag failed;
   std::exception_ptr error;  // of whoever set `failed`
   alignas(64) std::atomic<std::size_t> next = 0;
   alignas(64) std::atomic<int> active = 0;  // workers inside; written under the mutex
+  std::atomic<bool> paused = false;         // written under the mutex
 
+  // Returns at the end, after an error, and where stop() says so.
   template <typename Stop>
   void take_indices(int worker, Stop stop) noexcept {
     try {
@@ -106,6 +113,32 @@ class SignalsBlocked {
 #endif
 };
 
+// Memory for the thread-local variables of a new thread. The C library takes it when the thread
+// first touches one of ours, and ends the process where there is none: so it is set aside while
+// it can still be refused. Throws std::bad_alloc.
+class ThreadMemory {
+ public:
+#ifndef _WIN32
+  ThreadMemory()
+      : memory_(
+            ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0)) {
+    if (memory_ == MAP_FAILED) throw std::bad_alloc();
+  }
+  ~ThreadMemory() { ::munmap(memory_, kBytes); }
+  ThreadMemory(const ThreadMemory&) = delete;
+  ThreadMemory& operator=(const ThreadMemory&) = delete;
+
+ private:
+  static constexpr std::size_t kBytes = std::size_t{1} << 20;  // more than a heap grows by
+  void* memory_;
+#endif
+};
+
+struct Start {
+  std::optional<ThreadMemory> memory{std::in_place};
+  std::binary_semaphore done{0};
+};
+
 // Those that one thread wakes. Shared with them, because a worker may end meanwhile.
 class Woken {
  public:
@@ -123,7 +156,7 @@ class Woken {
 
 class Pool {
  public:
-  void run(std::size_t count, int threads, const Body& body);
+  void run(std::size_t count, int threads, const Body& body, bool pausable);
   void join_workers() noexcept;
   void close() noexcept;
 
@@ -131,6 +164,8 @@ class Pool {
   void work(const std::shared_ptr<Sleeper>& me) noexcept;
   Job* find_job() noexcept;
   void start_workers(std::size_t wanted);
+  void enlist(Job& job, int threads);
+  void withdraw(Job& job) noexcept;
   Woken choose(int places, std::size_t most) noexcept;
 
   std::mutex mutex_;
@@ -153,32 +188,49 @@ struct CloseAtExit {
   ~CloseAtExit() { pool().close(); }
 };
 
-void Pool::run(std::size_t count, int threads, const Body& body) {
+void Pool::run(std::size_t count, int threads, const Body& body, bool pausable) {
   Job job(count, body);
+  const auto pause = [&] { return pausable && fork_waits(); };
+  for (;;) {
+    enlist(job, threads);
+    job.take_indices(0, pause);
+    withdraw(job);
+    // Now nobody knows of the job, not even a child that is forked.
+    if (job.next.load(std::memory_order_relaxed) >= count) break;
+    let_fork_pass();
+  }
+  if (job.error) std::rethrow_exception(job.error);
+}
+
+// Lets workers join the job.
+void Pool::enlist(Job& job, int threads) {
   Woken woken;
   {
     const std::scoped_lock lock(mutex_);
     const auto helpers = static_cast<std::size_t>(threads - 1);
     start_workers(helpers);
     jobs_.push_back(&job);
+    job.joined = 0;
+    job.paused = false;
     job.places = static_cast<int>(std::min(helpers, workers_.size()));
     places_ += job.places;
     woken = choose(job.places, kWokenByCaller);
   }
   woken.wake();
-  job.take_indices(0, [] { return false; });
+}
 
+// Lets no more workers join, and returns when those that did are through: at the end of the
+// job, or after the indices they are at.
+void Pool::withdraw(Job& job) noexcept {
   std::unique_lock lock(mutex_);
   jobs_.erase(std::find(jobs_.begin(), jobs_.end(), &job));
   places_ -= job.places;
-  if (job.active != 0) {
-    lock.unlock();
-    spin_until([&] { return job.active == 0; });
-    lock.lock();  // also: the last worker has let go of the job
-    job.finished.wait(lock, [&] { return job.active == 0; });
-  }
+  job.paused = true;
+  if (job.active == 0) return;
   lock.unlock();
-  if (job.error) std::rethrow_exception(job.error);
+  spin_until([&] { return job.active == 0; });
+  lock.lock();  // also: the last worker has let go of the job
+  job.finished.wait(lock, [&] { return job.active == 0; });
 }
 
 void Pool::start_workers(std::size_t wanted) {
@@ -190,10 +242,20 @@ void Pool::start_workers(std::size_t wanted) {
   sleepers_.reserve(wanted);
   try {
     while (workers_.size() < wanted) {
-      workers_.emplace_back([this, me = std::make_shared<Sleeper>()] { work(me); });
+      const auto start = std::make_shared<Start>();
+      workers_.emplace_back([this, start, me = std::make_shared<Sleeper>()] {
+        start->memory.reset();
+        enter_worker_thread();
+        inside_body = true;
+        start->done.release();
+        work(me);
+      });
+      start->done.acquire();  // until then nothing here takes the memory
     }
   } catch (const std::system_error&) {
     // The system allows no more threads: those there are do the work.
+  } catch (const std::bad_alloc&) {
+    // Nor is there memory for one.
   }
 }
 
@@ -207,16 +269,18 @@ Woken Pool::choose(int places, std::size_t most) noexcept {
   return woken;
 }
 
+// Of those with places that with the fewest threads, the oldest of these: a call that has many
+// leaves the next worker to one that has none.
 Job* Pool::find_job() noexcept {
+  Job* found = nullptr;
   for (Job* job : jobs_) {
-    if (job->places > 0) return job;
+    if (job->places <= 0) continue;
+    if (found == nullptr || job->active < found->active) found = job;
   }
-  return nullptr;
+  return found;
 }
 
 void Pool::work(const std::shared_ptr<Sleeper>& me) noexcept {
-  enter_worker_thread();
-  inside_body = true;
   me->claim();
   const auto stop = [&] { return stopping_.load(std::memory_order_relaxed) != 0; };
   std::unique_lock lock(mutex_);
@@ -240,7 +304,9 @@ void Pool::work(const std::shared_ptr<Sleeper>& me) noexcept {
     Woken woken = choose(places_, kWokenByWorker);
     lock.unlock();
     woken.wake();
-    job->take_indices(worker, stop);
+    // `paused` at the end of the job stops nobody: no index is left then.
+    job->take_indices(worker,
+                      [&] { return stop() || job->paused.load(std::memory_order_relaxed); });
     lock.lock();
     if (--job->active == 0) job->finished.notify_one();
   }
@@ -289,17 +355,33 @@ class InsideBody {
 
 void join_workers() noexcept { pool().join_workers(); }
 
-void parallel_for(std::size_t count, int threads, const Body& body) {
+namespace {
+
+void run(std::size_t count, int threads, const Body& body, bool pausable) {
   const int workers = worker_count(count, threads);
   if (count == 0) return;
   const OperationGuard guard;
   const bool alone = inside_body || workers == 1;
+  pausable = pausable && may_let_fork_pass();
   const InsideBody inside;
   if (alone) {
-    for (std::size_t index = 0; index < count; ++index) body(index, 0);
+    for (std::size_t index = 0; index < count; ++index) {
+      if (pausable && fork_waits()) let_fork_pass();
+      body(index, 0);
+    }
   } else {
-    pool().run(count, workers, body);
+    pool().run(count, workers, body, pausable);
   }
+}
+
+}  // namespace
+
+void parallel_for(std::size_t count, int threads, const Body& body) {
+  run(count, threads, body, false);
+}
+
+void pausable_for(std::size_t count, int threads, const Body& body) {
+  run(count, threads, body, true);
 }
 
 }  // namespace mlarray::parallel

@@ -8,6 +8,8 @@
 
 #include "codec/block_decoder.hpp"
 #include "codec/chunk.hpp"
+#include "pipeline/block_places.hpp"
+#include "pipeline/decode_job.hpp"
 #include "store/chunk_store.hpp"
 
 namespace mlarray::pipeline {
@@ -19,8 +21,8 @@ class BlockCopies {
 
   // False: they are to be looked at where they lie, because that is quicker
   // (io::ByteSource::copy()), or because only the chunk as a whole says where they end.
-  bool fetch(const store::ChunkStore& store, const store::ChunkRef& chunk,
-             const codec::ChunkHeader& header, std::span<const std::int32_t> blocks);
+  bool fetch(const store::ChunkStore& store, const DecodeJob& chunk, const BlockPlaces& places,
+             std::span<const std::int32_t> blocks);
 
   // Of the i-th block that was fetched, and maybe more behind them. Until the next fetch().
   std::span<const std::byte> operator[](std::size_t i) const { return stored_[i]; }

@@ -1,4 +1,6 @@
-// The write path: chunks are gathered and compressed on all threads, and handed over in order.
+// The write path: chunks are gathered and compressed on all threads, and handed over in order,
+// by one thread at a time, without a lock: the others go on encoding until four chunks a
+// thread, or 256 MiB of them, wait.
 #pragma once
 
 #include <cstddef>

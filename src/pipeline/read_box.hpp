@@ -22,6 +22,12 @@ struct ReadOptions {
 void read_box(const store::ChunkStore& store, const grid::Geometry& geometry, const Box& box,
               const ArrayView& out, const ReadOptions& options);
 
+// The same of several boxes, each into its own view: all their blocks are one list, so that
+// small boxes keep all threads busy. A block that two boxes meet is decoded for each.
+void read_boxes(const store::ChunkStore& store, const grid::Geometry& geometry,
+                std::span<const Box> boxes, std::span<const ArrayView> out,
+                const ReadOptions& options);
+
 // A whole padded chunk, block by block, into `out` (exactly geometry.chunk_bytes()).
 void read_chunk(const store::ChunkStore& store, const grid::Geometry& geometry,
                 std::int64_t number, std::span<std::byte> out, bool verify);

@@ -52,9 +52,8 @@ store::ChunkSums SalvagedChunks::sums_of(std::int64_t number) const {
 }
 
 bool SalvagedChunks::has_sums(std::int64_t number) const {
-  const store::ChunkSums sums = sums_of(number);
-  return std::any_of(sums.bytes.begin(), sums.bytes.end(),
-                     [](std::byte b) { return b != std::byte{0}; });
+  const std::span<const std::byte> sums = sums_of(number).stored();
+  return std::any_of(sums.begin(), sums.end(), [](std::byte b) { return b != std::byte{0}; });
 }
 
 bool SalvagedChunks::is_zeros(std::int64_t number) const {

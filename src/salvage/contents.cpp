@@ -9,6 +9,7 @@
 #include "mlarray/error.hpp"
 #include "salvage/metadata.hpp"
 #include "salvage/states.hpp"
+#include "store/records.hpp"
 
 namespace mlarray::salvaging {
 namespace {
@@ -53,6 +54,22 @@ io::Bytes load(const DamagedFile& file, const FoundState& state, const Extent& e
   return {*bytes, bytes};
 }
 
+store::ChecksumTable table_in(const DamagedFile& file, const grid::Geometry& geometry,
+                              const io::Bytes& chunk) {
+  // A page that is lost leaves its blocks unverified.
+  return store::ChecksumTable::parse(chunk, file.shared_source(), geometry.chunk_count(),
+                                     geometry.block_count(),
+                                     store::ChecksumTable::Damaged::has_no_sums);
+}
+
+bool may_be_table(const grid::Geometry& geometry, std::uint64_t length) {
+  const std::int64_t chunks = geometry.chunk_count();
+  const std::int64_t blocks = geometry.block_count();
+  return length == store::ChecksumTable::stored_bytes(chunks, blocks) ||
+         (store::ChecksumTable::is_large(chunks, blocks) &&
+          length <= store::ChecksumTable::kMostLargeLayer);
+}
+
 // Metalayers without their names: a table of checksums, or what may be metadata.
 std::vector<io::Bytes> nameless_of(const DamagedFile& file, const grid::Geometry& geometry,
                                    const FoundState& state) {
@@ -63,12 +80,13 @@ std::vector<io::Bytes> nameless_of(const DamagedFile& file, const grid::Geometry
   for (const Extent& extent : state.layers) {
     if (!file.work().spend(kOneRead)) break;
     const io::Bytes head = file.get(extent.offset, codec::kChunkHeaderBytes);
-    const bool wanted = extent.length == store::ChecksumTable::stored_bytes(
-                                             geometry.chunk_count(), geometry.block_count()) ||
-                        may_hold_gzip(head.data);
-    if (!wanted || extent.length > room) continue;
+    const bool table = may_be_table(geometry, extent.length);
+    if ((!table && !may_hold_gzip(head.data)) || extent.length > room) continue;
     room -= extent.length;
-    out.push_back(load(file, state, extent));
+    io::Bytes layer = load(file, state, extent);
+    if (may_hold_gzip(head.data) || !table_in(file, geometry, layer).empty()) {
+      out.push_back(std::move(layer));
+    }
   }
   return out;
 }
@@ -94,28 +112,24 @@ StateContent layers_of(const DamagedFile& file, const HeaderGuess& header,
   }
   if (!named) out.nameless = nameless_of(file, geometry, state);
   const auto take_sums = [&](const io::Bytes& chunk) {
-    store::ChecksumTable table =
-        store::ChecksumTable::parse(chunk, geometry.chunk_count(), geometry.block_count());
+    store::ChecksumTable table = table_in(file, geometry, chunk);
     if (!table.empty()) out.sums = std::move(table);
   };
   for (const frame::VlMetalayer& layer : out.layers) {
     if (layer.name == store::kChecksumLayer) take_sums(layer.chunk);
   }
   for (const io::Bytes& chunk : out.nameless) take_sums(chunk);
-  std::erase_if(out.layers,
-                [](const auto& layer) { return layer.name == store::kChecksumLayer; });
+  std::erase_if(out.layers, [](const auto& layer) {
+    return layer.name == store::kChecksumLayer || layer.name == store::kRecordLayer;
+  });
   return out;
 }
 
 bool has_table(const DamagedFile& file, const grid::Geometry& geometry,
                const FoundState& state) {
-  const std::uint64_t length =
-      store::ChecksumTable::stored_bytes(geometry.chunk_count(), geometry.block_count());
   return std::any_of(state.layers.begin(), state.layers.end(), [&](const Extent& layer) {
-    if (layer.length != length || !file.work().spend(length)) return false;
-    return !store::ChecksumTable::parse(file.get(layer.offset, length), geometry.chunk_count(),
-                                        geometry.block_count())
-                .empty();
+    return may_be_table(geometry, layer.length) && file.work().spend(layer.length) &&
+           !table_in(file, geometry, file.get(layer.offset, layer.length)).empty();
   });
 }
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "base/half.hpp"
 #include "mlarray/error.hpp"
 
 namespace mlarray::salvaging {
@@ -73,22 +74,8 @@ std::optional<Number> number_of(const Value& value) {
   return out;
 }
 
-// IEEE 754 binary16, rounded to the nearest.
-std::uint16_t half_bits(double value) {
-  const unsigned sign = std::signbit(value) ? 0x8000u : 0u;
-  if (std::isnan(value)) return static_cast<std::uint16_t>(0x7e00u);
-  if (std::isinf(value)) return static_cast<std::uint16_t>(sign | 0x7c00u);
-  const double size = std::abs(value);
-  if (size == 0) return static_cast<std::uint16_t>(sign);
-  const int exponent = std::max(std::ilogb(size), -14);
-  const auto steps = static_cast<unsigned>(std::nearbyint(std::ldexp(size, 10 - exponent)));
-  // The leading 1 of a normal number adds itself to the exponent.
-  return static_cast<std::uint16_t>(sign |
-                                    (static_cast<unsigned>(exponent + 14) * 1024u + steps));
-}
-
 std::uint64_t float_bits(double value, std::int64_t size) {
-  if (size == 2) return half_bits(value);
+  if (size == 2) return base::half_of_double(value);
   if (size == 4) {
     constexpr double kMost = std::numeric_limits<float>::max();
     if (std::isfinite(value)) value = std::clamp(value, -kMost, kMost);

@@ -4,6 +4,7 @@
 #include <array>
 #include <span>
 
+#include "base/zeros.hpp"
 #include "codec/bytes.hpp"
 #include "codec/chunk.hpp"
 #include "codec/chunk_format.hpp"
@@ -52,6 +53,7 @@ void walk(const DamagedFile& file, const Starts& starts, Look look) {
   for (std::uint64_t base = 0; base < file.size(); base += kWindow) {
     file.go_on();
     const io::Bytes bytes = file.get(base, kWindow + kAhead);
+    if (base::all_zero(bytes.data)) continue;  // a hole: nothing begins with a 0
     std::fill(std::copy(bytes.data.begin(), bytes.data.end(), window.begin()), window.end(),
               std::byte{0});
     const std::uint64_t stop = std::min<std::uint64_t>(base + kWindow, file.size());

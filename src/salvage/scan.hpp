@@ -63,6 +63,7 @@ class DamagedFile {
 
   std::uint64_t size() const { return size_; }
   const io::ByteSource& source() const { return *source_; }
+  const std::shared_ptr<io::ByteSource>& shared_source() const { return source_; }
   // `length` bytes from `offset` on, fewer where the file ends before. What cannot be read is
   // 0.
   io::Bytes get(std::uint64_t offset, std::uint64_t length) const;
@@ -71,7 +72,7 @@ class DamagedFile {
   bool unreadable() const { return unreadable_; }
 
  private:
-  std::unique_ptr<io::ByteSource> source_;
+  std::shared_ptr<io::ByteSource> source_;
   std::uint64_t size_;
   std::function<void()> go_on_;
   mutable WorkBudget work_;

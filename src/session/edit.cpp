@@ -11,6 +11,7 @@
 #include "grid/gather.hpp"
 #include "mlarray/error.hpp"
 #include "pipeline/read_box.hpp"
+#include "pipeline/splice.hpp"
 
 namespace mlarray::session {
 namespace {
@@ -25,17 +26,6 @@ std::vector<std::int64_t> chunks_in(const grid::Geometry& geometry, const Box& b
     numbers[i] = grid::Geometry::ravel(position, geometry.chunk_grid());
   }
   return numbers;
-}
-
-// Whether the stored metadata says that the array counts; true where it says nothing.
-bool has_array(const Snapshot& state) {
-  try {
-    const Metadata metadata = state.metadata();
-    const bool* value = metadata.get("_has_array", "has_array").get_if<bool>();
-    return value == nullptr || *value || state.layers->find(store::kMetadataLayer) == nullptr;
-  } catch (const Error&) {
-    return true;
-  }
 }
 
 }  // namespace
@@ -61,9 +51,14 @@ std::shared_ptr<const Snapshot> with_voxels(const Snapshot& now, const Box& box,
     grid::gather(geometry, number, part, voxels, box.start, chunk);
   };
   store::ChunkStore chunks = *now.chunks;
-  pipeline::encode_chunks(
-      chunks_in(geometry, box), geometry, codec, threads, fill,
-      [&](pipeline::EncodedChunk&& chunk) { put(chunks, std::move(chunk)); });
+  const pipeline::TakeChunk take = [&](pipeline::EncodedChunk&& chunk) {
+    put(chunks, std::move(chunk));
+  };
+  const std::vector<std::int64_t> whole = io::checked(*now.chunks, [&] {
+    return pipeline::splice_chunks(*now.chunks, geometry, {box, voxels},
+                                   chunks_in(geometry, box), codec, threads, take);
+  });
+  pipeline::encode_chunks(whole, geometry, codec, threads, fill, take);
   auto next = std::make_shared<Snapshot>(now);
   next->chunks = std::make_shared<const store::ChunkStore>(std::move(chunks));
   return next;
@@ -72,7 +67,7 @@ std::shared_ptr<const Snapshot> with_voxels(const Snapshot& now, const Box& box,
 std::shared_ptr<const Snapshot> with_metadata(const Snapshot& now, const Metadata& metadata) {
   const auto options = io::checked(*now.chunks, [&] {
     return store::MetadataLayerOptions{
-        {}, has_array(now), MetadataEncoding::current, now.layers->stored_metadata()};
+        {}, now.has_array(), MetadataEncoding::current, now.layers->stored_metadata()};
   });
   store::StoredLayers layers = *now.layers;
   layers.set(store::kMetadataLayer, store::build_metadata_layer(metadata, *now.array, options));

@@ -8,6 +8,7 @@
 #include "base/mutants.hpp"
 #include "codec/encoder.hpp"
 #include "mlarray/error.hpp"
+#include "mlarray/process.hpp"
 #include "parallel/thread_pool.hpp"
 #include "pipeline/encode_chunks.hpp"
 #include "session/edit.hpp"
@@ -97,7 +98,8 @@ void Array::Impl::write(const Box& box, const ConstArrayView& voxels, int call_t
       try {
         publish_edit(session::with_voxels(
             *now, box, voxels, write_codec, used, [&](auto& chunks, auto&& chunk) {
-              chunks.replace(chunk.number, writer_->append(chunk.bytes), chunk.checksums);
+              chunks.replace(chunk.number, writer_->append(chunk.bytes), chunk.checksums,
+                             chunk.bytes);
               if (base::mutant("half_edit_published")) {
                 auto half = std::make_shared<Snapshot>(*now);
                 half->chunks = std::make_shared<const store::ChunkStore>(chunks);
@@ -114,7 +116,7 @@ void Array::Impl::write(const Box& box, const ConstArrayView& voxels, int call_t
       publish_edit(session::with_voxels(
           *now, box, voxels, write_codec, used, [](auto& chunks, auto&& chunk) {
             if (chunk.bytes.empty()) {
-              chunks.replace(chunk.number, frame::IndexEntry(), {});
+              chunks.replace(chunk.number, frame::IndexEntry(), {}, {});
             } else {
               chunks.replace(chunk.number, std::make_shared<const std::vector<std::byte>>(
                                                std::move(chunk.bytes)));
@@ -230,14 +232,13 @@ void Array::Impl::after_fork() noexcept {
   if (writer_) writer_->abandon();
 }
 
-Array::Impl::Adoption Array::Impl::prepare_to_adopt(frame::Header header,
-                                                    std::vector<std::byte> header_bytes,
+Array::Impl::Adoption Array::Impl::prepare_to_adopt(frame::Committed committed,
                                                     session::Snapshot state,
                                                     bool had_commits) const {
   Adoption out;
   out.codec = codec::params_for_edits(state.array->codec, state.array->dtype);
-  out.writer = std::make_unique<session::WriteSession>(file_path, std::move(header),
-                                                       std::move(header_bytes), level);
+  out.writer =
+      std::make_unique<session::WriteSession>(file_path, std::move(committed), state, level);
   if (had_commits) out.writer->note_commits();
   out.state = std::make_shared<const Snapshot>(std::move(state));
   return out;

@@ -47,15 +47,15 @@ class Array::Impl : public std::enable_shared_from_this<Array::Impl> {
   //
   // Begins to write a file in two steps, of which the second cannot fail: it follows on what
   // cannot be undone. The file is open and locked, and holds the state that `shown` and
-  // `header` describe. `had_commits`: of an array that wrote it before, which may have left
+  // `committed` describe. `had_commits`: of an array that wrote it before, which may have left
   // dead extents.
   struct Adoption {
     std::unique_ptr<session::WriteSession> writer;
     std::shared_ptr<const session::Snapshot> state;
     CodecParams codec;
   };
-  Adoption prepare_to_adopt(frame::Header header, std::vector<std::byte> header_bytes,
-                            session::Snapshot shown, bool had_commits = false) const;
+  Adoption prepare_to_adopt(frame::Committed committed, session::Snapshot shown,
+                            bool had_commits = false) const;
   void adopt(io::WritableFile file, Adoption prepared) noexcept;
   // Commits what is pending, if anything, so that all commits of this array are safe as `level`
   // says. Errors: io, corruption.

@@ -7,6 +7,7 @@
 #include "codec/encoder.hpp"
 #include "layout/limits.hpp"
 #include "mlarray/error.hpp"
+#include "session/tail.hpp"
 #include "store/stored_layers.hpp"
 
 namespace mlarray::session {
@@ -23,11 +24,15 @@ Metadata without_statistics(Metadata metadata) {
 }  // namespace
 
 NewFile::NewFile(const Shape& shape, const DType& dtype, const Metadata& metadata,
-                 const SaveOptions& options)
-    : store_metadata_(options.store_metadata), access_(options.access), checksums_(0, 0) {
+                 const SaveOptions& options, bool has_array)
+    : store_metadata_(options.store_metadata), access_(options.access), tables_(0, 0) {
   layout::check_array(shape, dtype.itemsize());
   element_count(shape);
-  const Layout layout = choose_layout(shape, dtype.itemsize(), options.layout);
+  LayoutRequest request = options.layout;
+  if (request.spatial_axes.empty() && has_array) {
+    request.spatial_axes = metadata.spatial_axes(static_cast<int>(shape.size()));
+  }
+  const Layout layout = choose_layout(shape, dtype.itemsize(), request);
   array_.geometry = grid::Geometry(shape, layout.chunk, layout.block, dtype.itemsize());
   array_.dtype = dtype;
   array_.codec = codec::params_for(
@@ -35,12 +40,11 @@ NewFile::NewFile(const Shape& shape, const DType& dtype, const Metadata& metadat
   if (store_metadata_) {
     metadata_layer_ = store::build_metadata_layer(
         codec::shortens(array_.codec) ? without_statistics(metadata) : metadata, array_,
-        {layout.patch, options.has_array, options.metadata_encoding});
+        {layout.patch, has_array, options.metadata_encoding});
   }
   header_ = store::new_header(array_, header_bytes_);
   index_.resize(static_cast<std::size_t>(array_.geometry.chunk_count()));
-  checksums_ =
-      store::ChecksumBuilder(array_.geometry.chunk_count(), array_.geometry.block_count());
+  tables_ = store::TableMaker(array_.geometry.chunk_count(), array_.geometry.block_count());
 }
 
 void NewFile::begin(io::AtomicFile& out) { out.append(header_bytes_); }
@@ -59,7 +63,8 @@ void NewFile::add_chunks(io::AtomicFile& out, std::span<const std::int64_t> numb
                             if (chunk.bytes.empty()) return;
                             index_[static_cast<std::size_t>(chunk.number)] =
                                 frame::IndexEntry::at(out.position() - header_.header_len);
-                            checksums_.set(chunk.number, store::stored_sums(chunk.checksums));
+                            tables_.set(chunk.number, store::stored_sums(chunk.checksums),
+                                        chunk.bytes);
                             out.append(chunk.bytes);
                           });
 }
@@ -69,13 +74,12 @@ void NewFile::finish(io::AtomicFile& out) {
   if (store_metadata_) {
     vlmeta.push_back({std::string(store::kMetadataLayer), {metadata_layer_, nullptr}});
   }
-  sums_layer_ = std::move(checksums_).build();
-  if (!sums_layer_.empty()) {
-    vlmeta.push_back({std::string(store::kChecksumLayer), {sums_layer_, nullptr}});
-  }
-  out.append(frame::build_tail(header_, header_bytes_, out.position(), index_, vlmeta));
+  Tail tail = build_tail(header_, header_bytes_, out.position(), frame::build_index(index_),
+                         tables_.finish(out.position()), std::move(vlmeta));
+  if (!tail.pages.empty()) out.append(tail.pages);
+  out.append(tail.bytes);
   out.write_at(0, header_bytes_);
-  layers_ = std::move(vlmeta);
+  layers_ = std::move(tail.layers);
 }
 
 }  // namespace mlarray::session

@@ -13,7 +13,7 @@
 #include "mlarray/array.hpp"
 #include "pipeline/encode_chunks.hpp"
 #include "store/array_header.hpp"
-#include "store/checksums.hpp"
+#include "store/tables.hpp"
 
 namespace mlarray::session {
 
@@ -21,9 +21,10 @@ namespace mlarray::session {
 // add_chunks(), finish(). Not synchronised.
 class NewFile {
  public:
+  // `has_array`: false if only the metadata counts, and the array is a placeholder.
   // Errors: what choose_layout, params_for and the metadata's check give.
   NewFile(const Shape& shape, const DType& dtype, const Metadata& metadata,
-          const SaveOptions& options);
+          const SaveOptions& options, bool has_array = true);
 
   const store::ArrayHeader& array() const { return array_; }
   const grid::Geometry& geometry() const { return array_.geometry; }
@@ -39,7 +40,7 @@ class NewFile {
   void add_chunks(io::AtomicFile& out, std::span<const std::int64_t> numbers, int threads,
                   const pipeline::FillChunk& fill);
   // Chunks of which nobody knows whether they are right get no checksums. Before finish().
-  void leave_unverified(std::int64_t number) { checksums_.set(number, {}); }
+  void leave_unverified(std::int64_t number) { tables_.forget(number); }
   void finish(io::AtomicFile& out);
   // After finish(): reads the file back, and compares its chunks with what `fill` gives and its
   // metalayers with those that were to be written, `metadata` (if given) in its meaning, too.
@@ -58,8 +59,7 @@ class NewFile {
   std::vector<std::byte> header_bytes_;
   std::vector<frame::IndexEntry> index_;
   std::vector<std::int64_t> added_;  // numbers of the chunks
-  store::ChecksumBuilder checksums_;
-  std::vector<std::byte> sums_layer_;
+  store::TableMaker tables_;
   std::vector<frame::VlMetalayer> layers_;  // as finish() wrote them
 };
 

@@ -86,16 +86,15 @@ void open_to_write(const std::shared_ptr<Array::Impl>& impl,
   const std::shared_ptr<io::ByteSource> source = io::open_file(path, impl->access, impl->path);
   // Always with the seal: a commit would put a right one on what is damaged.
   frame::State state = frame::read_state(*source);
-  frame::Header header = state.header;
-  std::vector<std::byte> header_bytes = state.header_bytes;
+  frame::Committed committed(state);
   Snapshot shown = session::snapshot_of(std::move(state), source);
   check_name(path, shown);
   const io::FileId id = file ? file->id() : older->written_file().value_or(io::FileId());
   const std::lock_guard edits(impl->edit_mutex);
   const bool had_commits = own && older->may_have_dead_extents();
-  const std::uint64_t length = header.frame_len;
-  Array::Impl::Adoption adoption = impl->prepare_to_adopt(
-      std::move(header), std::move(header_bytes), std::move(shown), had_commits);
+  const std::uint64_t length = committed.header.frame_len;
+  Array::Impl::Adoption adoption =
+      impl->prepare_to_adopt(std::move(committed), std::move(shown), had_commits);
   Registry::Entry entry = Registry::entry_of(id, impl);
   if (own) {
     Registry::Notice notice = Registry::notice_of(*older);
@@ -154,6 +153,24 @@ Array Array::open(const std::filesystem::path& path, const OpenOptions& options)
     read_from(*impl, io::open_file(path, options.access, impl->path), path);
   }
   return out;
+}
+
+Array Array::open(std::shared_ptr<ByteSource> source, const OpenOptions& options) {
+  const parallel::OperationGuard guard;
+  if (!source) throw Error(ErrorKind::invalid_value, "Array::open: there is no source");
+  std::unique_ptr<io::ByteSource> bytes = io::from_source(std::move(source));
+  if (options.mode == Mode::read_write) {
+    throw Error(ErrorKind::read_only,
+                "'" + bytes->name() +
+                    "' is read from a source that cannot be written: open it with mode 'r', or "
+                    "with 'c' to edit a copy in memory, and save that",
+                bytes->name());
+  }
+  auto impl = std::make_shared<Impl>(options);
+  impl->path = bytes->name();
+  const std::filesystem::path name = impl->path;
+  read_from(*impl, std::move(bytes), name);
+  return Array(std::move(impl));
 }
 
 Array Array::load(const std::filesystem::path& path, const OpenOptions& options) {

@@ -5,22 +5,46 @@
 #include <vector>
 
 #include "base/mutants.hpp"
+#include "codec/checksum.hpp"
 #include "frame/frame.hpp"
 #include "mlarray/error.hpp"
 #include "session/registry.hpp"
+#include "session/tail.hpp"
 
 namespace mlarray::session {
+namespace {
+
+// The records that still hold, with their pages copied behind `out`. One with a damaged page is
+// left out.
+std::vector<store::Record> carried_records(const Snapshot& state, io::AtomicFile& out) {
+  std::vector<store::Record> carried;
+  for (store::Record& record : records_that_hold(state)) {
+    const store::Pages pages(record.pages, state.chunks->shared_source(), "a record");
+    bool whole = true;
+    for (std::size_t i = 0; whole && i < record.pages.pages.size(); ++i) {
+      if (record.pages.pages[i].absent()) continue;
+      const auto bytes = pages.find(i);
+      whole = bytes.has_value();
+      if (!whole) break;
+      record.pages.pages[i].offset = out.position();
+      out.append(*bytes);
+    }
+    if (whole) carried.push_back(std::move(record));
+  }
+  return carried;
+}
+
+}  // namespace
 
 std::optional<Error> publish_and_adopt(io::AtomicFile& out, bool own_writer_open,
                                        Array::Impl& writer) {
   const std::shared_ptr<io::ByteSource> source =
       io::open_file(out.temporary(), writer.access, writer.path);
   frame::State state = frame::read_state(*source);
-  frame::Header header = state.header;
-  std::vector<std::byte> header_bytes = state.header_bytes;
+  frame::Committed committed(state);
   Snapshot shown = snapshot_of(std::move(state), source);
   Array::Impl::Adoption adoption =
-      writer.prepare_to_adopt(std::move(header), std::move(header_bytes), std::move(shown));
+      writer.prepare_to_adopt(std::move(committed), std::move(shown));
   Registry::Entry entry;
   // Not from its destructor, where it is closed next.
   if (const auto self = writer.weak_from_this().lock()) {
@@ -60,6 +84,7 @@ std::optional<Error> compact_file(Array::Impl& writer, const Snapshot& state,
   frame::Header header = old.header();
   out.append(header_bytes);
   std::vector<frame::IndexEntry> index = state.chunks->index().entries();
+  store::TableMaker tables(geometry.chunk_count(), geometry.block_count());
   for (std::int64_t number = 0; number < geometry.chunk_count(); ++number) {
     frame::IndexEntry& entry = index[static_cast<std::size_t>(number)];
     if (entry.is_special()) continue;
@@ -67,9 +92,16 @@ std::optional<Error> compact_file(Array::Impl& writer, const Snapshot& state,
     const store::ChunkRef chunk = state.chunks->get(number);
     state.chunks->prefetch(chunk);
     out.append(chunk.bytes.data);
+    const bool has_sums = chunk.sums.of_block(0) != codec::kNoChecksum;
+    tables.set(number, has_sums ? chunk.sums.stored() : std::span<const std::byte>(),
+               chunk.bytes.data);
   }
-  out.append(
-      frame::build_tail(header, header_bytes, out.position(), index, layers_to_write(state)));
+  std::vector<store::Record> records = carried_records(state, out);
+  const Tail tail =
+      build_tail(header, header_bytes, out.position(), frame::build_index(index),
+                 tables.finish(out.position()), state.layers->all(), std::move(records));
+  if (!tail.pages.empty()) out.append(tail.pages);
+  out.append(tail.bytes);
   out.write_at(0, header_bytes);
   state.chunks->check();
   return publish_and_adopt(out, true, writer);

@@ -6,6 +6,7 @@
 #include "base/naming.hpp"
 #include "grid/gather.hpp"
 #include "mlarray/error.hpp"
+#include "mlarray/metadata_only.hpp"
 #include "parallel/thread_pool.hpp"
 #include "pipeline/read_box.hpp"
 #include "session/impl.hpp"
@@ -54,7 +55,7 @@ void write_copy(const Array::Impl& from, io::AtomicFile& out, const std::filesys
   }
   session::NewFile file = base::naming(path.string(), [&] {
     return session::NewFile(source.shape(), state->array->dtype, readable.value_or(Metadata{}),
-                            options);
+                            options, state->has_array());
   });
   std::vector<frame::VlMetalayer> others;
   for (const frame::VlMetalayer& layer : state->layers->all()) {
@@ -73,8 +74,10 @@ void write_copy(const Array::Impl& from, io::AtomicFile& out, const std::filesys
         static_cast<std::size_t>(element_count(part.shape()) * geometry.itemsize()));
     const Shape shape = part.shape();
     const auto strides = grid::c_strides(shape, geometry.itemsize());
-    pipeline::read_box(chunks, source, part, {voxels.data(), shape, strides},
-                       {.threads = 1, .verify = verify});
+    base::naming(from.path, [&] {
+      pipeline::read_box(chunks, source, part, {voxels.data(), shape, strides},
+                         {.threads = 1, .verify = verify});
+    });
     if (!grid::fills_padding(geometry, part)) {
       std::fill(chunk.begin(), chunk.end(), std::byte{0});
     }
@@ -90,15 +93,15 @@ void write_copy(const Array::Impl& from, io::AtomicFile& out, const std::filesys
   });
 }
 
-}  // namespace
-
-void Array::save_voxels(const std::filesystem::path& path, const ConstArrayView& voxels,
-                        const DType& dtype, const Metadata& metadata,
-                        const SaveOptions& options) {
+// Voxels of the caller's, or without `has_array` a placeholder.
+void save_new(const std::filesystem::path& path, const ConstArrayView& voxels,
+              const DType& dtype, const Metadata& metadata, const SaveOptions& options,
+              bool has_array) {
   const parallel::OperationGuard guard;
   check_view(voxels);
-  session::NewFile file = base::naming(
-      path.string(), [&] { return session::NewFile(voxels.shape, dtype, metadata, options); });
+  session::NewFile file = base::naming(path.string(), [&] {
+    return session::NewFile(voxels.shape, dtype, metadata, options, has_array);
+  });
   std::optional<io::AtomicFile> place;
   session::begin_file(place, path, options.level);
   io::AtomicFile& out = *place;
@@ -116,6 +119,21 @@ void Array::save_voxels(const std::filesystem::path& path, const ConstArrayView&
   file.finish(out);
   if (options.verify) file.read_back(out, options.threads, fill, comparable(metadata, options));
   session::publish_and_close(out, path);
+}
+
+}  // namespace
+
+void Array::save_voxels(const std::filesystem::path& path, const ConstArrayView& voxels,
+                        const DType& dtype, const Metadata& metadata,
+                        const SaveOptions& options) {
+  save_new(path, voxels, dtype, metadata, options, true);
+}
+
+void save_metadata(const std::filesystem::path& path, const Metadata& metadata,
+                   const SaveOptions& options) {
+  // As every version writes it.
+  save_new(path, {nullptr, {0}, {sizeof(double)}}, DType::of<double>(), metadata, options,
+           false);
 }
 
 void Array::save(const std::filesystem::path& path, const SaveOptions& options,

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "base/spin_lock.hpp"
 #include "frame/frame.hpp"
@@ -11,6 +12,7 @@
 #include "mlarray/verify.hpp"
 #include "store/array_header.hpp"
 #include "store/chunk_store.hpp"
+#include "store/records.hpp"
 #include "store/stored_layers.hpp"
 
 namespace mlarray::session {
@@ -20,12 +22,16 @@ namespace mlarray::session {
 struct Snapshot {
   std::shared_ptr<const store::ArrayHeader> array;
   std::shared_ptr<const store::StoredLayers> layers;
+  // Those of the opened file that this version does not make itself: see records_that_hold().
+  std::shared_ptr<const std::vector<store::Record>> records;
   std::shared_ptr<const store::ChunkStore> chunks;  // nullptr: the array is closed
   Seal seal = Seal::absent;                         // as found when the file was opened
   std::uint64_t file_bytes = 0;  // of the newest committed state; 0 in memory
 
   const grid::Geometry& geometry() const { return array->geometry; }
   Metadata metadata() const { return layers->metadata(geometry().ndim()); }
+  // False if the metadata says that the array is a placeholder; true if it cannot be read.
+  bool has_array() const;
 };
 
 // A committed state. Errors: corruption, unsupported, naming the source.

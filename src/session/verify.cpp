@@ -4,11 +4,10 @@
 #include <algorithm>
 #include <mutex>
 
-#include "codec/decoder.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
+#include "pipeline/decode_job.hpp"
 #include "session/impl.hpp"
-#include "store/block_check.hpp"
 
 namespace mlarray {
 namespace session {
@@ -32,9 +31,10 @@ class ChunkVerifier {
   ChunkReport look_at(std::int64_t number) {
     ChunkReport report;
     try {
-      const store::ChunkRef ref = store_.get(number);
-      store_.prefetch(ref);
-      if (ref.special == codec::Special::none) look_at(ref, number, report);
+      const pipeline::DecodeJob job(store_.get(number), geometry_, number,
+                                    pipeline::Verify::always);
+      store_.prefetch(job.ref());
+      if (job.ref().special == codec::Special::none) look_at(job, report);
     } catch (const Error& error) {
       report = {
           .blocks = geometry_.block_count(), .verified = 0, .unverified = 0, .damage = {}};
@@ -44,34 +44,29 @@ class ChunkVerifier {
   }
 
  private:
-  void look_at(const store::ChunkRef& ref, std::int64_t number, ChunkReport& report) {
-    const codec::ChunkHeader header = store::checked_header(ref, geometry_, number);
-    const store::BlockCheck check(ref, header, geometry_, number, true);
-    const std::uint64_t seed = check.seed();
-    const bool special = header.special != codec::Special::none;
-    const std::int32_t count = special ? 1 : header.block_count();
+  void look_at(const pipeline::DecodeJob& job, ChunkReport& report) {
+    const std::int64_t number = job.number();
+    const bool special = job.special() != codec::Special::none;
+    const bool whole = job.is_whole();
+    const std::int32_t count = special ? 1 : job.header().block_count();
     report.blocks = count;
     for (std::int32_t block = 0; block < count; ++block) {
       try {
-        check.check(seed, block);
-        if (decode_ && !special && !header.whole_only()) decode(ref, header, number, block);
-        ++(check.recorded() ? report.verified : report.unverified);
+        if (decode_ && !whole) {
+          job.decode_block(decoder_, block, scratch(geometry_.block_bytes()));
+        } else {
+          job.verify(block);
+        }
+        ++(job.has_sums() ? report.verified : report.unverified);
       } catch (const Error& error) {
         const Box box =
             special ? geometry_.chunk_box(number) : geometry_.block_box(number, block);
         report.damage.push_back({number, block, box, error.what()});
       }
     }
-    if (decode_ && header.whole_only() && report.damage.empty()) {
-      const std::span<std::byte> out = scratch(geometry_.chunk_bytes());
-      decoder_.decode_chunk(ref.bytes.data, header, out, store::chunk_name(number));
+    if (decode_ && whole && !special && report.damage.empty()) {
+      job.decode_all(decoder_, scratch(geometry_.chunk_bytes()));
     }
-  }
-
-  void decode(const store::ChunkRef& ref, const codec::ChunkHeader& header, std::int64_t number,
-              std::int32_t block) {
-    decoder_.decode_block(ref.bytes.data, header, block, scratch(geometry_.block_bytes()),
-                          store::chunk_name(number));
   }
 
   std::span<std::byte> scratch(std::int64_t bytes) {

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
 #include "base/mutants.hpp"
+#include "session/tail.hpp"
 
 namespace mlarray::session {
 namespace {
@@ -24,17 +26,24 @@ std::span<const std::byte> flip_of(std::span<const std::byte> header_bytes) {
 
 }  // namespace
 
-WriteSession::WriteSession(const std::filesystem::path& path, frame::Header header,
-                           std::vector<std::byte> header_bytes, CommitLevel level)
+WriteSession::WriteSession(const std::filesystem::path& path, frame::Committed committed,
+                           const Snapshot& state, CommitLevel level)
     : path_(path),
       folder_(io::folder_of_name(path)),
       level_(level),
-      header_(std::move(header)),
-      header_bytes_(std::move(header_bytes)),
+      header_(std::move(committed.header)),
+      header_bytes_(std::move(committed.header_bytes)),
+      index_chunk_(std::move(committed.index_chunk)),
+      index_(state.chunks->index()),
+      tables_(store::tables_of_opened(index_, state.geometry().block_count())),
       end_(header_.frame_len),
       reach_(end_),
       writeback_(level, end_),
-      committed_at_(std::chrono::steady_clock::now()) {}
+      committed_at_(std::chrono::steady_clock::now()) {
+  for (const store::Record& record : records_that_hold(state)) {
+    record_bytes_ += record.pages.stored_bytes();
+  }
+}
 
 template <class Body>
 void WriteSession::guarded(Body body) {
@@ -87,6 +96,16 @@ void WriteSession::roll_back(std::uint64_t end) noexcept {
   writeback_.roll_back(end_);
 }
 
+// Only what changed since the last commit is encoded.
+std::vector<std::byte> WriteSession::index_chunk(const store::ChunkIndex& index) const {
+  std::set<std::int64_t> parts;
+  index.for_each_changed(
+      index_, [&](std::int64_t number) { parts.insert(number / frame::kIndexPart); });
+  return frame::build_index(
+      index.size(), index_chunk_, [&](std::int64_t part) { return parts.contains(part); },
+      [&](std::int64_t number) { return index.entry(number); });
+}
+
 void WriteSession::commit(const Snapshot& state, CommitLevel level) {
   committed_ = false;
   check_named();
@@ -95,8 +114,11 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
   // Nothing may be committed into a file that somebody has overwritten, nor zeros for what it
   // lost.
   state.chunks->watch();
-  const std::vector<std::byte> tail = frame::build_tail(
-      header, header_bytes, end_, state.chunks->index().entries(), layers_to_write(state));
+  const store::ChunkIndex& index = state.chunks->index();
+  Tail tail = build_tail(
+      header, header_bytes, end_, index_chunk(index),
+      store::tables_to_commit(index, index_, tables_, state.geometry().block_count(), end_),
+      state.layers->all(), records_that_hold(state));
   state.chunks->check();
   std::optional<io::Folder> folder;
   open_folder(folder, level);
@@ -105,15 +127,24 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
     // From here on the tail may become live, whatever fails: nothing is written over it.
     if (!base::mutant("end_not_moved")) end_ = header.frame_len;
     reach_ = std::max(reach_, header.frame_len);
-    if (!base::mutant("flip_before_tail")) file_.write_at(position, tail);
+    const auto write_tail = [&] {
+      if (!tail.pages.empty()) file_.write_at(position, tail.pages);
+      file_.write_at(position + tail.pages.size(), tail.bytes);
+    };
+    if (!base::mutant("flip_before_tail")) write_tail();
     const bool late = base::mutant("sync_after_flip");
     if (level != CommitLevel::none && !late && !base::mutant("no_sync_before_flip"))
       sync_file();
     flip(header_bytes);
-    if (base::mutant("flip_before_tail")) file_.write_at(position, tail);
+    if (base::mutant("flip_before_tail")) write_tail();
     if (level != CommitLevel::none && late) sync_file();
     header_ = std::move(header);
     header_bytes_ = std::move(header_bytes);
+    index_ = index;
+    index_chunk_ = std::move(tail.bytes);
+    index_chunk_.resize(tail.index_bytes);
+    tables_ = std::move(tail.tables);
+    if (index_.has_replacements()) record_bytes_ = 0;
     writeback_.skip_to(end_);
     committed_ = ever_committed_ = true;
     reached_ = std::min(level, CommitLevel::ordered);
@@ -215,14 +246,6 @@ void WriteSession::close(const Snapshot& state) {
     }
   }
   file_.close();
-}
-
-std::vector<frame::VlMetalayer> layers_to_write(const Snapshot& state) {
-  std::vector<frame::VlMetalayer> out = state.layers->all();
-  const auto sums = std::make_shared<const std::vector<std::byte>>(
-      state.chunks->index().checksum_layer(state.geometry().block_count()));
-  if (!sums->empty()) out.push_back({std::string(store::kChecksumLayer), {*sums, sums}});
-  return out;
 }
 
 }  // namespace mlarray::session

@@ -16,6 +16,8 @@
 #include "mlarray/error.hpp"
 #include "mlarray/options.hpp"
 #include "session/snapshot.hpp"
+#include "store/chunk_index.hpp"
+#include "store/tables.hpp"
 
 namespace mlarray::session {
 
@@ -25,10 +27,10 @@ namespace mlarray::session {
 // call throws the first error again, and the committed state stays.
 class WriteSession {
  public:
-  // Of a file whose committed state `header` describes. `path` leads to it wherever the process
-  // goes. `level`: of most commits. Errors: io.
-  WriteSession(const std::filesystem::path& path, frame::Header header,
-               std::vector<std::byte> header_bytes, CommitLevel level);
+  // Of a file whose committed state `committed` describes and `state` shows. `path` leads to it
+  // wherever the process goes. `level`: of most commits. Errors: io.
+  WriteSession(const std::filesystem::path& path, frame::Committed committed,
+               const Snapshot& state, CommitLevel level);
   // Begins to write the file, which is open and locked. Before everything else.
   void start(io::WritableFile file) noexcept { file_ = std::move(file); }
 
@@ -62,9 +64,10 @@ class WriteSession {
   const frame::Header& header() const { return header_; }
   const std::vector<std::byte>& header_bytes() const { return header_bytes_; }
   std::uint64_t committed_bytes() const { return header_.frame_len; }
-  // What of the committed state is no chunk: header, index and trailer.
+  // What of the committed state is no chunk: header, index, trailer, records and checksums.
   std::uint64_t overhead() const {
-    return header_.frame_len - static_cast<std::uint64_t>(header_.cbytes);
+    return header_.frame_len - static_cast<std::uint64_t>(header_.cbytes) +
+           tables_.sums.stored_bytes() + tables_.offsets.stored_bytes() + record_bytes_;
   }
   io::FileId id() const { return file_.id(); }
   // For who goes on with the file, at the committed state.
@@ -80,6 +83,7 @@ class WriteSession {
   void guarded(Body body);
   void poison(const Error& error) noexcept;
   void check_named();
+  std::vector<std::byte> index_chunk(const store::ChunkIndex& index) const;
   void flip(std::span<const std::byte> header_bytes);
   bool take_flip_back() noexcept;
   void sync_file();
@@ -93,6 +97,10 @@ class WriteSession {
   CommitLevel level_;
   frame::Header header_;  // of the committed state
   std::vector<std::byte> header_bytes_;
+  std::vector<std::byte> index_chunk_;
+  store::ChunkIndex index_;
+  store::WrittenTables tables_;
+  std::uint64_t record_bytes_ = 0;  // of those that others made
   std::uint64_t end_;    // where the next chunk goes: behind all that anybody may need
   std::uint64_t reach_;  // the furthest that a write was tried: the file may end there
   io::Writeback writeback_;
@@ -104,8 +112,5 @@ class WriteSession {
   bool flip_unsure_ = false;  // the header may name a state that header_ does not
   std::optional<Error> failure_;
 };
-
-// The metalayers of a state as they are written: its own and the checksums.
-std::vector<frame::VlMetalayer> layers_to_write(const Snapshot& state);
 
 }  // namespace mlarray::session

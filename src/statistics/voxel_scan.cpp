@@ -8,13 +8,13 @@
 #include <utility>
 
 #include "base/naming.hpp"
-#include "codec/decoder.hpp"
+#include "base/zeros.hpp"
 #include "grid/strided.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
+#include "pipeline/decode_job.hpp"
 #include "pipeline/read_box.hpp"
 #include "statistics/element_types.hpp"
-#include "store/block_check.hpp"
 
 namespace mlarray::statistics {
 namespace {
@@ -23,8 +23,8 @@ namespace {
 constexpr std::int64_t kMostGroups = 1024;
 // What all threads together may take for blocks, and threads in all: what they keep besides is
 // bounded by that (statistics.cpp).
-constexpr std::int64_t kMostScratch = std::int64_t{16} << 20;
-constexpr int kMostThreads = 24;
+constexpr std::int64_t kMostScratch = std::int64_t{64} << 20;
+constexpr int kMostThreads = 256;
 
 // Cuts a view into pieces that are short in memory: whole along its narrowest strides.
 grid::Geometry pieces_of(const ConstArrayView& view, std::int64_t itemsize) {
@@ -138,6 +138,7 @@ class VoxelScan::Reader {
     const DType& dtype = mask.dtype;
     const auto bytes = first(mask_, count * dtype.itemsize());
     base::naming(mask.path, [&] { read_native(mask, box, bytes); });
+    if (scan_.mask_values_.empty() && base::all_zero(bytes)) return 0;
     selected_.resize(static_cast<std::size_t>(count));
     return with_type(dtype, [&]<class T>() {
       std::int64_t chosen = 0;
@@ -167,19 +168,16 @@ class VoxelScan::Reader {
   void enter(std::int64_t chunk) {
     if (chunk == chunk_) return;
     chunk_ = -1;
-    ref_ = scan_.voxels_.state->chunks->get(chunk);
-    header_ = store::checked_header(ref_, geometry_, chunk);
-    const store::BlockCheck check(ref_, header_, geometry_, chunk);
-    seed_ = scan_.voxels_.verify ? check.seed() : 0;
-    special_ = ref_.special != codec::Special::none || header_.special != codec::Special::none;
+    job_ = {scan_.voxels_.state->chunks->get(chunk), geometry_, chunk,
+            scan_.voxels_.verify ? pipeline::Verify::once : pipeline::Verify::no};
+    special_ = job_.special() != codec::Special::none;
     if (special_) {
       Box corner{geometry_.chunk_box(chunk).start, {}};
       for (const std::int64_t start : corner.start) corner.stop.push_back(start + 1);
       read_native(scan_.voxels_, corner, first(scratch_, geometry_.itemsize()));
-    } else if (header_.whole_only()) {
-      if (scan_.voxels_.verify) check.check_all(seed_);
-      decoder_.decode_chunk(ref_.bytes.data, header_, first(whole_, geometry_.chunk_bytes()),
-                            store::chunk_name(chunk));
+    } else if (job_.is_whole()) {
+      job_.verify_all();
+      job_.decode_all(decoder_, first(whole_, geometry_.chunk_bytes()));
     }
     chunk_ = chunk;
   }
@@ -187,16 +185,12 @@ class VoxelScan::Reader {
   // A block as it is stored, with its padding.
   std::span<std::byte> stored(std::int64_t block) {
     const std::int64_t bytes = geometry_.block_bytes();
-    if (header_.whole_only()) {
-      const auto out = first(scratch_, bytes);
-      std::memcpy(out.data(), whole_.data() + block * bytes, out.size());
-      return out;
-    }
-    const auto number = static_cast<std::int32_t>(block);
-    if (scan_.voxels_.verify)
-      store::BlockCheck(ref_, header_, geometry_, chunk_).check(seed_, number);
     const auto out = first(scratch_, bytes);
-    decoder_.decode_block(ref_.bytes.data, header_, number, out, store::chunk_name(chunk_));
+    if (job_.is_whole()) {
+      std::memcpy(out.data(), whole_.data() + block * bytes, out.size());
+    } else {
+      job_.decode_block(decoder_, static_cast<std::int32_t>(block), out);
+    }
     return out;
   }
 
@@ -214,9 +208,7 @@ class VoxelScan::Reader {
   const VoxelScan& scan_;
   const grid::Geometry& geometry_;
   std::int64_t chunk_ = -1;  // whose facts these are:
-  store::ChunkRef ref_;
-  codec::ChunkHeader header_;
-  std::uint64_t seed_ = 0;
+  pipeline::DecodeJob job_;
   bool special_ = false;  // its one voxel is in scratch_
   codec::Decoder decoder_;
   std::vector<std::byte> scratch_, compact_, whole_, mask_;

@@ -1,7 +1,9 @@
 #include "store/b2nd.hpp"
 
 #include <string>
+#include <string_view>
 
+#include "base/byte_reader.hpp"
 #include "frame/big_endian.hpp"
 #include "mlarray/error.hpp"
 
@@ -12,52 +14,25 @@ constexpr unsigned kInt64 = 0xd3;
 constexpr unsigned kInt32 = 0xd2;
 constexpr unsigned kStr32 = 0xdb;
 
+constexpr std::string_view kName = "the metalayer 'b2nd'";
+
 [[noreturn]] void corrupt(const std::string& what) {
-  throw Error(ErrorKind::corruption, "the metalayer 'b2nd' " + what);
+  throw Error(ErrorKind::corruption, std::string(kName) + " " + what);
 }
 
-class Reader {
- public:
-  explicit Reader(std::span<const std::byte> data) : data_(data) {}
-
-  bool at_end() const { return offset_ == data_.size(); }
-
-  template <class T>
-  T number() {
-    if (sizeof(T) > data_.size() - offset_) corrupt("ends inside a value");
-    const T value = frame::load_big<T>(data_, offset_);
-    offset_ += sizeof(T);
-    return value;
+// An array of `ndim` integers, each with its msgpack marker.
+template <class T>
+Shape read_lengths(base::ByteReader& reader, unsigned ndim, unsigned int_marker,
+                   std::string_view what) {
+  // Up to 15 axes fit msgpack's short form; c-blosc2 writes 16 as 0x90 + 16 all the same.
+  reader.expect(0x90 + ndim, what);
+  Shape out;
+  for (unsigned i = 0; i < ndim; ++i) {
+    reader.expect(int_marker, what);
+    out.push_back(reader.number<T>());
   }
-  void marker(unsigned expected, const char* what) {
-    if (number<std::uint8_t>() != expected) corrupt(std::string("has no ") + what);
-  }
-  // An array of `ndim` integers, each with its msgpack marker.
-  template <class T>
-  Shape lengths(unsigned ndim, unsigned int_marker, const char* what) {
-    // Up to 15 axes fit msgpack's short form; c-blosc2 writes 16 as 0x90 + 16 all the same.
-    marker(0x90 + ndim, what);
-    Shape out;
-    for (unsigned i = 0; i < ndim; ++i) {
-      marker(int_marker, what);
-      out.push_back(number<T>());
-    }
-    return out;
-  }
-  std::string text(std::size_t length) {
-    if (length > data_.size() - offset_) corrupt("ends inside the dtype");
-    std::string out;
-    for (std::size_t i = 0; i < length; ++i) {
-      out.push_back(std::to_integer<char>(data_[offset_ + i]));
-    }
-    offset_ += length;
-    return out;
-  }
-
- private:
-  std::span<const std::byte> data_;
-  std::size_t offset_ = 0;
-};
+  return out;
+}
 
 template <class T>
 void append_lengths(std::vector<std::byte>& out, const Shape& lengths, unsigned int_marker) {
@@ -84,28 +59,28 @@ void check_axis(const B2nd& value, std::size_t axis) {
 }  // namespace
 
 B2nd parse_b2nd(std::span<const std::byte> content, std::int64_t typesize) {
-  Reader reader(content);
-  const unsigned head = reader.number<std::uint8_t>();
+  base::ByteReader reader(content, kName);
+  const unsigned head = reader.u8();
   if ((head & 0xf0) != 0x90) corrupt("does not start as a list");
-  reader.number<std::uint8_t>();  // version: nothing read here depends on it
-  const unsigned ndim = reader.number<std::uint8_t>();
+  reader.u8();  // version: nothing read here depends on it
+  const unsigned ndim = reader.u8();
   if (ndim > static_cast<unsigned>(kMaxDims)) {
     throw Error(ErrorKind::unsupported, "an array of " + std::to_string(ndim) +
                                             " axes; the limit is " + std::to_string(kMaxDims));
   }
   B2nd value;
-  value.shape = reader.lengths<std::int64_t>(ndim, kInt64, "shape");
-  value.chunk = reader.lengths<std::int32_t>(ndim, kInt32, "chunk shape");
-  value.block = reader.lengths<std::int32_t>(ndim, kInt32, "block shape");
+  value.shape = read_lengths<std::int64_t>(reader, ndim, kInt64, "shape");
+  value.chunk = read_lengths<std::int32_t>(reader, ndim, kInt32, "chunk shape");
+  value.block = read_lengths<std::int32_t>(reader, ndim, kInt32, "block shape");
   for (std::size_t axis = 0; axis < ndim; ++axis) check_axis(value, axis);
   std::string dtype = "|V" + std::to_string(typesize);  // files from before dtypes were stored
-  if (!reader.at_end()) {
-    if (const unsigned format = reader.number<std::uint8_t>(); format != 0) {
+  if (reader.remaining() > 0) {
+    if (const unsigned format = reader.u8(); format != 0) {
       throw Error(ErrorKind::unsupported,
                   "dtype notation " + std::to_string(format) + "; only NumPy's (0) is known");
     }
-    reader.marker(kStr32, "dtype");
-    dtype = reader.text(reader.number<std::uint32_t>());
+    reader.expect(kStr32, "dtype");
+    dtype = reader.bytes(reader.number<std::uint32_t>());
   }
   try {
     value.dtype = DType::parse(dtype);

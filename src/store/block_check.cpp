@@ -23,7 +23,7 @@ codec::ChunkHeader checked_header(const ChunkRef& ref, const grid::Geometry& geo
                                   std::int64_t number) {
   if (ref.special != codec::Special::none) return {};
   const std::string name = chunk_name(number);
-  return codec::parse_chunk(ref.head.data, ref.bytes.data.size(),
+  return codec::parse_chunk(ref.head.data, static_cast<std::size_t>(ref.length),
                             {.nbytes = geometry.chunk_bytes(),
                              .blocksize = geometry.block_bytes(),
                              .typesize = chunk_typesize(geometry.itemsize()),

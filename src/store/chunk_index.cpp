@@ -15,8 +15,10 @@ ChunkIndex::ChunkIndex(std::int64_t chunk_count) : size_(chunk_count) {
   while ((size_ - 1) >> (shift_ + kBits) > 0) shift_ += kBits;
 }
 
-ChunkIndex::ChunkIndex(std::vector<frame::IndexEntry> entries, ChecksumTable sums)
+ChunkIndex::ChunkIndex(std::vector<frame::IndexEntry> entries, ChecksumTable sums,
+                       std::shared_ptr<const BlockOffsets> offsets)
     : ChunkIndex(static_cast<std::int64_t>(entries.size())) {
+  offsets_ = std::move(offsets);
   base_ = std::make_shared<const std::vector<frame::IndexEntry>>(std::move(entries));
   sums_ = std::move(sums);
 }
@@ -78,11 +80,47 @@ std::vector<frame::IndexEntry> ChunkIndex::entries() const {
   return out;
 }
 
-std::vector<std::byte> ChunkIndex::checksum_layer(std::int64_t block_count) const {
-  ChecksumBuilder builder(size_, block_count, sums_);
-  for_each(
-      [&](std::int64_t number, const Replacement& chunk) { builder.set(number, chunk.sums); });
-  return std::move(builder).build();
+ChunkSums ChunkIndex::sums(std::int64_t number) const {
+  const Replacement* replaced = replacement(number);
+  return replaced != nullptr ? ChunkSums(replaced->sums) : sums_.of_chunk(number);
+}
+
+std::span<const std::byte> ChunkIndex::head(std::int64_t number) const {
+  if (const Replacement* replaced = replacement(number)) return replaced->head;
+  if (!offsets_ || entry(number).is_special()) return {};
+  const auto found = offsets_->of_chunk(number);
+  return found ? found->head : std::span<const std::byte>();
+}
+
+void ChunkIndex::for_each_changed(const ChunkIndex& older,
+                                  const std::function<void(std::int64_t)>& body) const {
+  const auto visit = [&](const auto& self, const void* now, const void* before, int shift,
+                         std::int64_t first) -> void {
+    if (now == before) return;
+    if (shift < 0) return body(first);
+    for (std::size_t i = 0; i < kFanOut; ++i) {
+      const auto child = [&](const void* node) {
+        return node == nullptr ? nullptr : static_cast<const Node*>(node)->children[i].get();
+      };
+      self(self, child(now), child(before), shift - kBits,
+           first + (static_cast<std::int64_t>(i) << shift));
+    }
+  };
+  visit(visit, root_.get(), older.root_.get(), shift_, 0);
+}
+
+std::vector<io::Range> ChunkIndex::pages_to_read(std::span<const std::int64_t> numbers) const {
+  std::vector<io::Range> out;
+  if (offsets_) out = offsets_->pages_to_read(numbers);
+  const std::vector<io::Range> sums = sums_.pages_to_read(numbers);
+  out.insert(out.end(), sums.begin(), sums.end());
+  return out;
+}
+
+void ChunkIndex::take(std::uint64_t offset, const io::Bytes& bytes) const {
+  if (bytes.data.empty()) return;
+  if (offsets_) offsets_->pages().take(offset, bytes);
+  sums_.take(offset, bytes);
 }
 
 }  // namespace mlarray::store

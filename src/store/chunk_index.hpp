@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "frame/frame.hpp"
+#include "store/block_offsets.hpp"
 #include "store/checksums.hpp"
 
 namespace mlarray::store {
@@ -16,12 +17,14 @@ namespace mlarray::store {
 // A chunk that lives in memory only.
 using MemoryChunk = std::shared_ptr<const std::vector<std::byte>>;
 
-// What stands for a chunk since the file was opened: bytes in memory, or a place in the file
-// and the sums of its blocks there (4 bytes each as a table stores them, or none).
+// What stands for a chunk since the file was opened: bytes in memory, or a place in the file,
+// the sums of its blocks there (4 bytes each as a table stores them, or none) and its head (see
+// BlockPlaces; without sums none).
 struct Replacement {
   MemoryChunk bytes;
   frame::IndexEntry entry;
   std::vector<std::byte> sums;
+  std::vector<std::byte> head;
 };
 
 // A value: a copy shares what it has in common with the original, so that it costs a few
@@ -32,22 +35,34 @@ class ChunkIndex {
   // All chunks are zeros.
   explicit ChunkIndex(std::int64_t chunk_count);
   // As a file lists them.
-  ChunkIndex(std::vector<frame::IndexEntry> entries, ChecksumTable sums);
+  ChunkIndex(std::vector<frame::IndexEntry> entries, ChecksumTable sums,
+             std::shared_ptr<const BlockOffsets> offsets = {});
 
   std::int64_t size() const { return size_; }
   // Where the chunk is in the file; without meaning for one in memory.
   frame::IndexEntry entry(std::int64_t number) const;
   // nullptr: the chunk is as the file listed it. Valid as long as this index is.
   const Replacement* replacement(std::int64_t number) const;
-  // Of a chunk that is as the file listed it.
-  ChunkSums sums(std::int64_t number) const { return sums_.of_chunk(number); }
+  ChunkSums sums(std::int64_t number) const;
+  // Its first bytes, where they are at hand or in the record; see BlockPlaces. Else empty.
+  std::span<const std::byte> head(std::int64_t number) const;
+  bool has_replacements() const { return root_ != nullptr; }
+  // Of the file as it was opened.
+  const ChecksumTable& table() const { return sums_; }
+  const std::shared_ptr<const BlockOffsets>& offsets() const { return offsets_; }
+  // Pages of both that are worth reading with chunks that are as the file listed them.
+  std::vector<io::Range> pages_to_read(std::span<const std::int64_t> numbers) const;
+  // Keeps those that lie in these bytes of the file.
+  void take(std::uint64_t offset, const io::Bytes& bytes) const;
 
   void replace(std::int64_t number, Replacement replacement);
 
   // For writing a file. Precondition of both: no chunk is in memory.
   std::vector<frame::IndexEntry> entries() const;
-  // The metalayer of all sums; empty if there is none.
-  std::vector<std::byte> checksum_layer(std::int64_t block_count) const;
+  // Of the chunks that another replacement, or none, stands for in `older`, which this was
+  // copied from. What they share is not looked at.
+  void for_each_changed(const ChunkIndex& older,
+                        const std::function<void(std::int64_t)>& body) const;
 
  private:
   static constexpr int kBits = 5;
@@ -64,6 +79,7 @@ class ChunkIndex {
   int shift_ = 0;  // of the root: how many bits of a number lie below it
   std::shared_ptr<const std::vector<frame::IndexEntry>> base_;  // none: all zeros
   ChecksumTable sums_;
+  std::shared_ptr<const BlockOffsets> offsets_;
   std::shared_ptr<const Node> root_;
 };
 

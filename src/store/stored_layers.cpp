@@ -10,6 +10,7 @@
 #include "codec/encoder.hpp"
 #include "metadata/stored.hpp"
 #include "store/checksums.hpp"
+#include "store/records.hpp"
 
 namespace mlarray::store {
 namespace {
@@ -31,7 +32,9 @@ auto find_layer(Layers& layers, std::string_view name) {
 
 StoredLayers::StoredLayers(std::vector<frame::VlMetalayer> layers)
     : layers_(std::move(layers)) {
-  std::erase_if(layers_, [](const auto& layer) { return layer.name == kChecksumLayer; });
+  std::erase_if(layers_, [](const auto& layer) {
+    return layer.name == kChecksumLayer || layer.name == kRecordLayer;
+  });
 }
 
 const frame::VlMetalayer* StoredLayers::find(std::string_view name) const {

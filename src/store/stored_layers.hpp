@@ -1,5 +1,5 @@
-// The variable-length metalayers of a file, but the checksums: kept byte for byte as stored
-// until one is replaced. Among them "mlarray", the metadata of the image.
+// The variable-length metalayers of a file, but checksums and records: kept byte for byte as
+// stored until one is replaced. Among them "mlarray", the metadata of the image.
 #pragma once
 
 #include <cstddef>

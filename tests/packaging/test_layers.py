@@ -91,3 +91,29 @@ def test_a_public_header_beside_a_public_one(root: Path) -> None:
     (root / "include/mlarray/array.hpp").write_text('#include "types.hpp"\n')
     (found,) = problems_of_users(root)
     assert found == "include/mlarray/array.hpp includes types.hpp, which is not public"
+
+
+def test_every_layer_has_a_short_section() -> None:
+    check = runpy.run_path(str(TOOL))["problems_of_page"]
+    page = "# Title\n\n## base\n\nText.\n\n## io\n\nText.\n"
+    assert list(check(page, ["base", "io"])) == []
+    (found,) = check(page, ["base", "io", "frame"])
+    assert "frame" in found
+    (found,) = check(page + "line\n" * 60, ["base", "io"])
+    assert found == "docs/layers.md says more than 60 lines of io"
+
+
+def test_the_picture_has_arrows_downwards_only(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(TOOL.parent))
+    tool = runpy.run_path(str(TOOL.with_name("draw_layers.py")))
+    (source / "io" / "a.hpp").write_text('#include "base/a.hpp"\n')
+    (source / "frame" / "b.cpp").write_text('#include "base/a.hpp"\n')
+    includes = tool["includes_of"](source)
+    assert includes == {"base": set(), "io": {"base"}, "frame": {"base", "io"}}
+    assert tool["needed"](includes) == {("io", "base"), ("frame", "io")}
+    assert tool["heights_of"](includes) == {"base": 0, "io": 1, "frame": 2}
+    includes["base"] = {"frame"}
+    with pytest.raises(ValueError, match="circle"):
+        tool["heights_of"](includes)

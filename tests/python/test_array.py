@@ -250,6 +250,22 @@ def test_patch_sizes(tmp_path: Path, volume: Any, patch: Any) -> None:
     assert MLArray(path).meta.blosc2.patch_size == expected
 
 
+def test_a_patch_is_reported_with_the_lengths_that_were_used(tmp_path: Path) -> None:
+    path = tmp_path / "a.mla"
+    voxels = np.zeros((70, 130, 200), "i2")
+    MLArray(voxels).save(path, patch_size=96)
+    blosc2 = MLArray(path).meta.blosc2
+    assert blosc2.patch_size == [96, 96, 96]
+    assert (blosc2.chunk_size, blosc2.block_size) == ([48, 64, 128], [16, 32, 32])
+    # The lengths of 0.0.54 stay to be had.
+    chunks, blocks = MLArray.comp_blosc2_params(voxels.shape, (96,) * 3, bytes_per_pixel=2)
+    assert (chunks, blocks) == ([66, 72, 120], [22, 24, 24])
+    MLArray(voxels).save(path, chunk_size=chunks, block_size=blocks)
+    blosc2 = MLArray(path).meta.blosc2
+    assert (blosc2.chunk_size, blosc2.block_size) == (chunks, blocks)
+    assert blosc2.patch_size is None
+
+
 def test_saving_again_keeps_layout_and_codec(
     tmp_path: Path, volume: Any, small_chunks: Any
 ) -> None:

@@ -79,6 +79,7 @@ def test_every_public_header_is_in_the_cpp_reference() -> None:
     page = (ROOT / "docs" / "api" / "cpp.md").read_text(encoding="utf-8")
     entries = re.findall(r"^```\{doxygenfile\} (\S+)$", page, re.M)
     headers = [path.name for path in (ROOT / "include" / "mlarray").glob("*.hpp")]
+    headers.remove("array_inline.hpp")  # a part of array.hpp
     assert sorted(entries) == sorted(headers)
 
 

@@ -18,5 +18,6 @@ def test_every_picture_is_drawn_by_the_program(tmp_path: Path) -> None:
     program = FOLDER / "make_pictures.py"
     subprocess.run([sys.executable, str(program), str(tmp_path)], check=True, timeout=120)
     committed = {path.name: path.read_text() for path in FOLDER.glob("*.svg")}
+    del committed["layers.svg"]  # drawn from the sources; make lint compares it
     assert committed
     assert {path.name: path.read_text() for path in tmp_path.glob("*.svg")} == committed

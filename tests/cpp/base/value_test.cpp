@@ -45,5 +45,13 @@ TEST(Value, CopiesAreDeep) {
   EXPECT_FALSE(original == copy);
 }
 
+TEST(Value, NumbersOfEveryKind) {
+  EXPECT_EQ(Value(3).number(), 3.0);
+  EXPECT_EQ(Value(2.5).number(), 2.5);
+  EXPECT_EQ(Value(BigInt{"-1208925819614629174706176"}).number(), -0x1p80);
+  EXPECT_EQ(Value(true).number(), std::nullopt);
+  EXPECT_EQ(Value("3").number(), std::nullopt);
+}
+
 }  // namespace
 }  // namespace mlarray

@@ -124,6 +124,125 @@ TEST(Encoder, IsReusableAndDeterministic) {
   EXPECT_EQ(moved.encode(first), once);
 }
 
+// Blocks of all kinds: smooth, noise, one value, zeros.
+Bytes mixed_blocks(std::size_t blocksize, std::size_t typesize) {
+  Bytes data = smooth(blocksize * 6, typesize);
+  const Bytes random = noise(blocksize);
+  std::copy(random.begin(), random.end(),
+            data.begin() + static_cast<std::ptrdiff_t>(blocksize));
+  std::fill_n(data.begin() + static_cast<std::ptrdiff_t>(2 * blocksize), blocksize,
+              std::byte{9});
+  std::fill_n(data.begin() + static_cast<std::ptrdiff_t>(3 * blocksize), 2 * blocksize,
+              std::byte{0});
+  return data;
+}
+
+// The chunk with all blocks encoded one by one, under its own header.
+std::optional<Bytes> by_block(const Bytes& chunk, const ChunkHeader& header,
+                              const CodecParams& params, std::int64_t typesize,
+                              const Bytes& data) {
+  Encoder encoder(params, typesize, header.blocksize);
+  std::vector<Bytes> stored;
+  for (std::int32_t i = 0; i < header.block_count(); ++i) {
+    const auto size = static_cast<std::size_t>(header.blocksize);
+    const auto block =
+        encoder.encode_block(std::span(data).subspan(static_cast<std::size_t>(i) * size, size));
+    if (!block) return std::nullopt;
+    stored.emplace_back(block->begin(), block->end());
+  }
+  return join_blocks(chunk, header,
+                     std::vector<std::span<const std::byte>>(stored.begin(), stored.end()));
+}
+
+TEST(EncodeBlock, MakesBlocksOfAChunkThatIsThere) {
+  int joined = 0;
+  for (const Codec codec :
+       {Codec::blosclz, Codec::lz4, Codec::lz4hc, Codec::zlib, Codec::zstd}) {
+    for (const int level : {0, 1, 9}) {
+      for (const auto& [first, second] :
+           {std::pair(Filter::none, Filter::none), std::pair(Filter::none, Filter::shuffle),
+            std::pair(Filter::none, Filter::bitshuffle),
+            std::pair(Filter::shuffle, Filter::bytedelta)}) {
+        for (const bool split : {false, true}) {
+          for (const std::int64_t typesize : {1, 2, 4, 8, 12, 255, 300}) {
+            CodecParams params;
+            params.codec = codec;
+            params.level = level;
+            params.split = split;
+            params.adaptive = level == 9;
+            params.filters[4] = static_cast<std::uint8_t>(first);
+            params.filters[5] = static_cast<std::uint8_t>(second);
+            const auto blocksize = static_cast<std::int32_t>(typesize * 160);
+            const Bytes data = mixed_blocks(static_cast<std::size_t>(blocksize),
+                                            static_cast<std::size_t>(typesize));
+            const Bytes chunk = Encoder(params, typesize, blocksize).encode(data);
+            const ChunkHeader header = parse_chunk(chunk, {});
+            const auto found = params_for_blocks(header, params);
+            ASSERT_EQ(found.has_value(), !header.memcpyed);
+            if (!found) continue;
+            const auto again = by_block(chunk, header, *found, typesize, data);
+            ASSERT_TRUE(again.has_value());
+            ++joined;
+            ASSERT_EQ(decode(*again), data);
+            ASSERT_EQ(decode_by_blosc(*again), data);
+            // Blocks are encoded alone, also in a chunk.
+            ASSERT_EQ(*again, chunk);
+          }
+        }
+      }
+    }
+  }
+  EXPECT_GT(joined, 500);
+}
+
+CodecParams params_without_filters(CodecParams params) {
+  params.filters = {};
+  return params;
+}
+
+TEST(EncodeBlock, IsOnlyForChunksOfTheSameParameters) {
+  CodecParams params = explicit_params();
+  const Bytes data = smooth(8000, 2);
+  const ChunkHeader header = parse_chunk(Encoder(params, 2, 2000).encode(data), {});
+  EXPECT_EQ(params_for_blocks(header, params), params);
+  CodecParams other = params;
+  other.split = !params.split;  // the chunk's own
+  EXPECT_EQ(params_for_blocks(header, other), params);
+  other = params;
+  other.codec = Codec::lz4;  // read alike
+  EXPECT_EQ(params_for_blocks(header, other), other);
+  other.codec = Codec::zstd;
+  EXPECT_EQ(params_for_blocks(header, other), std::nullopt);
+  other = params;
+  other.filters = {0, 0, 0, 0, 0, 2};
+  EXPECT_EQ(params_for_blocks(header, other), std::nullopt);
+  const ChunkHeader plain =
+      parse_chunk(Encoder(params_without_filters(params), 2, 2000).encode(data), {});
+  EXPECT_EQ(params_for_blocks(plain, params), params_without_filters(params));
+  const ChunkHeader stored = parse_chunk(store_chunk(data, 2, 2000), {});
+  EXPECT_EQ(params_for_blocks(stored, params), std::nullopt);
+  const ChunkHeader zeros = parse_chunk(Encoder(params, 2, 2000).encode(Bytes(8000)), {});
+  EXPECT_EQ(params_for_blocks(zeros, params), std::nullopt);
+  ChunkHeader delta = header;
+  delta.filters[0] = static_cast<std::uint8_t>(Filter::delta);
+  EXPECT_EQ(params_for_blocks(delta, params), std::nullopt);
+  ChunkHeader dictionary = header;
+  dictionary.dictionary = true;
+  EXPECT_EQ(params_for_blocks(dictionary, params), std::nullopt);
+}
+
+TEST(EncodeBlock, TakesOneWholeBlock) {
+  Encoder encoder(explicit_params(), 2, 2000);
+  EXPECT_THROW(encoder.encode_block(Bytes(1998)), Error);
+}
+
+TEST(JoinBlocks, LeavesWhatDoesNotShrinkToBeStored) {
+  CodecParams params = explicit_params();
+  const ChunkHeader header = parse_chunk(Encoder(params, 2, 2000).encode(smooth(8000, 2)), {});
+  const Bytes chunk = Encoder(params, 2, 2000).encode(smooth(8000, 2));
+  EXPECT_EQ(by_block(chunk, header, params, 2, noise(8000)), std::nullopt);
+}
+
 TEST(Encoder, ZerosAreOnlyAHeader) {
   for (const std::int64_t typesize : {1, 2, 8, 300}) {
     const auto blocksize = static_cast<std::int32_t>(typesize * 50);

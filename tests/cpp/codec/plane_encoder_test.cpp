@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <random>
+#include <span>
 #include <string>
 
 #include "codec/block_decoder.hpp"
@@ -51,6 +53,8 @@ const std::vector<Kind>& kinds() {
                 unsigned r) { return place == 0 ? r : i / 60 % 3; }},
       {"rough", [](std::size_t i, std::size_t place,
                    unsigned r) { return place == 0 ? r : i / 8 + r % 3; }},
+      {"few", [](std::size_t i, std::size_t place,
+                 unsigned) { return i * i / 7 % 90 * (place * place * 57 + 31) >> place % 3; }},
       {"half noise",
        [](std::size_t i, std::size_t, unsigned r) { return i / 3000 % 2 == 0 ? 7 : r; }},
   };
@@ -169,6 +173,18 @@ TEST(PlaneEncoder, StoresNoiseAndPacksTheRest) {
   EXPECT_LT(streams[1].bytes.size(), 400U);
 }
 
+TEST(PlaneEncoder, TakesNoPlaneWithRunsForNoise) {
+  // Many different values in the high plane, each some times: a smooth image.
+  const Bytes data = elements(12000, 2, [](std::size_t i, std::size_t place, unsigned r) {
+    return place == 0 ? r : i / 5 % 60;
+  });
+  const std::vector<Stream> streams =
+      streams_of(Encoder(preset_params(Preset::fast, 2, false), 2, 8000).encode(data));
+  ASSERT_EQ(streams.size(), 2U);
+  EXPECT_EQ(streams[0].bytes.size(), 4000U);
+  EXPECT_LT(streams[1].bytes.size(), 1000U);
+}
+
 TEST(PlaneEncoder, WritesAPlaneOfOneValueAsARun) {
   const Bytes data = elements(8000, 4, [](std::size_t, std::size_t place, unsigned r) {
     return place == 3 ? 0 : place == 2 ? 65 : r;
@@ -232,6 +248,34 @@ TEST(PlaneEncoder, PresetsTradeSizeForSpeed) {
     EXPECT_GT(sizes[0], sizes[1]);
     EXPECT_GE(sizes[1], sizes[2]);
   }
+}
+
+TEST(PlaneEncoder, LeavesFewDifferentNumbersUnfiltered) {
+  // The z-score of noisy integers.
+  std::mt19937 random(3);
+  std::normal_distribution<float> noise(0, 12);
+  std::vector<float> values(4 * 8192);
+  for (float& value : values) value = (std::round(noise(random)) - 3.7F) / 411.3F;
+  const auto bytes = std::as_bytes(std::span(values));
+  const Bytes data(bytes.begin(), bytes.end());
+  for (const Preset preset : {Preset::balanced, Preset::small}) {
+    const CodecParams params = preset_params(preset, 4, true);
+    const Bytes chunk = Encoder(params, 4, 32768).encode(data);
+    const ChunkHeader header = parse_chunk(chunk, {});
+    EXPECT_EQ(header.filters, (std::array<std::uint8_t, 6>{}));
+    EXPECT_FALSE(header.split);
+    EXPECT_EQ(decode(chunk), data);
+    expect_blocks(chunk, data, "few numbers");
+    CodecParams shuffled = params;
+    shuffled.adaptive = false;
+    EXPECT_LT(chunk.size(), Encoder(shuffled, 4, 32768).encode(data).size());
+  }
+  // Smooth numbers, all different, are shuffled.
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = 1.0F + 1e-6F * static_cast<float>(i);
+  const Bytes smooth(bytes.begin(), bytes.end());
+  const Bytes chunk = Encoder(preset_params(Preset::small, 4, true), 4, 32768).encode(smooth);
+  EXPECT_EQ(parse_chunk(chunk, {}).filters.back(), static_cast<std::uint8_t>(Filter::shuffle));
 }
 
 TEST(PlaneEncoder, LeavesOtherParametersToCBlosc2) {

@@ -120,5 +120,26 @@ TEST(DType, RefusesWhatIsNoDtype) {
   expect_error(ErrorKind::invalid_value, [] { DType::parse(std::string(100'000, '[')); });
 }
 
+TEST(DType, OfATypeOfCpp) {
+  const std::string order = std::endian::native == std::endian::little ? "<" : ">";
+  EXPECT_EQ(DType::of<bool>().text(), "|b1");
+  EXPECT_EQ(DType::of<std::int8_t>().text(), "|i1");
+  EXPECT_EQ(DType::of<std::uint8_t>().text(), "|u1");
+  EXPECT_EQ(DType::of<std::int16_t>().text(), order + "i2");
+  EXPECT_EQ(DType::of<std::uint32_t>().text(), order + "u4");
+  EXPECT_EQ(DType::of<long long>().text(), order + "i8");
+  EXPECT_EQ(DType::of<float>().text(), order + "f4");
+  EXPECT_EQ(DType::of<double>().text(), order + "f8");
+  EXPECT_EQ(DType::of<std::complex<float>>().text(), order + "c8");
+  EXPECT_EQ(DType::of<std::complex<double>>().text(), order + "c16");
+  EXPECT_EQ(DType::of<float>().kind(), 'f');
+  EXPECT_EQ(DType::of<float>().itemsize(), 4);
+  EXPECT_FALSE(DType::of<float>().structured());
+  EXPECT_TRUE(DType::of<float>().is<float>());
+  EXPECT_FALSE(DType::of<float>().is<std::int32_t>());
+  EXPECT_FALSE(DType::of<float>().is<double>());
+  EXPECT_FALSE(DType().is<float>());
+}
+
 }  // namespace
 }  // namespace mlarray::encoding

@@ -8,6 +8,7 @@
 #include "base/mutants.hpp"
 #include "io/temporary.hpp"
 #include "mlarray/error.hpp"
+#include "support/records.hpp"
 
 namespace mlarray {
 namespace {
@@ -22,6 +23,10 @@ std::uint64_t base::limit(const char* name, std::uint64_t usual) {
 }
 
 namespace test {
+
+ScopedLimits::ScopedLimits(Limits limits) { small_limits = std::move(limits); }
+ScopedLimits::~ScopedLimits() { small_limits.clear(); }
+
 namespace {
 
 constexpr auto kHappened = Fault::Way::happened;
@@ -188,6 +193,10 @@ const Campaign::Outcome& Campaign::look_at(const FileBytes* bytes) {
   try {
     const Access access = key % 2 == 0 ? Access::mapped : Access::buffered;
     out.content = read_content(workload_->shapes, access).hash();
+    if (bytes != nullptr) {
+      const Heads heads = heads_of({bytes->begin(), bytes->end()});
+      if (!heads.wrong.empty()) out.error = heads.wrong.front();
+    }
   } catch (const Error& error) {
     out.missing = error.kind() == ErrorKind::not_found;
     if (!out.missing) out.error = error.what();

@@ -16,6 +16,15 @@
 
 namespace mlarray::test {
 
+// Of base::limit(), for as long as it lives.
+class ScopedLimits {
+ public:
+  explicit ScopedLimits(Limits limits);
+  ScopedLimits(const ScopedLimits&) = delete;
+  ScopedLimits& operator=(const ScopedLimits&) = delete;
+  ~ScopedLimits();
+};
+
 struct CampaignOptions {
   std::uint64_t seed = 1;  // of what is written and of the subsets
   CutOptions cuts;

@@ -124,6 +124,18 @@ TEST(Fault, DamageIsNotMadeToLookRight) {
   EXPECT_EQ(edit_damaged_file(), std::vector<std::string>());
 }
 
+TEST(Fault, StaleRecordsAreNotBelieved) {
+  EXPECT_EQ(believe_stale_records(), std::vector<std::string>());
+}
+
+TEST(Fault, DamagedPagesAreNotBelieved) {
+  EXPECT_EQ(believe_damaged_pages(), std::vector<std::string>());
+}
+
+TEST(Fault, EditsByBlockKeepWholeFilesWhole) {
+  EXPECT_EQ(edit_whole_file(), std::vector<std::string>());
+}
+
 TEST(Fault, AHalfFlipIsFoundBySalvage) {
   EXPECT_EQ(salvage_half_flips(), std::vector<std::string>());
 }

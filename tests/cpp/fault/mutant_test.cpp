@@ -59,6 +59,7 @@ constexpr Mutant kMutants[] = {
     {"flip_left_half", "edit_ordered", "lost", "fail"},
     {"nameless_commits", "removed", "lost", "whole"},
     {"space_kept", "edit_ordered", "left", "fail"},
+    {"stale_pages_kept", "paged_ordered", "lost", "kill"},
 };
 
 class MutantTest : public testing::TestWithParam<Mutant> {
@@ -97,13 +98,33 @@ TEST_P(MutantTest, IsFound) {
 INSTANTIATE_TEST_SUITE_P(Fault, MutantTest, testing::ValuesIn(kMutants),
                          [](const auto& one) { return std::string(one.param.name); });
 
-TEST(Mutant, OfUnverifiedSumsIsFound) {
-  active = "unverified_sums";
+std::vector<std::string> found_with(const char* mutant, std::vector<std::string> (*test)()) {
+  active = mutant;
   asked = false;
-  const std::vector<std::string> found = edit_damaged_file();
+  std::vector<std::string> found = test();
   active.clear();
   EXPECT_TRUE(asked);
-  EXPECT_FALSE(found.empty());
+  return found;
+}
+
+TEST(Mutant, OfUnverifiedSumsIsFound) {
+  EXPECT_FALSE(found_with("unverified_sums", edit_damaged_file).empty());
+}
+
+TEST(Mutant, OfUnverifiedCopiesOfBlocksIsFound) {
+  EXPECT_FALSE(found_with("copied_unverified", edit_damaged_file).empty());
+}
+
+TEST(Mutant, OfSumsOfTheOldLengthIsFound) {
+  EXPECT_FALSE(found_with("old_length_sums", edit_whole_file).empty());
+}
+
+TEST(Mutant, OfAStaleRecordIsFound) {
+  EXPECT_FALSE(found_with("stale_record_believed", believe_stale_records).empty());
+}
+
+TEST(Mutant, OfAPageThatIsNotHashedIsFound) {
+  EXPECT_FALSE(found_with("page_not_hashed", believe_damaged_pages).empty());
 }
 
 }  // namespace

@@ -224,6 +224,19 @@ std::vector<Workload> workloads() {
     d.flush(level);
     d.close();
   });
+  // With sums and block offsets in pages.
+  list.each("paged", [](Driver& d, Level level) {
+    if (!d.open(level)) return;
+    d.edit();
+    d.flush(level);
+    rows(d, 1, 3);
+    d.set_text();
+    d.flush(level);
+    d.save_self(level);
+    rows(d, 0, 2, true);
+    d.edit();
+    d.close();
+  });
   list.add("many_commits", [](Driver& d) {
     if (!d.open(Level::ordered)) return;
     for (int i = 0; i < 36; ++i) {
@@ -236,6 +249,7 @@ std::vector<Workload> workloads() {
   list.out().back().every = 5;
   for (Workload& one : list.out()) {
     if (one.name.starts_with("grow")) one.limits = {{"min_growth", 2000}, {"writeback", 1000}};
+    if (one.name.starts_with("paged")) one.limits = {{"sums_in_layer", 0}, {"offsets_part", 1}};
   }
   return std::move(list.out());
 }
@@ -262,10 +276,22 @@ std::vector<Workload> large_workloads() {
     rewrite(d, Level::durable);
     d.close();
   });
-  for (Workload& workload : list.out()) workload.limits = {{"min_dead", 2000}};
-  // One with the limits as they are.
-  list.out().back().limits.clear();
-  list.out().back().shapes = {.shape = {4, 24'000}, .chunk = {1, 24'000}, .block = {1, 8'000}};
+  list.each("compact_paged", [=](Driver& d, Level level) {
+    if (!d.open(level)) return;
+    rewrite(d, level);
+    d.close();
+  });
+  for (Workload& workload : list.out()) {
+    // One with the limits as they are.
+    if (workload.name == "compact_durable_edits") {
+      workload.shapes = {.shape = {4, 24'000}, .chunk = {1, 24'000}, .block = {1, 8'000}};
+      continue;
+    }
+    workload.limits = {{"min_dead", 2000}};
+    if (workload.name.starts_with("compact_paged")) {
+      workload.limits.insert({{"sums_in_layer", 0}, {"offsets_part", 1}});
+    }
+  }
   return std::move(list.out());
 }
 

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <random>
 #include <vector>
@@ -134,6 +137,33 @@ TEST(CopyBox, DoesNothingForAnEmptyBox) {
   const std::byte source{2};
   copy_box(&target, strides, &source, strides, shape, 1);
   EXPECT_EQ(target, std::byte{1});
+}
+
+TEST(FillBox, RepeatsAnElementAndTouchesNothingElse) {
+  for (const std::size_t itemsize : {1U, 2U, 3U, 8U, 100000U}) {
+    for (const std::vector<std::int64_t>& shape :
+         {std::vector<std::int64_t>{}, {5}, {3, 4}, {2, 1, 3}, {0, 3}, {3, 0}, {70, 40}}) {
+      if (itemsize > 8 && shape.size() > 1) continue;
+      // Every other element of the last axis.
+      const auto item = static_cast<std::int64_t>(itemsize);
+      std::vector<std::int64_t> strides(shape.size());
+      std::int64_t step = 2 * item;
+      for (std::size_t a = shape.size(); a-- > 0;) {
+        strides[a] = step;
+        step *= std::max<std::int64_t>(shape[a], 1);
+      }
+      std::vector<std::byte> element(itemsize);
+      for (std::size_t i = 0; i < itemsize; ++i)
+        element[i] = static_cast<std::byte>(i % 200 + 1);
+      std::vector<std::byte> target(static_cast<std::size_t>(step));
+      fill_box(target.data(), strides, element, shape);
+      const bool empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
+      for (std::size_t i = 0; i < target.size(); ++i) {
+        const bool filled = !empty && i / itemsize % 2 == 0;
+        ASSERT_EQ(target[i], filled ? element[i % itemsize] : std::byte{0});
+      }
+    }
+  }
 }
 
 }  // namespace

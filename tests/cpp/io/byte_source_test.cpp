@@ -57,6 +57,19 @@ TEST_P(FileSource, ReadsRanges) {
   EXPECT_ERROR(source->read({7, 4}, place), ErrorKind::corruption, source->name(), "10 bytes");
 }
 
+TEST_P(FileSource, ReadsManyRangesAtOnce) {
+  write_text(folder_ / "a", "0123456789");
+  const auto source = open(folder_ / "a");
+  std::vector<std::byte> first(3);
+  std::vector<std::byte> second(2);
+  source->read_many(std::vector<Read>{{1, first}, {8, second}});
+  EXPECT_EQ(text({first, nullptr}), "123");
+  EXPECT_EQ(text({second, nullptr}), "89");
+  source->read_many({});
+  EXPECT_ERROR(source->read_many(std::vector<Read>{{1, first}, {9, second}}),
+               ErrorKind::corruption, source->name(), "2 bytes", "offset 9", "10 bytes");
+}
+
 TEST_P(FileSource, RefusesRangesOutsideTheFile) {
   write_text(folder_ / "a", "0123456789");
   const auto source = open(folder_ / "a");
@@ -213,13 +226,18 @@ TEST(MappedSource, CopiesAsManyBytesAsTheFileHasAndThenMaps) {
   EXPECT_EQ(text(source->get({0, 4})), "0123");
 }
 
-TEST(BufferedSource, HasNoMapToPreferCopiesTo) {
+TEST(BufferedSource, CopiesAlways) {
   const TempDir folder;
   write_text(folder / "a", "0123456789");
   const auto source = open_buffered(folder / "a");
   std::vector<std::byte> place(4);
-  EXPECT_FALSE(source->prefers_copies());
-  EXPECT_FALSE(source->copy({0, 4}, place));
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_TRUE(source->prefers_copies());
+    EXPECT_TRUE(source->copy({3, 4}, place));
+    EXPECT_EQ(text({place, nullptr}), "3456");
+  }
+  EXPECT_FALSE(source->copy({8, 4}, place));  // past the end: get() says what is wrong
+  EXPECT_FALSE(source->has_views());
 }
 
 TEST(BufferedSource, ReportsAFileThatWasTruncated) {

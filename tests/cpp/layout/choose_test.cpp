@@ -154,7 +154,7 @@ TEST(ChooseLayout, AnswersWhereTheReferenceFails) {
   // Sixteen axes, which no longer fit a cache even at two voxels each.
   const Layout many = choose_layout(Shape(16, 4), 8, {});
   EXPECT_EQ(many.block.front(), 1);
-  EXPECT_EQ(many.block.back(), 2);
+  EXPECT_EQ(many.block.back(), 4);
   // No axis of space: nothing to prepare for, but no blocks of one voxel either.
   LayoutRequest no_space;
   no_space.spatial_axes = {false, false};

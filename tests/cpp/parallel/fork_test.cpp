@@ -4,6 +4,8 @@
 #include <atomic>
 #include <chrono>
 #include <mutex>
+#include <set>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -215,6 +217,105 @@ TEST(Fork, SucceedsUnderConstantReadsFromManyThreads) {
   done = true;
   for (std::thread& reader : readers) reader.join();
   EXPECT_EQ(wrong, 0);
+}
+
+TEST(PausableFor, LetsForksPass) {
+  const Watchdog watchdog(100);
+  for (const int threads : {3, 1}) {
+    constexpr std::size_t kCount = 3000;
+    std::vector<std::atomic<int>> calls(kCount);
+    std::atomic<bool> done = false;
+    std::atomic<bool> hurry = false;
+    std::atomic<int> started = 0;
+    std::mutex mutex;
+    std::set<std::thread::id> since_fork;
+    std::thread loader([&] {
+      pausable_for(kCount, threads, [&](std::size_t index, int worker) {
+        EXPECT_LT(worker, threads);
+        ++calls[index];
+        ++started;
+        {
+          const std::scoped_lock lock(mutex);
+          since_fork.insert(std::this_thread::get_id());
+        }
+        if (!hurry) std::this_thread::sleep_for(5ms);
+      });
+      done = true;
+    });
+    for (int round = 0; round < 10; ++round) {
+      const int before = started;
+      while (started < before + 2 * threads) std::this_thread::yield();
+      {
+        const std::scoped_lock lock(mutex);
+        since_fork.clear();
+      }
+      // The child has a pool of its own, which knows nothing of the loop.
+      EXPECT_EQ(run_in_child([] { return sum_in_parallel(); }), 0);
+    }
+    EXPECT_FALSE(done);  // in seconds
+    // Workers are back.
+    const int before = started;
+    while (started < before + 4 * threads) std::this_thread::yield();
+    {
+      const std::scoped_lock lock(mutex);
+      EXPECT_GE(since_fork.size(), threads > 1 ? 2U : 1U);
+    }
+    hurry = true;
+    loader.join();
+    for (const std::atomic<int>& call : calls) ASSERT_EQ(call, 1);
+  }
+}
+
+TEST(PausableFor, ManyAtOnceUnderForks) {
+  const Watchdog watchdog(100);
+  std::atomic<bool> done = false;
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> loaders;
+  for (int i = 0; i < 6; ++i) {
+    loaders.emplace_back([&, i] {
+      while (!done) {
+        std::atomic<int> sum = 0;
+        pausable_for(100, 1 + i, [&](std::size_t index, int) {
+          parallel_for(2, 2, [](std::size_t, int) {});
+          sum += static_cast<int>(index);
+        });
+        if (sum != 4950) ++wrong;
+      }
+    });
+  }
+  for (int round = 0; round < 50; ++round) {
+    EXPECT_EQ(run_in_child([] { return sum_in_parallel(); }), 0);
+  }
+  done = true;
+  for (std::thread& loader : loaders) loader.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST(PausableFor, WaitsInsideAnOperation) {
+  const Watchdog watchdog(60);
+  std::atomic<bool> inside = false;
+  std::atomic<bool> finished = false;
+  std::thread other([&] {
+    const OperationGuard guard;  // whose caller may hold what a child needs
+    pausable_for(30, 2, [&](std::size_t, int) {
+      inside = true;
+      std::this_thread::sleep_for(2ms);
+    });
+    finished = true;
+  });
+  while (!inside) std::this_thread::yield();
+  EXPECT_EQ(run_in_child([&] { return finished ? 0 : 1; }), 0);
+  other.join();
+}
+
+TEST(PausableFor, ThrowsWhatABodyThrows) {
+  for (const int threads : {1, 3}) {
+    EXPECT_THROW(pausable_for(20, threads,
+                              [](std::size_t index, int) {
+                                if (index == 7) throw std::runtime_error("seven");
+                              }),
+                 std::runtime_error);
+  }
 }
 
 int calls_of_first = 0;

@@ -1,10 +1,12 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <limits>
 #include <string>
 
+#include "parallel/cgroup.hpp"
 #include "parallel/thread_pool.hpp"
 #include "support/child_process.hpp"
 #include "support/errors.hpp"
@@ -74,8 +76,10 @@ TEST(ThreadCount, RefusesAVariableThatIsNoCount) {
 TEST(ThreadCount, StartsAsTheProcessorsOfThisProcess) {
   cpu_set_t allowed;
   ASSERT_EQ(::sched_getaffinity(0, sizeof allowed, &allowed), 0);
-  EXPECT_EQ(first_look_up(nullptr), CPU_COUNT(&allowed));
-  EXPECT_EQ(first_look_up(""), CPU_COUNT(&allowed));
+  const int processors = CPU_COUNT(&allowed);
+  const int expected = std::min(processors, cgroup_processors().value_or(processors));
+  EXPECT_EQ(first_look_up(nullptr), expected);
+  EXPECT_EQ(first_look_up(""), expected);
   EXPECT_EQ(first_look_up(nullptr, true), 1);
 }
 

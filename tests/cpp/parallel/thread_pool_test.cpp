@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -195,6 +196,40 @@ TEST(ParallelFor, SharesItsWorkersAmongCallers) {
     }
     for (std::thread& caller : callers) caller.join();
     return ids.size() <= 10 ? 0 : 1;
+  });
+  EXPECT_EQ(status, 0);
+}
+
+TEST(ParallelFor, LetsFreeWorkersJoinTheCallWithFewest) {
+  const int status = test::run_in_child([] {  // a fresh pool
+    std::atomic<int> busy = 0;
+    std::atomic<bool> free_workers = false;
+    std::atomic<bool> end = false;
+    std::thread first([&] {  // has all three workers, until they are free
+      parallel_for(4, 4, [&](std::size_t, int) {
+        ++busy;
+        while (!free_workers) std::this_thread::yield();
+      });
+    });
+    while (busy < 4) std::this_thread::yield();
+    std::array<std::atomic<int>, 2> threads{};
+    std::vector<std::thread> waiting;
+    for (std::atomic<int>& count : threads) {
+      waiting.emplace_back([&] {
+        parallel_for(4, 4, [&](std::size_t, int) {
+          ++count;
+          while (!end) std::this_thread::yield();
+        });
+      });
+      while (count < 1) std::this_thread::yield();
+    }
+    free_workers = true;
+    while (threads[0] + threads[1] < 5) std::this_thread::yield();
+    const bool shared = threads[0] == 3 && threads[1] == 2;
+    end = true;
+    first.join();
+    for (std::thread& caller : waiting) caller.join();
+    return shared ? 0 : 1;
   });
   EXPECT_EQ(status, 0);
 }

@@ -660,11 +660,13 @@ class FailingSource final : public io::ByteSource {
   explicit FailingSource(std::vector<std::byte> bytes)
       : source_(io::from_memory(std::move(bytes), "disk")) {}
   std::uint64_t size() const override { return source_->size(); }
-  io::Bytes get(io::Range range) const override {
-    if (range.offset < 10000 && range.offset + range.length > 9000) {
-      throw Error(ErrorKind::io, "cannot read", "disk", EIO);
+  void read_many(std::span<const io::Read> reads) const override {
+    for (const io::Read& read : reads) {
+      if (read.offset < 10000 && read.offset + read.to.size() > 9000) {
+        throw Error(ErrorKind::io, "cannot read", "disk", EIO);
+      }
     }
-    return source_->get(range);
+    source_->read_many(reads);
   }
   bool are_cached(std::span<const std::uint64_t>) const override { return true; }
   void prefetch(std::span<const io::Range>) const override {}
@@ -715,6 +717,12 @@ class SparseSource final : public io::ByteSource {
       }
     }
     return {*out, out};
+  }
+  void read_many(std::span<const io::Read> reads) const override {
+    for (const io::Read& read : reads) {
+      const io::Bytes bytes = get({read.offset, read.to.size()});
+      std::copy(bytes.data.begin(), bytes.data.end(), read.to.begin());
+    }
   }
   bool are_cached(std::span<const std::uint64_t>) const override { return true; }
   void prefetch(std::span<const io::Range>) const override {}

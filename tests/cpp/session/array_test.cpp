@@ -183,7 +183,7 @@ TEST(Array, StoresAChecksumForEveryBlock) {
     const store::ChunkRef ref = content.chunks->get(n);
     const codec::ChunkHeader header = codec::parse_chunk(ref.bytes.data, {});
     const auto expected = codec::chunk_checksums(ref.bytes.data, header, n);
-    ASSERT_EQ(ref.sums.bytes.size(), expected.size() * 4);
+    ASSERT_EQ(ref.sums.stored().size(), expected.size() * 4);
     for (std::size_t block = 0; block < expected.size(); ++block) {
       EXPECT_EQ(ref.sums.of_block(static_cast<std::int32_t>(block)), expected[block]);
       EXPECT_NE(expected[block], codec::kNoChecksum);

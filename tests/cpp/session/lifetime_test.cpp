@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "mlarray/process.hpp"
 #include "support/temp_dir.hpp"
 #include "support/voxels.hpp"
 
@@ -69,12 +70,12 @@ TEST(Lifetime, ASecondWriterCommitsAndDetachesTheFirst) {
   const auto path = dir.path() / "a.mla";
   const Voxels voxels({20, 20});
   Array::save_voxels(path, voxels.view(), int16());
-  Array::take_detached_notice();
+  take_detached_notice();
   Array first = Array::open(path, {.mode = Mode::read_write});
   const std::vector<std::int16_t> ones(400, 1);
   write(first, voxels.whole(), ones);
   Array second = Array::open(path, {.mode = Mode::read_write});
-  EXPECT_EQ(Array::take_detached_notice(), std::vector<std::string>{path.string()});
+  EXPECT_EQ(take_detached_notice(), std::vector<std::string>{path.string()});
   EXPECT_EQ(read_all(second), ones) << "committed first";
   EXPECT_THROW(write(first, voxels.whole(), ones), Error);
   EXPECT_EQ(read_all(first), ones) << "still readable";
@@ -179,7 +180,7 @@ TEST(Lifetime, EveryWriterIsCommittedAtExit) {
   const std::vector<std::int16_t> ones(30, 1);
   Array writer = Array::create(path, {30}, int16());
   write(writer, {{0}, {30}}, ones);
-  Array::close_all_writers();
+  close_all_writers();
   EXPECT_TRUE(writer.closed());
   EXPECT_EQ(read_all(Array::open(path)), ones);
 }

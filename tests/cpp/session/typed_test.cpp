@@ -18,7 +18,7 @@ namespace {
 using test::TempDir;
 
 template <class Body>
-void expect_error(Body body, ErrorKind kind, const std::string& part) {
+void expect_typed_error(Body body, ErrorKind kind, const std::string& part) {
   try {
     body();
     ADD_FAILURE() << "no error that says " << part;
@@ -37,7 +37,7 @@ std::vector<T> ramp(std::size_t count) {
 }
 
 template <class T>
-void expect_round_trip(const std::filesystem::path& path) {
+void expect_typed_round_trip(const std::filesystem::path& path) {
   const std::vector<T> voxels = ramp<T>(5 * 6 * 7);
   Array::save_voxels<T>(path, voxels, {5, 6, 7});
   Array image = Array::open(path, {.mode = Mode::read_write});
@@ -60,18 +60,18 @@ void expect_round_trip(const std::filesystem::path& path) {
 TEST(Typed, EveryElementComesBack) {
   const TempDir dir;
   const auto path = dir.path() / "a.mla";
-  expect_round_trip<std::int8_t>(path);
-  expect_round_trip<std::uint8_t>(path);
-  expect_round_trip<std::int16_t>(path);
-  expect_round_trip<std::uint16_t>(path);
-  expect_round_trip<std::int32_t>(path);
-  expect_round_trip<std::uint32_t>(path);
-  expect_round_trip<std::int64_t>(path);
-  expect_round_trip<std::uint64_t>(path);
-  expect_round_trip<float>(path);
-  expect_round_trip<double>(path);
-  expect_round_trip<std::complex<float>>(path);
-  expect_round_trip<std::complex<double>>(path);
+  expect_typed_round_trip<std::int8_t>(path);
+  expect_typed_round_trip<std::uint8_t>(path);
+  expect_typed_round_trip<std::int16_t>(path);
+  expect_typed_round_trip<std::uint16_t>(path);
+  expect_typed_round_trip<std::int32_t>(path);
+  expect_typed_round_trip<std::uint32_t>(path);
+  expect_typed_round_trip<std::int64_t>(path);
+  expect_typed_round_trip<std::uint64_t>(path);
+  expect_typed_round_trip<float>(path);
+  expect_typed_round_trip<double>(path);
+  expect_typed_round_trip<std::complex<float>>(path);
+  expect_typed_round_trip<std::complex<double>>(path);
 }
 
 TEST(Typed, ATypeMaySpellItsNameInAnyWay) {
@@ -91,38 +91,43 @@ TEST(Typed, AnotherTypeIsAnErrorThatNamesBoth) {
   const Box box{{0}, {8}};
   std::vector<float> out(8);
   const std::string both = "dtype \"<i2\" for a buffer of \"<f4\"";
-  expect_error([&] { image.read<float>(box); }, ErrorKind::invalid_type, both);
-  expect_error([&] { image.read<float>(box); }, ErrorKind::invalid_type, path.string());
-  expect_error([&] { image.read<float>(box, out); }, ErrorKind::invalid_type, both);
-  expect_error([&] { image.write<float>(box, out); }, ErrorKind::invalid_type, both);
+  expect_typed_error([&] { image.read<float>(box); }, ErrorKind::invalid_type, both);
+  expect_typed_error([&] { image.read<float>(box); }, ErrorKind::invalid_type, path.string());
+  expect_typed_error([&] { image.read<float>(box, out); }, ErrorKind::invalid_type, both);
+  expect_typed_error([&] { image.write<float>(box, out); }, ErrorKind::invalid_type, both);
   // Of the same size, it would go through as bytes.
-  expect_error([&] { image.read<std::uint16_t>(box); }, ErrorKind::invalid_type, "\"<u2\"");
+  expect_typed_error([&] { image.read<std::uint16_t>(box); }, ErrorKind::invalid_type,
+                     "\"<u2\"");
   EXPECT_EQ(image.read<std::int16_t>(box), ramp<std::int16_t>(8));
 
   for (const char* text : {">i2", "<M8[s]", "<f2", "[('a', '<i2')]"}) {
     const Array other = Array::in_memory({8}, DType::parse(text));
-    expect_error([&] { other.read<std::int16_t>(box); }, ErrorKind::invalid_type, "dtype");
-    expect_error([&] { other.read<std::int64_t>(box); }, ErrorKind::invalid_type, "dtype");
+    expect_typed_error([&] { other.read<std::int16_t>(box); }, ErrorKind::invalid_type,
+                       "dtype");
+    expect_typed_error([&] { other.read<std::int64_t>(box); }, ErrorKind::invalid_type,
+                       "dtype");
   }
 }
 
 TEST(Typed, WrongBoxesAndSizesAreErrorsBeforeMemoryIsTaken) {
   Array image = Array::in_memory<float>(ramp<float>(24), {4, 6});
   const std::int64_t huge = std::int64_t{1} << 61;
-  expect_error([&] { image.read<float>({{0, 0}, {4, huge}}); }, ErrorKind::out_of_bounds,
-               "not inside");
-  expect_error([&] { image.read<float>({{0}, {4}}); }, ErrorKind::invalid_value, "axes");
+  expect_typed_error([&] { image.read<float>({{0, 0}, {4, huge}}); }, ErrorKind::out_of_bounds,
+                     "not inside");
+  expect_typed_error([&] { image.read<float>({{0}, {4}}); }, ErrorKind::invalid_value, "axes");
   std::vector<float> out(5);
-  expect_error([&] { image.read<float>({{0, 0}, {1, 6}}, out); }, ErrorKind::invalid_value,
-               "20 bytes for a box of shape (1, 6), which needs 24");
-  expect_error([&] { image.write<float>({{0, 0}, {1, 6}}, out); }, ErrorKind::invalid_value,
-               "20 bytes for a box of shape (1, 6), which needs 24");
-  expect_error([&] { Array::in_memory<float>(out, {2, 3}); }, ErrorKind::invalid_value,
-               "5 elements for the shape (2, 3)");
-  expect_error([&] { Array::save_voxels<float>("a.mla", out, {6}); }, ErrorKind::invalid_value,
-               "5 elements for the shape (6,)");
+  expect_typed_error([&] { image.read<float>({{0, 0}, {1, 6}}, out); },
+                     ErrorKind::invalid_value,
+                     "20 bytes for a box of shape (1, 6), which needs 24");
+  expect_typed_error([&] { image.write<float>({{0, 0}, {1, 6}}, out); },
+                     ErrorKind::invalid_value,
+                     "20 bytes for a box of shape (1, 6), which needs 24");
+  expect_typed_error([&] { Array::in_memory<float>(out, {2, 3}); }, ErrorKind::invalid_value,
+                     "5 elements for the shape (2, 3)");
+  expect_typed_error([&] { Array::save_voxels<float>("a.mla", out, {6}); },
+                     ErrorKind::invalid_value, "5 elements for the shape (6,)");
   image.close();
-  expect_error([&] { image.read<float>({{0, 0}, {1, 6}}); }, ErrorKind::closed, "closed");
+  expect_typed_error([&] { image.read<float>({{0, 0}, {1, 6}}); }, ErrorKind::closed, "closed");
 }
 
 TEST(Typed, BytesAreWrittenWhateverTheType) {
@@ -145,8 +150,8 @@ TEST(Typed, ABoolIsZeroOrOneWhateverTheFileHolds) {
   EXPECT_EQ(std::vector<bool>(out.get(), out.get() + 6),
             (std::vector<bool>{false, true, true, true, false, true}));
   // A number above 1 is not put into an array of bool.
-  expect_error([&] { image.write<std::uint8_t>({{0}, {6}}, bytes); }, ErrorKind::invalid_type,
-               "\"|b1\" for a buffer of \"|u1\"");
+  expect_typed_error([&] { image.write<std::uint8_t>({{0}, {6}}, bytes); },
+                     ErrorKind::invalid_type, "\"|b1\" for a buffer of \"|u1\"");
   const bool values[] = {true, false};
   image.write<bool>({{0}, {2}}, values);
   EXPECT_EQ(image.read<std::uint8_t>({{0}, {2}}), (std::vector<std::uint8_t>{1, 0}));

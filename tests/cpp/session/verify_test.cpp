@@ -9,6 +9,7 @@
 #include <set>
 
 #include "codec/checksum.hpp"
+#include "mlarray/process.hpp"
 #include "session/snapshot.hpp"
 #include "store/block_check.hpp"
 #include "support/temp_dir.hpp"

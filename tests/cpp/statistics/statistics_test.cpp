@@ -14,6 +14,7 @@
 #include "statistics/bins.hpp"
 #include "statistics/element_types.hpp"
 #include "statistics/ladder.hpp"
+#include "statistics/voxel_scan.hpp"
 #include "statistics/whole_sum.hpp"
 #include "support/errors.hpp"
 #include "support/temp_dir.hpp"
@@ -233,6 +234,17 @@ TEST(Ladder, CollectsFewValuesAndSeesThatTheyChanged) {
   ASSERT_EQ(ladder.segments().size(), 2U);
   EXPECT_EQ(ladder.segments()[1].count, 2);
   EXPECT_ERROR(other.divide(plan, {}, {77, 5}), ErrorKind::invalid_use, "changed");
+}
+
+TEST(VoxelScan, UsesAllThreads) {
+  const std::vector<std::int16_t> voxels(std::size_t{64} << 15);
+  const auto count = static_cast<std::int64_t>(voxels.size());
+  const ConstArrayView view{std::as_bytes(std::span(voxels)).data(), {count}, {2}};
+  const statistics::VoxelSource source{nullptr, false, &view, test::int16(), {}};
+  EXPECT_EQ(statistics::VoxelScan(source, {}, {}, 40).threads(), 40);
+  EXPECT_EQ(statistics::VoxelScan(source, {}, {}, 64).threads(), 64);
+  const Statistics one = Array::statistics(view, test::int16(), {.threads = 1});
+  EXPECT_EQ(Array::statistics(view, test::int16(), {.threads = 40}).mean, one.mean);
 }
 
 }  // namespace

@@ -4,11 +4,16 @@
 
 #include <map>
 #include <random>
+#include <set>
+
+#include "store/tables.hpp"
 
 namespace mlarray::store {
 namespace {
 
-Replacement at(std::uint64_t offset) { return {nullptr, frame::IndexEntry::at(offset), {}}; }
+Replacement at(std::uint64_t offset) {
+  return {nullptr, frame::IndexEntry::at(offset), {}, {}};
+}
 
 TEST(ChunkIndex, HasZerosForAllChunksAtFirst) {
   for (const std::int64_t count : {0, 1, 31, 32, 33, 1025}) {
@@ -56,13 +61,32 @@ TEST(ChunkIndex, FindsWhatWasReplacedAndKeepsOlderCopies) {
 TEST(ChunkIndex, RecordsTheSumsOfWhatWasReplaced) {
   ChunkIndex index(3);
   index.replace(
-      1, {nullptr, frame::IndexEntry::at(0), stored_sums(std::vector<std::uint32_t>{7, 9})});
-  const std::vector<std::byte> layer = index.checksum_layer(2);
-  const auto owner = std::make_shared<const std::vector<std::byte>>(layer);
-  const ChecksumTable table = ChecksumTable::parse({*owner, owner}, 3, 2);
+      1,
+      {nullptr, frame::IndexEntry::at(0), stored_sums(std::vector<std::uint32_t>{7, 9}), {}});
+  const NewTables made = tables_to_commit(index, ChunkIndex(3), {}, 2, 100);
+  EXPECT_TRUE(made.pages.empty());
+  const auto owner = std::make_shared<const std::vector<std::byte>>(made.sums_layer);
+  const ChecksumTable table = ChecksumTable::parse({*owner, owner}, nullptr, 3, 2);
   EXPECT_EQ(table.of_chunk(0).of_block(0), 0U);
   EXPECT_EQ(table.of_chunk(1).of_block(0), 7U);
   EXPECT_EQ(table.of_chunk(1).of_block(1), 9U);
+}
+
+TEST(ChunkIndex, TellsWhatChangedSinceACopy) {
+  ChunkIndex index(5000);
+  std::set<std::int64_t> expected;
+  std::mt19937 random(4);
+  for (int i = 0; i < 300; ++i) index.replace(static_cast<std::int64_t>(random() % 5000), {});
+  const ChunkIndex older = index;
+  for (int i = 0; i < 300; ++i) {
+    const auto number = static_cast<std::int64_t>(random() % 5000);
+    index.replace(number, {});
+    expected.insert(number);
+  }
+  std::set<std::int64_t> found;
+  index.for_each_changed(older, [&](std::int64_t number) { found.insert(number); });
+  EXPECT_EQ(found, expected);
+  index.for_each_changed(index, [](std::int64_t) { ADD_FAILURE(); });
 }
 
 }  // namespace

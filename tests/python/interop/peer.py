@@ -54,6 +54,39 @@ def read(path: str, out: str, mmap_mode: str | None = None) -> dict[str, Any]:
     }
 
 
+def read_parts(path: str, out: str, boxes: list[Any], mmap_mode: str | None) -> None:
+    """Read boxes, and every block by itself: both without the rest of its chunk."""
+    array = blosc2.open(path, mode="r", mmap_mode=mmap_mode)
+    np.savez(out, *[np.asarray(array[_box(start, stop)]) for start, stop in boxes])
+    schunk = array.schunk
+    items, block = schunk.chunkshape, schunk.blocksize // schunk.typesize
+    for number in range(schunk.nchunks):
+        chunk = schunk.decompress_chunk(number)
+        for start in range(0, items, block):
+            first, stop = start * schunk.typesize, (start + block) * schunk.typesize
+            alone = schunk.get_slice(number * items + start, number * items + start + block)
+            if bytes(alone) != chunk[first:stop]:
+                raise AssertionError(f"chunk {number}, from item {start}")
+
+
+def read_chunks(path: str, out: str) -> None:
+    """Decode every chunk as a whole, with one thread: for DELTA see docs/upstream.md."""
+    array = blosc2.open(path, mode="r")
+    array.schunk.dparams = blosc2.DParams(nthreads=1)
+    padded = [-(-n // c) * c for n, c in zip(array.shape, array.chunks, strict=True)]
+    voxels = np.empty(padded, array.dtype)
+    grid = [n // c for n, c in zip(padded, array.chunks, strict=True)]
+    blocks = [-(-c // b) for c, b in zip(array.chunks, array.blocks, strict=True)]
+    axes = [axis for i in range(array.ndim) for axis in (i, array.ndim + i)]
+    for number, place in enumerate(np.ndindex(*grid)):
+        data = np.frombuffer(array.schunk.decompress_chunk(number), array.dtype)
+        chunk = data.reshape([*blocks, *array.blocks]).transpose(axes)
+        chunk = chunk.reshape([n * b for n, b in zip(blocks, array.blocks, strict=True)])
+        box = tuple(slice(i * c, i * c + c) for i, c in zip(place, array.chunks, strict=True))
+        voxels[box] = chunk[tuple(slice(c) for c in array.chunks)]
+    np.save(out, voxels[tuple(slice(n) for n in array.shape)])
+
+
 def voxels_of_damaged(path: str, out: str) -> None:
     """Read the voxels alone, in a process that may crash or hang."""
     child = os.fork()
@@ -69,10 +102,21 @@ def voxels_of_damaged(path: str, out: str) -> None:
         raise RuntimeError(f"status {status}")
 
 
-def edit(path: str, start: list[int], stop: list[int], values: str, other: Any = None) -> None:
+def edit(
+    path: str,
+    start: list[int],
+    stop: list[int],
+    values: str,
+    other: Any = None,
+    threads: int | None = None,
+) -> None:
     """Replace a box, and write an entry of metadata that is not ours."""
-    array = blosc2.open(path, mode="a")
-    array[_box(start, stop)] = np.load(values)
+    before = blosc2.nthreads if threads is None else blosc2.set_nthreads(threads)
+    try:
+        array = blosc2.open(path, mode="a")
+        array[_box(start, stop)] = np.load(values)
+    finally:
+        blosc2.set_nthreads(before)
     if other is not None:
         array.vlmeta["other"] = other
 
@@ -126,6 +170,13 @@ def reference_read(path: str, out: str, mapped: bool) -> dict[str, Any]:
     return image.meta.to_mapping()
 
 
+def reference_save(path: str, values: str) -> None:
+    """Write a file as the reference does."""
+    import mlarray
+
+    mlarray.MLArray(np.load(values)).save(path)
+
+
 def reference_metadata(path: str, mapped: bool) -> dict[str, Any]:
     """Read metadata only: asking the reference for voxels that are not there is an error."""
     return _image(path, mapped).meta.to_mapping()
@@ -155,11 +206,14 @@ ACTIONS = {
     for action in (
         versions,
         read,
+        read_parts,
+        read_chunks,
         voxels_of_damaged,
         edit,
         make,
         special,
         reference_read,
+        reference_save,
         reference_metadata,
         reference_edit,
     )

@@ -38,10 +38,18 @@ def pairs(*shape: int) -> np.ndarray[Any, Any]:
 
 # Entries of metadata in a file of ours; a .b2nd has no image metadata.
 NAMES = ["mlarray", "mlarray:checksums"]
+# Larger ones have records as well.
+RECORDS = "mlarray:records"
 CHUNKED = {"chunk_size": (8, 16, 12), "block_size": (4, 8, 12)}
 OURS: dict[str, tuple[np.ndarray[Any, Any], dict[str, Any]]] = {
     "int16": (ints("i2", 23, 31, 29), {}),
     "int16 chunks": (ints("i2", 23, 31, 29), CHUNKED),
+    "rows": (ints("i2", 45, 70, 97), {}),
+    "rows of bytes": (ints("u1", 100, 130, 140), {"patch_size": 64}),
+    "rows of doubles": (RNG.normal(size=(40, 41, 42)), {}),
+    "one chunk cut along a middle axis": (ints("i2", 16, 64, 32), {}),
+    "one slice cut along rows": (ints("i2", 1, 1024, 32), {}),
+    "slices": (ints("i2", 9, 140, 150), {"patch_size": (1, 128, 128)}),
     "float32": (RNG.normal(size=(17, 33, 21)).astype("f4"), CHUNKED),
     "uint8 1-D": (ints("u1", 10007), {"patch_size": None}),
     "bool": (RNG.random((40, 50)) < 0.1, {"patch_size": 16}),
@@ -50,6 +58,10 @@ OURS: dict[str, tuple[np.ndarray[Any, Any], dict[str, Any]]] = {
     "structured": (pairs(11, 12), {"chunk_size": (5, 6), "block_size": (2, 6)}),
     "4-D": (ints("u2", 5, 12, 13, 3), {"patch_size": 4}),
     "zeros": (np.zeros((64, 65, 66), "f4"), {"patch_size": (32, 16, 16)}),
+    "records": (
+        RNG.integers(-9999, 9999, (24, 64, 64), "i2"),
+        {"chunk_size": (4, 64, 64), "block_size": (2, 32, 64)},
+    ),
     "noise": (RNG.integers(0, 256, (70, 71), "u1"), {}),
     "blosclz": (ints("i4", 50, 61), {"cparams": {"codec": "blosclz", "clevel": 5}}),
     "lz4hc bitshuffle": (
@@ -103,7 +115,8 @@ def test_blosc2_reads_ours(peer: Any, tmp_path: Path, who: str, name: str) -> No
     for mmap_mode in (None, "r"):
         found, about = peer(who).voxels_after("read", path=path, mmap_mode=mmap_mode)
         assert_same(found, voxels)
-        assert about["names"] == about["all_names"] == NAMES
+        records = [RECORDS] if name == "records" or RECORDS in about["names"] else []
+        assert about["names"] == about["all_names"] == [*NAMES, *records]
         with MLArray.open(path) as image:
             assert tuple(about["chunks"]) == image.chunks
             assert tuple(about["blocks"]) == image.blocks
@@ -178,7 +191,8 @@ def test_edits_in_turns(peer: Any, tmp_path: Path, who: str, name: str) -> None:
     for mmap_mode in (None, "r"):
         found, about = peer(who).voxels_after("read", path=path, mmap_mode=mmap_mode)
         assert_same(found, twin)
-        assert about["names"] == about["all_names"] == [*NAMES, "other"]
+        assert about["names"] == about["all_names"]
+        assert [n for n in about["names"] if n != RECORDS] == [*NAMES, "other"]
         assert about["other"] == 1
     assert is_sealed(path)
     report = mlarray.verify_file(path)
@@ -214,6 +228,55 @@ def test_readers_see_old_or_new(
     found, about = peer(who).voxels_after("read", path=path, mmap_mode=mmap_mode)
     assert_same(found, state)
     assert about["names"] == NAMES
+
+
+@pytest.mark.parametrize("who", PEERS)
+def test_records_and_edits_in_turns(peer: Any, tmp_path: Path, who: str) -> None:
+    """An edit of theirs makes our records stale; our next commit removes or replaces them."""
+    path = tmp_path / "ours.mla"
+    voxels, options = OURS["records"]
+    MLArray(voxels).save(path, **options)
+    state = voxels.copy()
+    for turn in range(3):
+        # The second time so that chunks shrink.
+        box = (slice(turn, turn + 5), slice(0, 64), slice(3, 60))
+        values = np.full((5, 64, 57), turn, "i2") if turn == 1 else state[box][::-1].copy()
+        start, stop = [part.start for part in box], [part.stop for part in box]
+        peer(who).with_voxels("edit", values, path=path, start=start, stop=stop)
+        state[box] = values
+        with MLArray.open(path, mmap="r+") as image:
+            assert_same(np.asarray(image), state)
+            if turn == 0:
+                image.meta.extra["turn"] = turn
+            else:
+                image[turn + 9, 5:9] = state[turn + 9, 5:9] = 7
+        found, _ = peer(who).voxels_after("read", path=path)
+        assert_same(found, state)
+        with MLArray.open(path) as image:
+            assert image.verify().damaged_blocks == 0
+            assert_same(np.asarray(image), state)
+
+
+@pytest.mark.parametrize("who", PEERS)
+def test_an_index_of_several_blocks(peer: Any, tmp_path: Path, who: str) -> None:
+    """Our commits encode only the blocks that changed; checksums lie in pages here."""
+    path = tmp_path / "ours.mla"
+    voxels = RNG.integers(0, 99, (13_000, 32), "u1")
+    MLArray(voxels).save(path, chunk_size=(1, 32), block_size=(1, 32))
+    state = voxels.copy()
+    for turn in range(2):
+        with MLArray.open(path, mmap="r+") as image:
+            image[5000 * turn + 7] = state[5000 * turn + 7] = 100 + turn
+            image.flush()
+            image[12_999, 3:9] = state[12_999, 3:9] = 50 + turn
+        found, _ = peer(who).voxels_after("read", path=path, mmap_mode="r")
+        assert_same(found, state)
+        assert mlarray.verify_file(path).damaged_blocks == 0
+        values = np.full((2, 32), turn, "u1")
+        peer(who).with_voxels("edit", values, path=path, start=[4095, 0], stop=[4097, 32])
+        state[4095:4097] = turn
+        with MLArray.open(path) as image:
+            assert_same(np.asarray(image), state)
 
 
 # --- their files --------------------------------------------------------------------------

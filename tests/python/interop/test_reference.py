@@ -56,6 +56,10 @@ GEOMETRY = {"spacing": (3.0, 0.5, 0.7), "origin": (-1.0, 2.0, 1e-9), "direction"
 # name -> voxels, arguments of MLArray, arguments of save. These any reader must read.
 COMMON: dict[str, tuple[np.ndarray[Any, Any], dict[str, Any], dict[str, Any]]] = {
     "int16": (ints("i2", 23, 31, 29), GEOMETRY, {}),
+    "rows": (ints("i2", 45, 70, 97), {}, {}),
+    "rows of bytes": (ints("u1", 100, 130, 140), {}, {"patch_size": 64}),
+    "one chunk cut along a middle axis": (ints("i2", 16, 64, 32), {}, {}),
+    "slices": (ints("i2", 9, 140, 150), {}, {"patch_size": (1, 128, 128)}),
     "rich metadata": (ints("i2", 9, 31, 29), {**GEOMETRY, "meta": rich()}, {}),
     "source dict": (ints("u2", 30, 41), {"meta": {"a": [1, {"b": None}]}}, {}),
     "float32 chunks": (

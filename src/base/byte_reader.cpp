@@ -1,8 +1,8 @@
-#include "encoding/byte_reader.hpp"
+#include "base/byte_reader.hpp"
 
 #include "mlarray/error.hpp"
 
-namespace mlarray::encoding {
+namespace mlarray::base {
 namespace {
 
 std::uint64_t byte_of(char byte) { return static_cast<unsigned char>(byte); }
@@ -10,6 +10,13 @@ std::uint64_t byte_of(char byte) { return static_cast<unsigned char>(byte); }
 }  // namespace
 
 std::uint8_t ByteReader::u8() { return static_cast<std::uint8_t>(bytes(1).front()); }
+
+void ByteReader::expect(unsigned byte, std::string_view what) {
+  if (const unsigned found = u8(); found != byte) {
+    fail("no " + std::string(what) + ": found the byte " + std::to_string(found) + " for " +
+         std::to_string(byte));
+  }
+}
 
 std::uint64_t ByteReader::big_endian(std::size_t size) {
   std::uint64_t value = 0;
@@ -51,4 +58,4 @@ void ByteReader::fail(const std::string& what) const {
               std::string(format_) + ": " + what + " at byte " + std::to_string(position_));
 }
 
-}  // namespace mlarray::encoding
+}  // namespace mlarray::base

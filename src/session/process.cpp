@@ -1,9 +1,14 @@
+// What holds for every Array of the process.
+#include "mlarray/process.hpp"
+
 #include <atomic>
 #include <string>
 
 #include "base/environment.hpp"
-#include "mlarray/array.hpp"
 #include "mlarray/error.hpp"
+#include "parallel/thread_pool.hpp"
+#include "session/impl.hpp"
+#include "session/registry.hpp"
 
 namespace mlarray {
 namespace {
@@ -35,5 +40,28 @@ bool verification() {
   }
   return choice == Choice::on;
 }
+
+std::vector<std::string> take_detached_notice() {
+  const parallel::OperationGuard guard;
+  return session::Registry::instance().take_notice();
+}
+
+void close_all_writers() noexcept {
+  const parallel::OperationGuard guard;
+  try {
+    for (const auto& writer : session::Registry::instance().all()) {
+      try {
+        writer->close();
+      } catch (...) {
+        // One writer that cannot commit must not keep the others from it.
+      }
+    }
+  } catch (...) {
+    // No memory for the list.
+  }
+}
+
+void set_num_threads(int n) { parallel::set_num_threads(n); }
+int num_threads() { return parallel::num_threads(); }
 
 }  // namespace mlarray
