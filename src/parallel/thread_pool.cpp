@@ -250,7 +250,8 @@ void Pool::start_workers(std::size_t wanted) {
         start->done.release();
         work(me);
       });
-      start->done.acquire();  // until then nothing here takes the memory
+      // Until then nothing here takes the memory. One that is slow to start is not waited for.
+      start->done.try_acquire_for(std::chrono::milliseconds(50));
     }
   } catch (const std::system_error&) {
     // The system allows no more threads: those there are do the work.
