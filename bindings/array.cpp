@@ -8,6 +8,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -125,6 +126,33 @@ void read_into(const Array& self, Shape start, Shape stop, nb::handle out, int t
   self.read(Box{std::move(start), std::move(stop)}, pinned.view(), threads);
 }
 
+void read_padded(const Array& self, Shape start, Shape stop, nb::handle out, nb::bytes fill,
+                 int threads) {
+  const PinnedBuffer pinned(out, PinnedBuffer::Use::write, self.dtype().itemsize());
+  const auto* data = reinterpret_cast<const std::byte*>(fill.c_str());
+  const std::vector<std::byte> voxel(data, data + fill.size());
+  const WithoutGil nogil;
+  self.read_padded(Box{std::move(start), std::move(stop)}, pinned.view(), voxel, threads);
+}
+
+void read_many(const Array& self, std::vector<Shape> starts, std::vector<Shape> stops,
+               nb::handle out, int threads) {
+  const PinnedBuffer pinned(out, PinnedBuffer::Use::write, self.dtype().itemsize());
+  std::vector<ArrayView> views = pinned.parts();
+  if (starts.size() != stops.size() || starts.size() != views.size()) {
+    throw Error(ErrorKind::invalid_value,
+                std::to_string(starts.size()) + " starts and " + std::to_string(stops.size()) +
+                    " stops for a buffer of " + std::to_string(views.size()) + " boxes");
+  }
+  std::vector<Box> boxes;
+  boxes.reserve(starts.size());
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    boxes.push_back({std::move(starts[i]), std::move(stops[i])});
+  }
+  const WithoutGil nogil;
+  self.read_many(boxes, views, threads);
+}
+
 void write_from(Array& self, Shape start, Shape stop, nb::handle voxels, int threads) {
   const PinnedBuffer pinned(voxels, PinnedBuffer::Use::read, self.dtype().itemsize());
   const WithoutGil nogil;
@@ -191,6 +219,10 @@ void register_properties(nb::class_<Array>& type) {
 void register_voxels(nb::class_<Array>& type) {
   type.def("read_into", &read_into, "start"_a, "stop"_a, "out"_a, "threads"_a = 0,
            "Fills a writable buffer of the box's shape.")
+      .def("read_padded", &read_padded, "start"_a, "stop"_a, "out"_a, "fill"_a, "threads"_a = 0,
+           "The same for a box that may leave the array; `fill` is one voxel, or empty for 0.")
+      .def("read_many", &read_many, "starts"_a, "stops"_a, "out"_a, "threads"_a = 0,
+           "Fills a buffer whose first axis is the number of the box.")
       .def("write_from", &write_from, "start"_a, "stop"_a, "voxels"_a, "threads"_a = 0,
            "Replaces the voxels of the box.")
       .def("metadata", &Array::metadata, nb::call_guard<WithoutGil>())

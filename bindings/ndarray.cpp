@@ -39,4 +39,18 @@ ConstArrayView PinnedBuffer::const_view() const {
   return {static_cast<const std::byte*>(buffer_.buf), shape_, strides_};
 }
 
+std::vector<ArrayView> PinnedBuffer::parts() const {
+  std::vector<ArrayView> parts;
+  if (shape_.empty()) {
+    return parts;
+  }
+  const Shape shape(shape_.begin() + 1, shape_.end());
+  const std::vector<std::int64_t> strides(strides_.begin() + 1, strides_.end());
+  auto* data = static_cast<std::byte*>(buffer_.buf);
+  for (std::int64_t i = 0; i < shape_[0]; ++i) {
+    parts.push_back({data + i * strides_[0], shape, strides});
+  }
+  return parts;
+}
+
 }  // namespace mlarray::bindings

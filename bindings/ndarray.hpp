@@ -32,6 +32,8 @@ class PinnedBuffer {
 
   ArrayView view() const;
   ConstArrayView const_view() const;
+  // The views along the first axis; none of a buffer without axes.
+  std::vector<ArrayView> parts() const;
 
  private:
   Py_buffer buffer_{};

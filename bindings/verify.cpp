@@ -30,22 +30,6 @@ VerifyOptions options(bool decode, int threads, const Cancel* cancel) {
   return out;
 }
 
-const char* seal_name(const VerifyReport& report) {
-  switch (report.seal) {
-    case Seal::valid:
-      return "valid";
-    case Seal::absent:
-      return "absent";
-    case Seal::edited:
-      return "edited";
-    case Seal::unchecked:
-      return "unchecked";
-    case Seal::broken:
-      return "broken";
-  }
-  return "";
-}
-
 }  // namespace
 
 void register_verify(nb::module_& module) {
@@ -61,7 +45,7 @@ void register_verify(nb::module_& module) {
       .def_ro("what", &Damage::what);
 
   nb::class_<VerifyReport>(module, "VerifyReport", "What of a file is verified.")
-      .def_prop_ro("seal", &seal_name)
+      .def_prop_ro("seal", [](const VerifyReport& self) { return to_string(self.seal); })
       .def_ro("opened", &VerifyReport::opened)
       .def_ro("chunks", &VerifyReport::chunks)
       .def_ro("blocks", &VerifyReport::blocks)

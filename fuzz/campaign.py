@@ -44,6 +44,7 @@ SHARES = {
     "layout": 1,
     "value": 1,
     "checksums": 1,
+    "records": 2,
     "runs": 1,
     "salvage": 4,
     "splice": 2,

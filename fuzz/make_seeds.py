@@ -135,6 +135,7 @@ def collect() -> dict[str, list[bytes]]:
         "metadata": [],
         "msgpack": [],
         "pickle": [],
+        "records": [],
         "runs": [],
         "salvage": [],
         "splice": [],
@@ -188,7 +189,7 @@ def collect() -> dict[str, list[bytes]]:
         rb"{'a': -1.5e3, b'\x00': (1,), 'u\u00e9\N': [True, None, 0x1f, 1_000, 2j]}",
     ]
     noise = np.random.default_rng(1)
-    for target in ("layout", "runs", "value"):
+    for target in ("layout", "records", "runs", "value"):
         seeds[target] = [noise.bytes(size) for size in (8, 16, 32, 64, 128, 256, 512)]
     return seeds
 

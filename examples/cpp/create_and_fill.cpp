@@ -31,7 +31,7 @@ int main(int argc, char** argv) try {
                      std::min(x + chunk[2], shape[2])}};
         voxels.assign(static_cast<std::size_t>(mlarray::element_count(box.shape())),
                       static_cast<float>(chunks));
-        image.write<float>(box, voxels);
+        image.write(box, voxels);
       }
     }
   }

@@ -24,7 +24,7 @@ int main(int argc, char** argv) try {
   metadata.fill_from(image.metadata());  // what is not set here
 
   const auto path = std::filesystem::path(argv[1]).replace_extension(".mask.mla");
-  mlarray::Array::save_voxels<std::uint8_t>(path, mask, image.shape(), metadata);
+  mlarray::Array::save_voxels(path, mask, image.shape(), metadata);
   // The same image with another compression, in the place of the file. Read back before that.
   const auto packed = mlarray::repack(path, {.preset = mlarray::Preset::small});
   std::printf("packed: %s\n", packed.bytes_after < packed.bytes_before ? "smaller" : "larger");

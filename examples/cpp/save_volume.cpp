@@ -27,7 +27,7 @@ int main(int argc, char** argv) try {
   options.layout.patch = 32;                       // made for patches of 32 x 32 x 32
   options.preset = mlarray::preset_from("small");  // or "fast", "balanced"
 
-  mlarray::Array::save_voxels<std::int16_t>(argv[1], voxels, shape, metadata, options);
+  mlarray::Array::save_voxels(argv[1], voxels, shape, metadata, options);
 
   const auto image = mlarray::Array::open(argv[1]);
   std::printf("saved %s of %s\n", mlarray::to_string(image.shape()).c_str(),

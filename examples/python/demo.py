@@ -86,7 +86,7 @@ def compact_json(value: object, indent: str = "") -> str:
 
 def read_patches(mla: Path, truth: np.ndarray) -> None:
     rng = np.random.default_rng(152)
-    with MLArray.open(mla, mmap="r") as image:
+    with MLArray.open(mla) as image:
         boxes = [random_box(rng, image.shape) for _ in range(PATCHES)]
         equal = all(np.array_equal(image[box], truth[box]) for box in boxes)
         side = " x ".join(str(length) for length in PATCH)
@@ -99,19 +99,19 @@ def edit(mla: Path, truth: np.ndarray) -> None:
     expected = truth.copy()
     expected[crop] //= 2
     before = mla.stat().st_size
-    with MLArray.open(mla, mmap="r+") as image:
+    with MLArray.open(mla, mode="r+") as image:
         image[crop] //= 2
         image.meta.source["study_id"] = "demo-001"
     grown = mla.stat().st_size - before
     print(f"      the file grew by {grown / 1e3:.0f} kB, the rest was not rewritten")
-    with MLArray.open(mla, mmap="r") as image:
+    with MLArray.open(mla) as image:
         check(np.array_equal(image[...], expected), "reopened: the crop changed, nothing else")
         check(image.meta.source["study_id"] == "demo-001", "reopened: study_id is demo-001")
 
 
 def compare(scan: Path, mla: Path) -> list[tuple[str, str, str]]:
     """Size and times, each side by its own library in its everyday way."""
-    with MLArray.open(mla, mmap="r") as image:
+    with MLArray.open(mla) as image:
         shape = image.shape
     box = tuple(
         slice((length - side) // 2, (length + side) // 2)
@@ -119,7 +119,7 @@ def compare(scan: Path, mla: Path) -> list[tuple[str, str, str]]:
     )
 
     def patch_from_mla() -> np.ndarray:
-        with MLArray.open(mla, mmap="r") as image:
+        with MLArray.open(mla) as image:
             return np.asarray(image[box])
 
     def patch_from_nifti() -> np.ndarray:
@@ -165,7 +165,7 @@ def main() -> None:
     print(f"      {mla} written in {duration(time.perf_counter() - start)}")
     nifti = nibabel.load(scan)
     truth = np.asanyarray(nifti.dataobj)
-    with MLArray.open(mla, mmap="r") as image:
+    with MLArray.open(mla) as image:
         check(
             image.dtype == truth.dtype and image.shape == truth.shape,
             f"{image.dtype} voxels of shape {tuple(image.shape)}, as stored in the NIfTI file",
@@ -191,7 +191,7 @@ def main() -> None:
         print(f"      {name:<28}{nifti_value:>12}{mla_value:>12}")
 
     step(6, "Drawing three orthogonal slices")
-    with MLArray.open(mla, mmap="r") as image:
+    with MLArray.open(mla) as image:
         picture = montage(image)
     write_png(png, picture)
     print(f"      {png}: {picture.shape[1]} x {picture.shape[0]} pixels")

@@ -139,7 +139,7 @@ def main() -> None:
     parser.add_argument("scan", type=Path, help="a .mla file of a RAS+ scan")
     parser.add_argument("png", type=Path)
     options = parser.parse_args()
-    with MLArray.open(options.scan, mmap="r") as image:
+    with MLArray.open(options.scan) as image:
         write_png(options.png, montage(image))
 
 

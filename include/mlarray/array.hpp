@@ -3,14 +3,18 @@
 //   auto image = mlarray::Array::open("ct.mla");
 //   const auto patch = image.read<std::int16_t>({{0, 0, 0}, {64, 64, 8}});
 //
-// Voxels are read and written as numbers of a type T, which must be the array's, as bytes, or
-// by a view with strides. Numbers and bytes lie in C order without gaps.
+// Voxels are read and written as numbers of the array's type (a vector, a span, a C array), as
+// bytes, or by a view with strides. Numbers and bytes lie in C order without gaps.
 //
-// Thread safety: any number of threads may read one Array, also while one thread writes it;
-// a reader sees the old or the new voxels of a block, never a mixture. Writes, metadata and
-// close() are serialised inside. Movable; copies share the same open file.
+// Thread safety: any number of threads may read one Array, also while one thread writes it; a
+// reader sees the old or the new voxels of a block. Writes, metadata, close() are serialised.
 // A file that others cut short or overwrite while it is open is an error of whatever reads it
 // (corruption). A child may read after a fork; to write is an error. More: docs/threads.md.
+//
+// Copies share one open file. The last one to go closes it: a writer commits, and an error is
+// lost unless you call close() before. An Array that was moved from can only be assigned to.
+// `threads` of a call: at most this many; below 1: what OpenOptions::threads says. After an
+// error, a buffer holds anything. std::bad_alloc and what a ByteSource throws are passed on.
 #pragma once
 
 #include <concepts>
@@ -41,8 +45,7 @@ class MLARRAY_EXPORT Array {
   // Errors: not_found; corruption (what is wrong, where, both lengths if truncated);
   // unsupported (another format, codec, object dtype, a .b2nd named .mla); busy (another
   // process writes it and mode is read_write); io. An older writer of this process on the same
-  // file is committed and detached; the names of such paths are returned by
-  // take_detached_notice().
+  // file is committed and detached, as take_detached_notice() tells.
   static Array open(const std::filesystem::path& path, const OpenOptions& options = {});
   // The same of bytes elsewhere (mlarray/byte_source.hpp), for reading or edits in memory.
   static Array open(std::shared_ptr<ByteSource> source, const OpenOptions& options = {});
@@ -62,6 +65,8 @@ class MLARRAY_EXPORT Array {
   template <Element T>
   static Array in_memory(std::span<const T> voxels, const Shape& shape,
                          const Metadata& metadata = {}, const SaveOptions& options = {});
+  static Array in_memory(const Elements auto& voxels, const Shape& shape,
+                         const Metadata& metadata = {}, const SaveOptions& options = {});
 
   // Writes voxels to `path` by a sibling file and a rename, until which the old one is intact.
   // Errors: layout; invalid_value, invalid_type (metadata); not_found (parent folder);
@@ -72,6 +77,9 @@ class MLARRAY_EXPORT Array {
   // Errors: also invalid_value where the shape has another number of voxels.
   template <Element T>
   static void save_voxels(const std::filesystem::path& path, std::span<const T> voxels,
+                          const Shape& shape, const Metadata& metadata = {},
+                          const SaveOptions& options = {});
+  static void save_voxels(const std::filesystem::path& path, const Elements auto& voxels,
                           const Shape& shape, const Metadata& metadata = {},
                           const SaveOptions& options = {});
   // The same for this array's voxels; `path` may be the file it is open on.
@@ -87,10 +95,9 @@ class MLARRAY_EXPORT Array {
   CodecParams codec() const;  // as the file's header states it
   std::string path() const;   // empty in memory
   Seal seal() const;          // as found when opened
-  // Names the commit that this array shows: the same name, the same voxels and metadata, as
-  // sure as checksums are. Empty if it is not open for reading, nothing is verified, or another
-  // Blosc2 writer made chunks of it.
-  // Errors: closed.
+  // Names the commit shown: the same name, the same voxels and metadata, as sure as checksums
+  // are. Empty unless open in Mode::read and verified, all chunks by this library. Errors:
+  // closed.
   std::string commit_name() const;
   std::int64_t file_bytes() const;  // of the last committed state; 0 in memory
   bool writable() const;
@@ -105,12 +112,12 @@ class MLARRAY_EXPORT Array {
   std::vector<T> read(const Box& box, int threads = 0) const;
   template <Element T>
   void read(const Box& box, std::span<T> out, int threads = 0) const;
+  void read(const Box& box, WritableElements auto&& out, int threads = 0) const;
   void read(const Box& box, std::span<std::byte> out, int threads = 0) const;
   void read(const Box& box, const ArrayView& out, int threads = 0) const;
 
   // The voxels of a box that may reach beyond the array, or lie outside of it: `fill` is put
-  // where there are none. For patches at the border of an image.
-  // Errors: as read; out_of_bounds only for a box beyond 2^62.
+  // where there are none. Errors: as read; out_of_bounds only for a box beyond 2^62.
   template <Element T>
     requires(!std::same_as<T, bool>)
   std::vector<T> read_padded(const Box& box, std::type_identity_t<T> fill = {},
@@ -118,23 +125,32 @@ class MLARRAY_EXPORT Array {
   template <Element T>
   void read_padded(const Box& box, std::span<T> out, std::type_identity_t<T> fill = {},
                    int threads = 0) const;
+  void read_padded(const Box& box, WritableElements auto&& out,
+                   ElementOf<decltype(out)> fill = {}, int threads = 0) const;
   // `fill`: the bytes of one voxel; empty: zeros.
   void read_padded(const Box& box, const ArrayView& out, std::span<const std::byte> fill = {},
                    int threads = 0) const;
 
   // The voxels of many boxes, of any sizes, into `out` one box after the other: for boxes of
   // one shape, a batch with a first axis of boxes.size(). All see the same commit, and their
-  // blocks are decoded as one list, so that small boxes keep all threads busy.
-  // Errors: as read; invalid_value also for another number of voxels in all.
+  // blocks are one list for all threads. Errors: as read, also for another number of voxels.
   template <Element T>
   void read_many(std::span<const Box> boxes, std::span<T> out, int threads = 0) const;
+  void read_many(std::span<const Box> boxes, WritableElements auto&& out,
+                 int threads = 0) const;
   // One view for each box.
   void read_many(std::span<const Box> boxes, std::span<const ArrayView> out,
                  int threads = 0) const;
+  // The same of boxes that may reach beyond the array. Errors: as read_padded and read_many.
+  void read_many_padded(std::span<const Box> boxes, WritableElements auto&& out,
+                        ElementOf<decltype(out)> fill = {}, int threads = 0) const;
+  void read_many_padded(std::span<const Box> boxes, std::span<const ArrayView> out,
+                        std::span<const std::byte> fill = {}, int threads = 0) const;
 
   // Replaces the voxels of `box`. Errors: as read, and read_only.
   template <Element T>
   void write(const Box& box, std::span<const T> voxels, int threads = 0);
+  void write(const Box& box, const Elements auto& voxels, int threads = 0);
   void write(const Box& box, std::span<const std::byte> voxels, int threads = 0);
   void write(const Box& box, const ConstArrayView& voxels, int threads = 0);
 
@@ -146,21 +162,16 @@ class MLARRAY_EXPORT Array {
   // Commits every edit so far, at the level that the array was opened with or at this one,
   // which what was committed at a lower level gets, too. Errors: io. It ends all writing
   // through this array: later edits and close() throw it again, reading goes on, and the file
-  // keeps its last commit.
+  // keeps its last commit. Nothing happens to an array open for reading, or in memory.
   void flush();
   void flush(CommitLevel level);
-  // flush(), then compacts a file whose dead space has passed the limit (docs/format.md),
-  // then releases it. Reading afterwards is an error. Closing twice is not.
+  // flush(), compacts a file with much dead space (docs/format.md), releases it. Twice is once.
   void close();
 
-  // Looks at every chunk and block, and decodes them: mlarray/verify.hpp. Damage is no error
-  // but in the report. Errors: invalid_use after close().
+  // Decodes every chunk and block. Damage is in the report, and no error. Errors: closed.
   VerifyReport verify(const VerifyOptions& options = {}) const;
 
-  // Over the chunks in parallel, never with all voxels in memory: mlarray/statistics.hpp.
-  // Errors: invalid_type for elements or a mask that are no bool, integer or float of up to 8
-  // bytes; invalid_value for a mask of another shape, for one under which no voxel counts, and
-  // for quantiles that are not ascending within 0 to 1; corruption, io, closed.
+  // In parallel, never with all voxels in memory. Errors: mlarray/statistics.hpp.
   Statistics statistics(const StatisticsOptions& options = {}) const;
   // The same of voxels of the caller's.
   static Statistics statistics(const ConstArrayView& voxels, const DType& dtype,
@@ -169,29 +180,18 @@ class MLARRAY_EXPORT Array {
   // Shows the newest commit of the path from now on, also where the file was replaced: for
   // readers of a file that another process writes. Every call sees one commit or the other.
   // False if nothing has changed (unsealed files, see seal(), are read anew always), in memory,
-  // of a ByteSource, and for a writer, whose file nobody else changes.
-  // Errors: as open, and the array stays as it is; invalid_use after close(), for edits in
-  // memory (copy_on_write), and where shape or type of the voxels is another one by now.
+  // of a ByteSource, and for a writer. Errors: as open, and the array stays as it is; closed;
+  // invalid_use for edits in memory (copy_on_write), and where shape or type have changed.
   bool refresh();
   // The same in an array of its own; nothing if this one shows the newest commit.
   std::optional<Array> newer() const;
 
   void set_commit_budget(const CommitBudget& budget);
-
   class Impl;  // of the library's own
 
  private:
+  struct Typed;  // what the templates call: array_inline.hpp
   explicit Array(std::shared_ptr<Impl> impl);
-  // Number of voxels of a box that can be read as elements of `type`.
-  std::size_t voxels_of(const Box& box, const DType& type, bool padded) const;
-  void read_elements(const Box& box, std::span<std::byte> out, const DType& type,
-                     int threads) const;
-  void read_padded_elements(const Box& box, std::span<std::byte> out, const DType& type,
-                            std::span<const std::byte> fill, int threads) const;
-  void read_many_elements(std::span<const Box> boxes, std::span<std::byte> out,
-                          const DType& type, int threads) const;
-  void write_elements(const Box& box, std::span<const std::byte> voxels, const DType& type,
-                      int threads);
   std::shared_ptr<Impl> impl_;
 };
 

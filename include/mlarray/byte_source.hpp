@@ -6,8 +6,9 @@
 //
 // The library asks for as much as it can in one call, so that a source far away answers in one
 // round: a call that opens an array, and one more where index and metadata have over 64 KiB;
-// for a box of voxels one for the heads of all its chunks and one for all its blocks. A source
-// that sends the reads of a call in parallel waits once for each call.
+// for a box of voxels one for the heads of all its chunks, unless a record says where the
+// blocks are, and one for all its blocks. A source that sends the reads of a call in parallel
+// waits once for each call.
 #pragma once
 
 #include <cstddef>

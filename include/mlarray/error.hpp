@@ -1,4 +1,4 @@
-// The one exception type of the library.
+// The one exception type of the library; only std::bad_alloc passes as it is.
 //
 // Every message names the path, the offending value, the limit and the way out.
 // Error is copyable and safe to carry from one thread to another.
@@ -26,6 +26,9 @@ enum class ErrorKind {
   corruption,     // the bytes of the file contradict the format
   unsupported,    // valid elsewhere, but refused here (plug-in codecs, objects, sizes)
 };
+
+// Its name, as above: "not_found". For logs.
+MLARRAY_EXPORT std::string to_string(ErrorKind kind);
 
 class MLARRAY_EXPORT Error : public std::runtime_error {
  public:

@@ -35,11 +35,11 @@ struct AutomaticLayout {};  // no patch: in memory order, or chunk and block as 
 struct LayoutRequest {
   std::variant<DefaultPatch, AutomaticLayout, std::int64_t, std::vector<std::int64_t>> patch =
       DefaultPatch{};
-  std::optional<Shape> chunk;
-  std::optional<Shape> block;
+  std::optional<Shape> chunk = {};
+  std::optional<Shape> block = {};
   // True for an axis of space, false for channels, time and the like. Empty: what the
   // metadata's axis_labels say where a file is written, and otherwise all spatial.
-  std::vector<bool> spatial_axes;
+  std::vector<bool> spatial_axes = {};
 };
 
 // Chooses chunk and block shapes: for the patch where there is one and at least one spatial

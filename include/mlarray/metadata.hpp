@@ -111,7 +111,9 @@ class MLARRAY_EXPORT Metadata {
   std::optional<int> spatial_ndim() const;
 
   // Everyday fields, in the array's axis order. Units: the file's axis_units, commonly mm.
-  // Errors: invalid_type, invalid_value where a file holds something else in the field.
+  // As they are stored: an image with an affine has no spacing, origin and direction of its
+  // own; affine_scale(affine(3)) is its spacing (affine.hpp). Errors: invalid_type,
+  // invalid_value where a file holds something else in the field.
   std::optional<std::vector<double>> spacing() const;
   std::optional<std::vector<double>> origin() const;
   std::optional<Matrix> direction() const;

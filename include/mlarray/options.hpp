@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "mlarray/export.hpp"
 #include "mlarray/layout.hpp"
@@ -78,8 +79,10 @@ MLARRAY_EXPORT std::span<const Preset> presets() noexcept;
 // How voxels are compressed. Left empty, the library chooses by preset and element type.
 struct MLARRAY_EXPORT CodecParams {
   Codec codec = Codec::lz4hc;
-  int level = 5;                          // 0 (store) to 9
-  std::array<std::uint8_t, 6> filters{};  // Filter codes, applied first to last
+  int level = 5;  // 0 (store) to 9
+  // Six slots as in the file, applied first to last: codes of Filter, or those of a foreign
+  // file, and what each filter is told (precision of trunc_prec, bits of int_trunc).
+  std::array<std::uint8_t, 6> filters{};
   std::array<std::uint8_t, 6> filters_meta{};
   bool split = false;  // one stream per byte plane of a block
   // Decide for each byte plane of a block whether it is stored or compressed, and how hard, up
@@ -89,6 +92,8 @@ struct MLARRAY_EXPORT CodecParams {
   // Puts `these`, first to last, into the last of the six slots, where Blosc2 has them, and
   // clears filters_meta. Errors: invalid_value for more than six.
   void set_filters(std::initializer_list<Filter> these);
+  // Those of the six slots that are not Filter::none, first to last.
+  std::vector<Filter> used_filters() const;
 
   friend bool operator==(const CodecParams&, const CodecParams&) = default;
 };
@@ -125,8 +130,8 @@ struct OpenOptions {
 // Array::save takes these, too, not what its file has: for that, set `layout` to
 // layout_of(image) (repack.hpp) and `codec` to image.codec().
 struct SaveOptions {
-  LayoutRequest layout;
-  std::optional<CodecParams> codec;  // wins over `preset`
+  LayoutRequest layout = {};
+  std::optional<CodecParams> codec = {};  // wins over `preset`
   Preset preset = Preset::fast;
   MetadataEncoding metadata_encoding = MetadataEncoding::current;
   bool store_metadata = true;      // false: a plain b2nd file without metadata

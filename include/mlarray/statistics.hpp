@@ -1,5 +1,10 @@
-// Statistics of voxels: least, greatest, mean, median, standard deviation, quantiles, and the
-// same between two quantiles. What is exact, and what NaN does: docs/statistics.md.
+// Statistics of voxels (Array::statistics): least, greatest, mean, median, standard deviation,
+// quantiles, and the same between two quantiles. What is exact, and what NaN does:
+// docs/statistics.md.
+//
+// Errors: invalid_type for elements or a mask that are no bool, integer or float of up to 8
+// bytes; invalid_value for a mask of another shape, for one under which no voxel counts, and
+// for quantiles that are not ascending within 0 to 1; corruption, io, closed.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +17,6 @@
 namespace mlarray {
 
 class Array;
-struct ConstArrayView;
 
 // Which voxels count: those where a mask of the same shape is not 0, or has one of `values`.
 // Refers to what it is made of; with neither, every voxel counts. A NaN is not 0.

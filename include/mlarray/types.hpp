@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <ranges>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "mlarray/dtype.hpp"
@@ -59,13 +61,27 @@ struct ArrayView {
   operator ConstArrayView() const { return {data, shape, strides}; }
 };
 
+// Numbers one after the other in memory, whose type is a T that voxels can have: a std::vector,
+// std::array, std::span, C array.
+template <class R>
+concept Elements = std::ranges::contiguous_range<R> && std::ranges::sized_range<R> &&
+                   Element<std::ranges::range_value_t<R>>;
+// Such that they can be written to, and outlive the call.
+template <class R>
+concept WritableElements =
+    Elements<R> && std::ranges::borrowed_range<R> &&
+    !std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t<R>>>;
+// Their type.
+template <Elements R>
+using ElementOf = std::ranges::range_value_t<R>;
+
 // `count` elements in C order without gaps, as a view of this shape.
 // Errors: invalid_value where the shape has another number of elements.
 MLARRAY_EXPORT ArrayView view_of(std::byte* data, std::size_t count, const Shape& shape,
                                  std::int64_t itemsize);
 MLARRAY_EXPORT ConstArrayView view_of(const std::byte* data, std::size_t count,
                                       const Shape& shape, std::int64_t itemsize);
-// The same of a span of numbers: view_of(std::span(voxels), {48, 64, 80}).
+// The same of numbers, which must outlive the view: view_of(voxels, {48, 64, 80}).
 template <Element T>
 ArrayView view_of(std::span<T> voxels, const Shape& shape) {
   return view_of(std::as_writable_bytes(voxels).data(), voxels.size(), shape, sizeof(T));
@@ -73,6 +89,11 @@ ArrayView view_of(std::span<T> voxels, const Shape& shape) {
 template <Element T>
 ConstArrayView view_of(std::span<const T> voxels, const Shape& shape) {
   return view_of(std::as_bytes(voxels).data(), voxels.size(), shape, sizeof(T));
+}
+template <Elements R>
+  requires std::ranges::borrowed_range<R>
+auto view_of(R&& voxels, const Shape& shape) {
+  return view_of(std::span(std::ranges::data(voxels), std::ranges::size(voxels)), shape);
 }
 
 }  // namespace mlarray

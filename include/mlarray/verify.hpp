@@ -22,6 +22,9 @@ enum class Seal {
   broken,     // does not match; only in reports, because such files do not open
 };
 
+// Its name, as above: "valid".
+MLARRAY_EXPORT std::string to_string(Seal seal);
+
 struct VerifyOptions {
   bool decode = true;  // false: checksums and structure only, several times faster
   int threads = 0;     // 0: the process-wide number

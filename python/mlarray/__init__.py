@@ -20,10 +20,7 @@ if TYPE_CHECKING:
     from ._core import DEFAULT_PATCH_SIZE as MLARRAY_DEFAULT_PATCH_SIZE
     from ._core import num_threads, set_num_threads, set_verification, verification
     from ._core import version as __version__
-    from ._repack import Repacked, repack
-    from ._salvage import SalvageReport, SalvageState, salvage
-    from ._tune import Choice, Tuning, tune
-    from ._verify import Damage, VerifyReport, verify_file
+    from ._reports import Damage, VerifyReport
     from .array import MLArray
     from .cli import cli_convert_to_mlarray, cli_print_header
     from .errors import MLArrayError
@@ -45,6 +42,10 @@ if TYPE_CHECKING:
         is_serializable,
     )
     from .params import CParams, DParams
+    from .tools.repack import Repacked, repack
+    from .tools.salvage import SalvageReport, SalvageState, salvage
+    from .tools.tune import Choice, Tuning, tune
+    from .tools.verify import verify_file
 
 __all__ = [
     "MLARRAY_DEFAULT_PATCH_SIZE",
@@ -91,27 +92,27 @@ __all__ = [
 _HOME = {
     "CParams": ("params", "CParams"),
     "DParams": ("params", "DParams"),
-    "Damage": ("_verify", "Damage"),
+    "Damage": ("_reports", "Damage"),
     "MLARRAY_DEFAULT_PATCH_SIZE": ("_core", "DEFAULT_PATCH_SIZE"),
     "MLArray": ("array", "MLArray"),
     "MLArrayError": ("errors", "MLArrayError"),
     "__version__": ("_core", "version"),
     "cli_convert_to_mlarray": ("cli", "cli_convert_to_mlarray"),
     "cli_print_header": ("cli", "cli_print_header"),
-    "Repacked": ("_repack", "Repacked"),
-    "SalvageReport": ("_salvage", "SalvageReport"),
-    "SalvageState": ("_salvage", "SalvageState"),
+    "Repacked": ("tools.repack", "Repacked"),
+    "SalvageReport": ("tools.salvage", "SalvageReport"),
+    "SalvageState": ("tools.salvage", "SalvageState"),
     "num_threads": ("_core", "num_threads"),
-    "repack": ("_repack", "repack"),
-    "salvage": ("_salvage", "salvage"),
-    "Choice": ("_tune", "Choice"),
-    "Tuning": ("_tune", "Tuning"),
-    "tune": ("_tune", "tune"),
+    "repack": ("tools.repack", "repack"),
+    "salvage": ("tools.salvage", "salvage"),
+    "Choice": ("tools.tune", "Choice"),
+    "Tuning": ("tools.tune", "Tuning"),
+    "tune": ("tools.tune", "tune"),
     "set_num_threads": ("_core", "set_num_threads"),
     "set_verification": ("_core", "set_verification"),
-    "VerifyReport": ("_verify", "VerifyReport"),
+    "VerifyReport": ("_reports", "VerifyReport"),
     "verification": ("_core", "verification"),
-    "verify_file": ("_verify", "verify_file"),
+    "verify_file": ("tools.verify", "verify_file"),
 }
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _core
-from ._aliases import UNSET
 from ._dtypes import dtype_to_text
 from .errors import (
     InvalidTypeError,
@@ -20,12 +19,13 @@ from .errors import (
     NotFoundError,
     UnsupportedError,
 )
+from .typing import UNSET
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-    from ._types import PathLike
     from .meta import Meta
+    from .typing import PathLike
 
 __all__ = [
     "Naming",
@@ -35,9 +35,11 @@ __all__ = [
     "check",
     "check_64_bits",
     "checked_path",
+    "filled_from",
     "given_names",
     "is_of_metadata",
     "new_meta",
+    "no_attribute",
     "state_facts",
     "to_core",
 ]
@@ -154,6 +156,16 @@ def given_names(arguments: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def no_attribute(cls: type, name: str) -> str:
+    """What to say where an attribute is set that there is not, and what may be meant."""
+    import difflib  # here, because few need it
+
+    names = [known for known in dir(cls) if not known.startswith("_")]
+    near = difflib.get_close_matches(name, names, 1)
+    meant = f"did you mean {near[0]!r}?" if near else "put what is your own into meta.extra"
+    return f"{cls.__name__} has no attribute {name!r}: {meant}"
+
+
 def new_meta(meta: Any) -> Meta:
     from .meta import Meta
 
@@ -186,3 +198,13 @@ def is_of_metadata(error: Exception) -> bool:
 
 def check(meta: Meta, ndim: int) -> None:
     _core.metadata_check(meta._tree(), ndim)
+
+
+def filled_from(meta: Meta, base: Meta) -> Meta:
+    """`meta` with what it does not say itself taken from `base`.
+
+    The rule is the core's, `Metadata::fill_from`. Neither is changed, or shares anything with
+    the result.
+    """
+    filled = to_core(meta).filled_from(to_core(base))
+    return type(meta)._from_stored(filled.to_tree())

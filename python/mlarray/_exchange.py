@@ -1,141 +1,109 @@
-"""Handing voxels to other libraries: DLPack, dask, other types."""
+"""Voxels for other libraries: other types, DLPack, dask."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._checks import as_dtype
+from ._checks import as_dtype, new_meta
 from ._dtypes import dtype_to_text
-from ._shown import Shown
+from ._store.core import CoreStore
+from .errors import InvalidTypeError
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-    from .array import MLArray
+    from ._store.base import Store
+    from .meta import Meta
 
-__all__ = ["Exchangeable"]
+__all__ = ["as_array", "converted", "dlpack_of", "pickled", "token_of"]
 
 
-class Exchangeable(Shown):
-    """What array libraries ask of each other."""
+def converted(store: Store, dtype: Any, casting: Any) -> tuple[np.ndarray[Any, Any], Meta]:
+    """The voxels in another type, and the metadata that is right for them."""
+    store.require_voxels()
+    target = as_dtype(dtype)
+    dtype_to_text(target)
+    if not np.can_cast(store.dtype, target, casting):
+        raise TypeError(
+            f"voxels of {store.dtype} cannot become {target} with casting={casting!r}: "
+            f"allow more, or choose another dtype"
+        )
+    voxels: np.ndarray[Any, Any]
+    if store.chunks is None or store.ndim == 0:
+        voxels = store.to_numpy().astype(target, casting=casting)
+    else:
+        voxels = np.empty(store.shape, target)
+        for part in _slabs(store.shape, store.dtype.itemsize, store.chunks[0]):
+            voxels[part] = store.read(part).astype(target, casting=casting, copy=False)
+    meta = new_meta(store.meta)
+    if not _keeps_values(store.dtype, target):
+        meta.stats.reset()
+    return voxels, meta
 
-    @property
-    def itemsize(self) -> int:
-        """Bytes of one voxel when decoded."""
-        return self._dtype.itemsize
 
-    def astype(
-        self,
-        dtype: DTypeLike,
-        casting: Literal["no", "equiv", "safe", "same_kind", "unsafe"] = "unsafe",
-    ) -> MLArray:
-        """An image in memory of another type, with the same metadata.
+def as_array(store: Store, dtype: DTypeLike | None, copy: bool | None) -> np.ndarray[Any, Any]:
+    """What ``__array__`` returns."""
+    if store.core is None:
+        voxels = store.to_numpy()
+        if copy:
+            return np.array(voxels, dtype=dtype)
+        if copy is False and dtype is not None and np.dtype(dtype) != voxels.dtype:
+            raise ValueError(f"dtype {voxels.dtype} cannot become {dtype} without a copy")
+        return np.asarray(voxels, dtype=dtype)
+    store.require_voxels()
+    if copy is False:
+        raise ValueError("the voxels are compressed: they cannot be had without a copy")
+    voxels = store.to_numpy()
+    return voxels if dtype is None else voxels.astype(dtype, copy=False)
 
-        Voxels of a file are decoded and converted some chunks at a time, so that there is one
-        whole array in memory and not two.
 
-        Parameters
-        ----------
-        dtype : dtype
-            Any but objects.
-        casting : {'no', 'equiv', 'safe', 'same_kind', 'unsafe'}
-            What may be lost, as for `numpy.ndarray.astype`.
+def pickled(store: Store) -> tuple[Any, ...]:
+    """What makes the same image again: voxels and metadata, or a file and how to open it."""
+    if store.access is None:
+        return None if store.is_empty else store.to_numpy(), store.meta
+    if store.access != "r":
+        raise InvalidTypeError(
+            f"an MLArray with mode {store.access!r} cannot be pickled or copied: another "
+            f"process would not see its edits; open {store.path!r} with 'r' for that"
+        )
+    assert isinstance(store, CoreStore)
+    changed = store.meta if store.changed_metadata() is not None else None
+    options = (store.mapped, store.threads, changed, store.verify)
+    # dask names what holds an image by its pickle: hence what this one shows.
+    return store.absolute, *options, "" if store.is_closed else store.shown_name()
 
-        Returns
-        -------
-        MLArray
-            Always with voxels of its own. It has no statistics where converting could change
-            them.
 
-        Raises
-        ------
-        InvalidTypeError
-            For a dtype that cannot be stored, and if the image is metadata only
-            (``TypeError``).
-        TypeError
-            For what `casting` does not allow, as NumPy.
-        ClosedError, CorruptionError
-            As for `to_numpy`.
+def dlpack_of(store: Store, copy: bool | None, **asked: Any) -> Any:
+    """What ``__dlpack__`` returns."""
+    is_held = store.core is None
+    if copy is False and not is_held:
+        raise BufferError("the voxels are compressed: they cannot be had without a copy")
+    voxels = store.to_numpy()
+    if is_held:  # else they are new already
+        asked["copy"] = copy
+    given = {name: value for name, value in asked.items() if value is not None}
+    if not voxels.flags.writeable and "max_version" not in given:
+        voxels = voxels.copy()  # only newer consumers can be told that memory is not theirs
+    return voxels.__dlpack__(**given)
 
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from mlarray import MLArray
-        >>> image = MLArray(np.zeros((4, 8, 8), "int16"), spacing=(3.0, 0.5, 0.5))
-        >>> image.astype("float32")
-        MLArray(shape=(4, 8, 8), dtype=float32, spacing=[3.0, 0.5, 0.5], in memory)
-        """
-        from .array import MLArray
 
-        self._require_voxels()
-        target = as_dtype(dtype)
-        dtype_to_text(target)
-        if not np.can_cast(self.dtype, target, casting):
-            raise TypeError(
-                f"voxels of {self.dtype} cannot become {target} with casting={casting!r}: "
-                f"allow more, or choose another dtype"
-            )
-        voxels: np.ndarray[Any, Any]
-        if self._plain is not None or self.ndim == 0:
-            voxels = self.to_numpy().astype(target, casting=casting)
-        else:
-            voxels = np.empty(self.shape, target)
-            for part in _slabs(self):
-                voxels[part] = self[part].astype(target, casting=casting, copy=False)
-        image = MLArray(voxels, meta=self.meta)
-        if not _keeps_values(self.dtype, target):
-            image.meta.stats.reset()
-        return image
+def token_of(store: Store) -> Any:
+    """What dask names an image by: its voxels and metadata, or the commit that it shows.
 
-    def __dlpack__(
-        self,
-        *,
-        stream: Any = None,
-        max_version: tuple[int, int] | None = None,
-        dl_device: tuple[int, int] | None = None,
-        copy: bool | None = None,
-    ) -> Any:
-        """The voxels for ``from_dlpack`` of other libraries, in memory of the processor.
+    Never the path alone: another file may lie there by now.
+    """
+    from dask.base import normalize_token
 
-        Of an image that holds a NumPy array these are the voxels themselves, else new memory.
-
-        Raises
-        ------
-        BufferError
-            With ``copy=False`` where they must be decoded, and for a dtype or a device that
-            DLPack or NumPy does not have.
-        """
-        if copy is False and self._plain is None:
-            raise BufferError("the voxels are compressed: they cannot be had without a copy")
-        voxels = self.to_numpy()
-        asked = {"stream": stream, "max_version": max_version, "dl_device": dl_device}
-        if self._plain is not None:  # else they are new already
-            asked["copy"] = copy
-        given = {name: value for name, value in asked.items() if value is not None}
-        if not voxels.flags.writeable and "max_version" not in given:
-            voxels = voxels.copy()  # only newer consumers can be told that memory is not theirs
-        return voxels.__dlpack__(**given)
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        """The processor's memory."""
-        return (1, 0)
-
-    def __dask_tokenize__(self) -> Any:
-        """What dask names an image by: its voxels and metadata, or the commit that it shows.
-
-        Never the path alone: another file may lie there by now.
-        """
-        from dask.base import normalize_token
-
-        if self._access != "r":
-            voxels = None if self._is_metadata_only() else _digest(self.to_numpy())
-            return ("mlarray.MLArray", voxels, normalize_token(self.meta.to_mapping()))
-        shown = self._name_of_what_is_shown()
-        changed = self._changed_metadata()
-        meta = None if changed is None else normalize_token(changed.to_tree())
-        return ("mlarray.MLArray", self._absolute, shown, meta)
+    if not isinstance(store, CoreStore) or store.access != "r":
+        voxels = None if store.is_empty else _digest(store.to_numpy())
+        return ("mlarray.MLArray", voxels, normalize_token(store.meta.to_mapping()))
+    shown = store.shown_name()
+    changed = store.changed_metadata()
+    meta = None if changed is None else normalize_token(changed.to_tree())
+    return ("mlarray.MLArray", store.absolute, shown, meta)
 
 
 def _keeps_values(before: np.dtype[Any], after: np.dtype[Any]) -> bool:
@@ -157,10 +125,9 @@ def _digest(voxels: np.ndarray[Any, Any]) -> tuple[str, tuple[int, ...], str]:
     return dtype_to_text(voxels.dtype), voxels.shape, digest
 
 
-def _slabs(image: Exchangeable) -> list[slice]:
+def _slabs(shape: tuple[int, ...], itemsize: int, chunk: int) -> list[slice]:
     """Parts along the first axis of whole chunks, some megabytes each."""
-    assert image.chunks is not None
-    length, chunk = image.shape[0], max(image.chunks[0], 1)
-    row = max(image.nbytes // max(length, 1) * chunk, 1)
+    chunk = max(chunk, 1)
+    row = max(math.prod(shape[1:]) * itemsize * chunk, 1)
     step = chunk * max((32 << 20) // row, 1)
-    return [slice(start, start + step) for start in range(0, length, step)]
+    return [slice(start, start + step) for start in range(0, shape[0], step)]

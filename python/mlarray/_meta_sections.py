@@ -12,8 +12,8 @@ from enum import Enum
 from typing import Any
 
 from . import _core
+from ._compat.positions import in_either_order
 from ._meta_base import BaseMeta, Field, SingleKeyBaseMeta
-from ._positions import in_either_order
 
 __all__ = [
     "AxisLabel",

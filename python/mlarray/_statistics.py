@@ -6,92 +6,34 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _core
 from ._checks import Naming
-from ._creation_like import CreatableLike
+from ._create import store_of
 from ._dtypes import as_bytes_view, dtype_to_text
+from ._store.core import CoreStore
+from ._store.plain import PlainStore
 from .errors import InvalidTypeError, InvalidValueError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ._store.base import Store
     from .meta import MetaStatistics
 
-__all__ = ["Measured"]
+__all__ = ["statistics_of"]
 
 
-class Measured(CreatableLike):
-    """Statistics over the chunks, in parallel."""
+def statistics_of(
+    store: Store, mask: Any, percentiles: Any, mask_values: Any, threads: int
+) -> MetaStatistics:
+    """Statistics as `MLArray.compute_statistics` is asked for them."""
+    from .meta import Meta
 
-    def compute_statistics(
-        self,
-        mask: Any = None,
-        percentiles: tuple[float, float] = (0.005, 0.995),
-        *,
-        mask_values: int | Sequence[int] | None = None,
-        store: bool = True,
-    ) -> MetaStatistics:
-        """Compute the statistics of the voxels, and keep them in ``meta.stats``.
-
-        Chunks are read one after another on all threads and never held as a whole. Equal to
-        NumPy in float64: docs/statistics.md says what is exact.
-
-        Parameters
-        ----------
-        mask : MLArray or numpy.ndarray, optional
-            Of the image's shape: voxels count where it is not 0.
-        percentiles : (float, float)
-            Two quantiles, from 0 to 1: what is between them is described as well.
-        mask_values : int or sequence of int, optional
-            Voxels count where `mask` has one of these values.
-        store : bool
-            False leaves the metadata as it is.
-
-        Returns
-        -------
-        MetaStatistics
-            Of its own: editing it does not change the image.
-
-        Raises
-        ------
-        InvalidTypeError
-            For voxels that are neither bool, integers nor floats (``TypeError``).
-        InvalidValueError
-            For a mask of another shape, or under which there is no voxel, and for percentiles
-            that do not ascend from 0 to 1 (``ValueError``).
-        CorruptionError
-            If the file is damaged.
-        ClosedError
-            After `close`.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from mlarray import MLArray
-        >>> image = MLArray(np.arange(101, dtype="int16"))
-        >>> stats = image.compute_statistics(percentiles=(0.25, 0.75))
-        >>> stats.mean, stats.median, stats.percentile_min, stats.percentile_max
-        (50.0, 50.0, 25.0, 75.0)
-        >>> image.meta.stats.max
-        100
-        """
-        from .meta import Meta
-
-        self._require_voxels()
-        lower, upper = _pair(percentiles)
-        arguments = (lower, upper, *_mask(mask, mask_values), self._threads)
-        self._require_voxels()
-        with Naming(self._path or ""):
-            if self._plain is not None:
-                text = dtype_to_text(self._plain.dtype)
-                voxels = as_bytes_view(self._plain)
-                found = _core.statistics_of_voxels(voxels, text, *arguments)
-            else:
-                found = _core.statistics_of_array(self._open_core(), *arguments)
-        stats = Meta._from_stored(found.to_tree()).stats
-        if store:
-            self.meta.stats.copy_from(stats, overwrite=True)
-        return stats
+    store.require_voxels()
+    lower, upper = _pair(percentiles)
+    arguments = (lower, upper, *_mask(mask, mask_values), threads)
+    with Naming(store.path or ""):
+        found = store.statistics(arguments)
+    return Meta._from_stored(found.to_tree()).stats
 
 
 def _pair(percentiles: Any) -> tuple[float, float]:
@@ -125,10 +67,11 @@ def _mask(mask: Any, values: int | Sequence[int] | None) -> tuple[Any, str, list
             f"mask_values={values!r} is beyond -2^63 to 2^63 - 1: give a mask of bools, "
             f"such as mask == value"
         )
-    if isinstance(mask, Measured):
-        if mask._plain is None:
-            return mask._open_core(), "", chosen
-        mask = mask._plain
+    store = store_of(mask)
+    if isinstance(store, CoreStore):
+        return store.opened(), "", chosen
+    if isinstance(store, PlainStore):
+        mask = store.voxels
     if not isinstance(mask, np.ndarray):
         raise InvalidTypeError(
             f"mask is a {type(mask).__name__}; give an MLArray or a NumPy array of the image's "

@@ -1,21 +1,10 @@
 """The module in which other versions have `MLArray`; the class itself is in `mlarray.array`."""
 
-from __future__ import annotations
-
-from ._core import DEFAULT_PATCH_SIZE as MLARRAY_DEFAULT_PATCH_SIZE
-from .array import MLArray
-from .meta import AxisLabel, Meta, MetaBlosc2, is_serializable
-
-__all__ = [
-    "MLARRAY_DEFAULT_PATCH_SIZE",
-    "MLARRAY_SUFFIX",
-    "MLARRAY_VERSION",
-    "AxisLabel",
-    "MLArray",
-    "Meta",
-    "MetaBlosc2",
-    "is_serializable",
-]
-
-MLARRAY_SUFFIX = "mla"
-MLARRAY_VERSION = "v0"  # of the layout of metadata; written by the core
+from . import MLARRAY_DEFAULT_PATCH_SIZE as MLARRAY_DEFAULT_PATCH_SIZE
+from ._compat.names import MLARRAY_SUFFIX as MLARRAY_SUFFIX
+from ._compat.names import MLARRAY_VERSION as MLARRAY_VERSION
+from .array import MLArray as MLArray
+from .meta import AxisLabel as AxisLabel
+from .meta import Meta as Meta
+from .meta import MetaBlosc2 as MetaBlosc2
+from .meta import is_serializable as is_serializable

@@ -1,13 +1,16 @@
-// The words for codecs, filters, presets and commit levels: one table each.
+// The words for codecs, filters, presets, commit levels, seals and kinds of errors: one table
+// each.
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/text.hpp"
 #include "mlarray/error.hpp"
 #include "mlarray/options.hpp"
+#include "mlarray/verify.hpp"
 
 namespace mlarray {
 namespace {
@@ -54,6 +57,18 @@ constexpr Words<Filter, 7> kFilters = {
     {"nofilter", "shuffle", "bitshuffle", "delta", "trunc_prec", "bytedelta", "int_trunc"}};
 constexpr Words<Preset, 3> kPresets = {
     "preset", {Preset::fast, Preset::balanced, Preset::small}, {"fast", "balanced", "small"}};
+constexpr Words<Seal, 5> kSeals = {
+    "seal",
+    {Seal::valid, Seal::absent, Seal::edited, Seal::unchecked, Seal::broken},
+    {"valid", "absent", "edited", "unchecked", "broken"}};
+constexpr Words<ErrorKind, 12> kErrorKinds = {
+    "kind of error",
+    {ErrorKind::invalid_value, ErrorKind::invalid_type, ErrorKind::invalid_use,
+     ErrorKind::closed, ErrorKind::read_only, ErrorKind::layout, ErrorKind::out_of_bounds,
+     ErrorKind::not_found, ErrorKind::busy, ErrorKind::io, ErrorKind::corruption,
+     ErrorKind::unsupported},
+    {"invalid_value", "invalid_type", "invalid_use", "closed", "read_only", "layout",
+     "out_of_bounds", "not_found", "busy", "io", "corruption", "unsupported"}};
 
 }  // namespace
 
@@ -66,6 +81,8 @@ std::string to_string(CommitLevel level) { return kCommitLevels.name(level); }
 std::string to_string(Codec codec) { return kCodecs.name(codec); }
 std::string to_string(Filter filter) { return kFilters.name(filter); }
 std::string to_string(Preset preset) { return kPresets.name(preset); }
+std::string to_string(Seal seal) { return kSeals.name(seal); }
+std::string to_string(ErrorKind kind) { return kErrorKinds.name(kind); }
 
 std::span<const CommitLevel> commit_levels() noexcept { return kCommitLevels.values; }
 std::span<const Codec> codecs() noexcept { return kCodecs.values; }
@@ -82,6 +99,16 @@ void CodecParams::set_filters(std::initializer_list<Filter> these) {
   filters_meta = {};
   std::size_t slot = filters.size() - these.size();
   for (const Filter filter : these) filters[slot++] = static_cast<std::uint8_t>(filter);
+}
+
+std::vector<Filter> CodecParams::used_filters() const {
+  std::vector<Filter> used;
+  for (const std::uint8_t code : filters) {
+    if (const auto filter = static_cast<Filter>(code); filter != Filter::none) {
+      used.push_back(filter);
+    }
+  }
+  return used;
 }
 
 }  // namespace mlarray

@@ -184,6 +184,9 @@ BlockView Decoder::view_block(std::span<const std::byte> chunk, const ChunkHeade
 void Decoder::trim(std::size_t most_bytes) {
   state_->blocks.trim(most_bytes);
   state_->viewed.trim(most_bytes);
+  for (std::vector<std::byte>* kept : {&state_->patched, &state_->whole}) {
+    if (kept->capacity() > most_bytes) std::vector<std::byte>().swap(*kept);
+  }
 }
 
 void Decoder::decode_block(std::span<const std::byte> chunk, const ChunkHeader& header,

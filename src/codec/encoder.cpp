@@ -335,6 +335,11 @@ std::vector<std::byte> decompress_bytes(std::span<const std::byte> chunk,
   // of the thread itself: where there is none for that, the process ends.
   static thread_local std::unique_ptr<Decoder> decoder;
   if (!decoder) decoder = std::make_unique<Decoder>();
+  struct Trim {  // also of what could not be decoded
+    Decoder& of;
+    ~Trim() { of.trim(std::size_t{1} << 20); }
+  };
+  const Trim trim{*decoder};
   decoder->decode_chunk(chunk, header, out, expected.what);
   return out;
 }

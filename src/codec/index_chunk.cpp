@@ -70,11 +70,15 @@ std::vector<std::byte> encode_index(
   for (std::size_t i = 0; i < blocks; ++i) {
     const std::size_t at = out.size();
     store_i32(out, kChunkHeaderBytes + 4 * i, static_cast<std::int32_t>(at));
+    const std::size_t size = std::min(blocksize, bytes - i * blocksize);
     if (before && !changed(i)) {
       try {
         const auto same = block_bytes(previous, *before, static_cast<std::int32_t>(i));
-        out.insert(out.end(), same.begin(), same.end());
-        continue;
+        // This function makes no longer ones. Somebody else may, and let all blocks share one.
+        if (same.size() <= kStreamHead + size) {
+          out.insert(out.end(), same.begin(), same.end());
+          continue;
+        }
       } catch (const Error&) {
         // Encoded anew.
       }
@@ -83,7 +87,6 @@ std::vector<std::byte> encode_index(
       zstd.reset(ZSTD_createCCtx());
       if (!zstd) throw std::bad_alloc();
     }
-    const std::size_t size = std::min(blocksize, bytes - i * blocksize);
     content.resize(size);
     shuffled.resize(size);
     fill(i, content);

@@ -262,6 +262,13 @@ Attempt read_once(io::ByteSource& source, SealCheck check) {
   Header& header = state.header;
   const std::uint64_t index_at = header.header_len + static_cast<std::uint64_t>(header.cbytes);
   const io::Range tail{index_at, header.frame_len - index_at};
+  // An index chunk, and a trailer of the length that its field can say. More would be memory
+  // for bytes that nobody uses.
+  constexpr std::uint64_t kMostTail = codec::kMaxChunkBytes + (std::uint64_t{1} << 32);
+  if (tail.length > kMostTail) {
+    corrupt(source, "index and trailer are said to have " + std::to_string(tail.length) +
+                        " bytes; at most " + std::to_string(kMostTail) + " are possible");
+  }
   ends.need({0, header.header_len}, tail);
   if (source.is_remote()) {
     std::tie(state.also_read_at, state.also_read) = ends.before(tail);

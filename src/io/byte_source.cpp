@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <mutex>
 #include <utility>
 
@@ -95,6 +96,7 @@ class MappedSource final : public ByteSource {
       if (system::try_read_at(file_.get(), read.offset, read.to)) continue;
       if (const auto map = current()) {
         // The end of the file is gone, or its disk: check() will say it.
+        check_range({read.offset, read.to.size()}, map->bytes().size(), name_);
         const auto from = map->bytes().subspan(static_cast<std::size_t>(read.offset));
         std::copy_n(from.begin(), read.to.size(), read.to.begin());
       } else {
@@ -109,6 +111,7 @@ class MappedSource final : public ByteSource {
     check_inside(range);
     std::shared_ptr<const GuardedMap> map = current();
     if (!map) return ByteSource::get(range);
+    check_range(range, map->bytes().size(), name_);  // cut short in between, it is another one
     const auto view = map->bytes().subspan(static_cast<std::size_t>(range.offset),
                                            static_cast<std::size_t>(range.length));
     return {view, std::move(map)};
@@ -171,7 +174,8 @@ class MappedSource final : public ByteSource {
     return map_;
   }
 
-  // At least as long as size() was before the call; nothing where the system refuses.
+  // As long as size(), unless somebody refreshes at the same time; nothing where the system
+  // refuses.
   std::shared_ptr<const GuardedMap> current() const {
     if (auto map = mapped()) return map;
     if (!has_views()) return nullptr;
@@ -287,7 +291,16 @@ class MemorySource final : public ByteSource {
 class GivenSource final : public ByteSource {
  public:
   explicit GivenSource(std::shared_ptr<const mlarray::ByteSource> source)
-      : source_(std::move(source)), name_(source_->name()), size_(source_->size()) {}
+      : source_(std::move(source)), name_(source_->name()), size_(source_->size()) {
+    // So that no sum of two ranges inside passes what 64 bits hold, whatever a server claims.
+    constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+    if (size_ > kMost) {
+      throw Error(ErrorKind::corruption,
+                  "'" + name_ + "' claims to have " + std::to_string(size_) +
+                      " bytes; at most " + std::to_string(kMost) + " are possible",
+                  name_);
+    }
+  }
 
   std::uint64_t size() const override { return size_; }
 

@@ -124,7 +124,7 @@ std::unique_ptr<ByteSource> open_file(const std::filesystem::path& path, Access 
 // Bytes in memory.
 std::unique_ptr<ByteSource> from_memory(std::vector<std::byte> bytes, std::string name);
 std::unique_ptr<ByteSource> from_memory(Bytes bytes, std::string name);
-// Remote, and fixed. Errors: whatever it throws.
+// Remote, and fixed. Errors: whatever it throws; corruption for a size that cannot be.
 std::unique_ptr<ByteSource> from_source(std::shared_ptr<const mlarray::ByteSource> source);
 
 }  // namespace mlarray::io

@@ -496,6 +496,7 @@ std::string machine() {
 std::shared_ptr<std::byte[]> allocate(std::size_t size) {
 #ifdef MADV_HUGEPAGE
   constexpr std::size_t kHugePage = std::size_t{2} << 20;
+  if (size > std::numeric_limits<std::size_t>::max() - kHugePage) throw std::bad_alloc();
   if (size >= 2 * kHugePage) {
     const std::size_t rounded = (size + kHugePage - 1) / kHugePage * kHugePage;
     void* memory = std::aligned_alloc(kHugePage, rounded);

@@ -10,7 +10,6 @@
 #include <mutex>
 #include <new>
 #include <optional>
-#include <semaphore>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -136,7 +135,20 @@ class ThreadMemory {
 
 struct Start {
   std::optional<ThreadMemory> memory{std::in_place};
-  std::binary_semaphore done{0};
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool done = false;
+
+  void finish() {
+    const std::scoped_lock lock(mutex);
+    done = true;
+    changed.notify_one();
+  }
+  // One that is slow to start is not waited for.
+  void wait() {
+    std::unique_lock lock(mutex);
+    changed.wait_for(lock, std::chrono::milliseconds(50), [this] { return done; });
+  }
 };
 
 // Those that one thread wakes. Shared with them, because a worker may end meanwhile.
@@ -247,11 +259,10 @@ void Pool::start_workers(std::size_t wanted) {
         start->memory.reset();
         enter_worker_thread();
         inside_body = true;
-        start->done.release();
+        start->finish();
         work(me);
       });
-      // Until then nothing here takes the memory. One that is slow to start is not waited for.
-      start->done.try_acquire_for(std::chrono::milliseconds(50));
+      start->wait();  // until then nothing here takes the memory
     }
   } catch (const std::system_error&) {
     // The system allows no more threads: those there are do the work.

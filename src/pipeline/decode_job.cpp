@@ -28,7 +28,7 @@ void DecodeJob::load(const store::ChunkStore& store) {
 }
 
 void DecodeJob::set_bytes(io::Bytes bytes) {
-  ref_.bytes = std::move(bytes);
+  ref_.set_bytes(std::move(bytes));
   if (header_.dictionary) find_seed();
 }
 

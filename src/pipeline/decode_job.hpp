@@ -39,7 +39,7 @@ class DecodeJob {
 
   // Has all bytes from here on. Errors: as ChunkStore::load().
   void load(const store::ChunkStore& store);
-  void set_bytes(io::Bytes bytes);  // the same for who has them
+  void set_bytes(io::Bytes bytes);  // the same for who has them. Errors: corruption
 
   // Precondition of the following, but of view_stored(): loaded.
   //

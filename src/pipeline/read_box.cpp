@@ -213,11 +213,14 @@ void read_boxes(const store::ChunkStore& store, const grid::Geometry& geometry,
     target.stop = count;
     targets.push_back(std::move(target));
   }
+  const Verify verify = !options.verify ? Verify::no
+                        : options.again ? Verify::always
+                                        : Verify::once;
   const std::int64_t most_chunks = most_planned(store, geometry);
   const std::size_t batch = batch_size(geometry, targets, options.threads);
   for (std::int64_t first = 0; first < count; first += most_chunks) {
-    std::vector<ChunkTask> tasks = plan(store, geometry, targets, first,
-                                        std::min(first + most_chunks, count), options.verify);
+    std::vector<ChunkTask> tasks =
+        plan(store, geometry, targets, first, std::min(first + most_chunks, count), verify);
     const io::Gathered fetched = fetch(store, geometry, tasks);
     std::size_t units = 0;
     for (ChunkTask& task : tasks) {
@@ -245,7 +248,8 @@ void read_boxes(const store::ChunkStore& store, const grid::Geometry& geometry,
 
 void read_chunk(const store::ChunkStore& store, const grid::Geometry& geometry,
                 std::int64_t number, std::span<std::byte> out, bool verify) {
-  const DecodeJob job(store.get(number), geometry, number, verify ? Verify::once : Verify::no);
+  const DecodeJob job(store.get(number), geometry, number,
+                      verify ? Verify::always : Verify::no);
   store.prefetch(job.ref());
   job.verify_all();
   job.decode_all(Worker::mine().decoder, out);

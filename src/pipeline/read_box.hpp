@@ -15,6 +15,8 @@ namespace mlarray::pipeline {
 struct ReadOptions {
   int threads = 0;
   bool verify = true;  // every block's checksum, before it is decoded
+  // Also of blocks that were found whole before: for who writes the voxels under new checksums.
+  bool again = false;
 };
 
 // Copies `box` (inside the array) into `out` (of the box's shape).
@@ -28,7 +30,8 @@ void read_boxes(const store::ChunkStore& store, const grid::Geometry& geometry,
                 std::span<const Box> boxes, std::span<const ArrayView> out,
                 const ReadOptions& options);
 
-// A whole padded chunk, block by block, into `out` (exactly geometry.chunk_bytes()).
+// A whole padded chunk, block by block, into `out` (exactly geometry.chunk_bytes()). Verified
+// also where it was found whole before.
 void read_chunk(const store::ChunkStore& store, const grid::Geometry& geometry,
                 std::int64_t number, std::span<std::byte> out, bool verify);
 

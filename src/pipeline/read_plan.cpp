@@ -89,7 +89,7 @@ std::int64_t most_planned(const store::ChunkStore& store, const grid::Geometry& 
 // The chunks `first` to `stop` of those that the boxes meet, box by box, each in C order.
 std::vector<ChunkTask> plan(const store::ChunkStore& store, const grid::Geometry& geometry,
                             std::span<const Target> targets, std::int64_t first,
-                            std::int64_t stop, bool verify) {
+                            std::int64_t stop, Verify verify) {
   std::vector<ChunkTask> tasks(static_cast<std::size_t>(stop - first));
   std::vector<std::int64_t> numbers;
   const auto* target =
@@ -117,8 +117,7 @@ std::vector<ChunkTask> plan(const store::ChunkStore& store, const grid::Geometry
   std::vector<store::ChunkRef> refs = store.find(numbers);
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     ChunkTask& task = tasks[i];
-    task.job =
-        DecodeJob(std::move(refs[i]), geometry, numbers[i], verify ? Verify::once : Verify::no);
+    task.job = DecodeJob(std::move(refs[i]), geometry, numbers[i], verify);
     task.whole = task.job.is_whole();
     task.block_count = static_cast<std::size_t>(element_count(task.block_grid));
     if (!task.whole && !task.job.ref().is_loaded()) {

@@ -60,7 +60,7 @@ std::int64_t most_planned(const store::ChunkStore& store, const grid::Geometry& 
 // Errors: corruption, unsupported, io.
 std::vector<ChunkTask> plan(const store::ChunkStore& store, const grid::Geometry& geometry,
                             std::span<const Target> targets, std::int64_t first,
-                            std::int64_t stop, bool verify);
+                            std::int64_t stop, Verify verify);
 
 // Reads what of the stored bytes must be there before the first block is decoded, by one call,
 // and lets the disk know of the rest. `tasks` refer to what it returns. Errors: io, corruption.

@@ -191,7 +191,13 @@ void Splicer::join(Splice& splice, SpliceWorker& worker) const {
   std::span<const std::byte> old = splice.ref.bytes.data;
   if (store_.prefers_copies() && splice.ref.offset != store::ChunkRef::kInMemory) {
     worker.stored.resize(old.size());
-    if (store_.copy({splice.ref.offset, old.size()}, worker.stored)) old = worker.stored;
+    const std::span<const std::byte> head = splice.ref.head.data;
+    // By another header nothing of it was checked.
+    if (store_.copy({splice.ref.offset, old.size()}, worker.stored) &&
+        std::equal(worker.stored.begin(), worker.stored.begin() + codec::kChunkHeaderBytes,
+                   head.begin())) {
+      old = worker.stored;
+    }
   }
   const auto count = static_cast<std::size_t>(splice.header.block_count());
   std::vector<std::span<const std::byte>> blocks(count);

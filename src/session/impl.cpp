@@ -96,7 +96,7 @@ void Array::Impl::write(const Box& box, const ConstArrayView& voxels, int call_t
     if (writer_) {
       const std::uint64_t end = writer_->end();
       try {
-        publish_edit(session::with_voxels(
+        auto next = session::with_voxels(
             *now, box, voxels, write_codec, used, [&](auto& chunks, auto&& chunk) {
               chunks.replace(chunk.number, writer_->append(chunk.bytes), chunk.checksums,
                              chunk.bytes);
@@ -106,7 +106,10 @@ void Array::Impl::write(const Box& box, const ConstArrayView& voxels, int call_t
                 shown.set(std::move(half));
                 pending_ = true;
               }
-            }));
+            });
+        io::checked(*now->chunks,
+                    [&] { next->chunks->index().check_kept_sums(now->chunks->index()); });
+        publish_edit(std::move(next));
       } catch (...) {
         if (!writer_->failure()) writer_->roll_back(end);
         throw;

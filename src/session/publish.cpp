@@ -8,6 +8,7 @@
 #include "codec/checksum.hpp"
 #include "frame/frame.hpp"
 #include "mlarray/error.hpp"
+#include "pipeline/decode_job.hpp"
 #include "session/registry.hpp"
 #include "session/tail.hpp"
 
@@ -19,17 +20,21 @@ namespace {
 std::vector<store::Record> carried_records(const Snapshot& state, io::AtomicFile& out) {
   std::vector<store::Record> carried;
   for (store::Record& record : records_that_hold(state)) {
-    const store::Pages pages(record.pages, state.chunks->shared_source(), "a record");
-    bool whole = true;
-    for (std::size_t i = 0; whole && i < record.pages.pages.size(); ++i) {
-      if (record.pages.pages[i].absent()) continue;
-      const auto bytes = pages.find(i);
-      whole = bytes.has_value();
-      if (!whole) break;
-      record.pages.pages[i].offset = out.position();
-      out.append(*bytes);
+    try {
+      store::PageList pages = record.pages;
+      for (std::size_t i = 0; i < pages.pages.size(); ++i) {
+        if (pages.pages[i].absent()) continue;
+        const io::Bytes bytes =
+            store::read_page(record.pages, i, state.chunks->source(), "a record");
+        pages.pages[i].offset = out.position();
+        out.append(bytes.data);
+      }
+      record.pages = std::move(pages);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::corruption) throw;
+      continue;
     }
-    if (whole) carried.push_back(std::move(record));
+    carried.push_back(std::move(record));
   }
   return carried;
 }
@@ -91,8 +96,13 @@ std::optional<Error> compact_file(Array::Impl& writer, const Snapshot& state,
     entry = frame::IndexEntry::at(out.position() - header.header_len);
     const store::ChunkRef chunk = state.chunks->get(number);
     state.chunks->prefetch(chunk);
-    out.append(chunk.bytes.data);
     const bool has_sums = chunk.sums.of_block(0) != codec::kNoChecksum;
+    if (has_sums) {
+      // A file with damage stays as it is: of a chunk with a wrong length a part would be
+      // copied, and salvage could not mend it any more.
+      pipeline::DecodeJob(chunk, geometry, number, pipeline::Verify::always).verify_all();
+    }
+    out.append(chunk.bytes.data);
     tables.set(number, has_sums ? chunk.sums.stored() : std::span<const std::byte>(),
                chunk.bytes.data);
   }

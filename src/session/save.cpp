@@ -76,7 +76,7 @@ void write_copy(const Array::Impl& from, io::AtomicFile& out, const std::filesys
     const auto strides = grid::c_strides(shape, geometry.itemsize());
     base::naming(from.path, [&] {
       pipeline::read_box(chunks, source, part, {voxels.data(), shape, strides},
-                         {.threads = 1, .verify = verify});
+                         {.threads = 1, .verify = verify, .again = true});
     });
     if (!grid::fills_padding(geometry, part)) {
       std::fill(chunk.begin(), chunk.end(), std::byte{0});

@@ -82,13 +82,30 @@ void check_readable(const DType& stored, const DType& wanted) {
   if (!bools_as_bytes && !stored.same_elements(wanted)) fail_elements(stored, wanted);
 }
 
-void check_view(const Shape& view_shape, std::size_t strides, const Box& box) {
-  if (view_shape != box.shape() || strides != view_shape.size()) {
-    throw Error(ErrorKind::invalid_value, "a buffer of shape " + to_string(view_shape) +
-                                              " with " + std::to_string(strides) +
+void check_view(const ConstArrayView& view, const Box& box) {
+  if (view.shape != box.shape() || view.strides.size() != view.shape.size()) {
+    throw Error(ErrorKind::invalid_value, "a buffer of shape " + to_string(view.shape) +
+                                              " with " + std::to_string(view.strides.size()) +
                                               " strides for a box of shape " +
                                               to_string(box.shape()));
   }
+  if (view.data == nullptr && !box.empty()) {
+    throw Error(ErrorKind::invalid_value, "a buffer at the address 0 for a box of shape " +
+                                              to_string(view.shape) +
+                                              "; let it point at the first voxel");
+  }
+}
+
+void check_fill(std::span<const std::byte> fill, std::int64_t itemsize) {
+  if (fill.empty() || fill.size() == static_cast<std::size_t>(itemsize)) return;
+  throw Error(ErrorKind::invalid_value, "a fill value of " + std::to_string(fill.size()) +
+                                            " bytes for voxels of " + std::to_string(itemsize));
+}
+
+void check_count(std::size_t boxes, std::size_t views) {
+  if (boxes == views) return;
+  throw Error(ErrorKind::invalid_value,
+              std::to_string(views) + " buffers for " + std::to_string(boxes) + " boxes");
 }
 
 // A file may hold any byte; in C++, a bool must not.
@@ -144,21 +161,24 @@ void fill_outside(const Box& box, const Box& inside, const ArrayView& out,
 
 // Views of the boxes in one buffer. Errors: invalid_value, out_of_bounds.
 std::vector<ArrayView> one_after_the_other(std::span<const Box> boxes, std::span<std::byte> out,
-                                           const grid::Geometry& geometry) {
+                                           const grid::Geometry& geometry, bool padded) {
+  const std::int64_t itemsize = geometry.itemsize();
   std::vector<ArrayView> views;
   views.reserve(boxes.size());
   std::size_t used = 0;
   for (const Box& box : boxes) {
-    check_box(box, geometry.shape());
+    padded ? check_padded_box(box, geometry.shape()) : check_box(box, geometry.shape());
     const Shape shape = box.shape();
-    const auto bytes = static_cast<std::size_t>(element_count(shape) * geometry.itemsize());
-    if (bytes > out.size() - used) {
+    const std::int64_t count = element_count(shape);
+    // By division: a box that reaches beyond the array may have more than 2^63 bytes.
+    if (static_cast<std::size_t>(count) >
+        (out.size() - used) / static_cast<std::size_t>(itemsize)) {
       throw Error(ErrorKind::invalid_value, "a buffer of " + std::to_string(out.size()) +
                                                 " bytes for " + std::to_string(boxes.size()) +
                                                 " boxes, which need more");
     }
-    views.push_back({out.data() + used, shape, c_strides(shape, geometry.itemsize())});
-    used += bytes;
+    views.push_back({out.data() + used, shape, c_strides(shape, itemsize)});
+    used += static_cast<std::size_t>(count * itemsize);
   }
   if (used != out.size()) {
     throw Error(ErrorKind::invalid_value, "a buffer of " + std::to_string(out.size()) +
@@ -190,7 +210,7 @@ void Array::read(const Box& box, const ArrayView& out, int threads) const {
   const auto state = impl_->open_snapshot();
   base::naming(impl_->path, [&] {
     check_box(box, state->geometry().shape());
-    check_view(out.shape, out.strides.size(), box);
+    check_view(out, box);
     read_from(*impl_, *state, box, out, threads);
   });
 }
@@ -207,66 +227,9 @@ void Array::read(const Box& box, std::span<std::byte> out, int threads) const {
   read(box, view, threads);
 }
 
-std::size_t Array::voxels_of(const Box& box, const DType& type, bool padded) const {
-  const parallel::OperationGuard guard;
-  const auto state = impl_->open_snapshot();
-  return base::naming(impl_->path, [&] {
-    check_readable(state->array->dtype, type);
-    padded ? check_padded_box(box, state->geometry().shape())
-           : check_box(box, state->geometry().shape());
-    const std::int64_t count = element_count(box.shape());
-    if (count > std::numeric_limits<std::ptrdiff_t>::max() / type.itemsize()) {
-      throw Error(ErrorKind::unsupported, "a box of shape " + to_string(box.shape()) +
-                                              " has more bytes than memory can have");
-    }
-    return static_cast<std::size_t>(count);
-  });
-}
-
-void Array::read_elements(const Box& box, std::span<std::byte> out, const DType& type,
-                          int threads) const {
-  const parallel::OperationGuard guard;
-  voxels_of(box, type, false);
-  read(box, out, threads);
-  if (dtype().kind() == 'b') normalise_bools(out);
-}
-
 void Array::read_padded(const Box& box, const ArrayView& out, std::span<const std::byte> fill,
                         int threads) const {
-  const parallel::OperationGuard guard;
-  const auto state = impl_->open_snapshot();
-  base::naming(impl_->path, [&] {
-    const Shape& shape = state->geometry().shape();
-    const auto itemsize = static_cast<std::size_t>(state->geometry().itemsize());
-    check_padded_box(box, shape);
-    check_view(out.shape, out.strides.size(), box);
-    if (!fill.empty() && fill.size() != itemsize) {
-      throw Error(ErrorKind::invalid_value, "a fill value of " + std::to_string(fill.size()) +
-                                                " bytes for voxels of " +
-                                                std::to_string(itemsize));
-    }
-    if (box.empty()) return;
-    const std::vector<std::byte> zero(fill.empty() ? itemsize : 0);
-    const Box inside = grid::intersect(box, {Shape(shape.size(), 0), shape});
-    fill_outside(box, inside, out, fill.empty() ? std::span(zero) : fill);
-    if (!inside.empty()) read_from(*impl_, *state, inside, part_of(out, box, inside), threads);
-  });
-}
-
-void Array::read_padded_elements(const Box& box, std::span<std::byte> out, const DType& type,
-                                 std::span<const std::byte> fill, int threads) const {
-  const parallel::OperationGuard guard;
-  voxels_of(box, type, true);
-  const Shape array = shape();
-  const ArrayView view = base::naming(impl_->path, [&] {
-    check_bytes(out.size(), box, type.itemsize());
-    return ArrayView{out.data(), box.shape(), c_strides(box.shape(), type.itemsize())};
-  });
-  read_padded(box, view, fill, threads);
-  if (dtype().kind() != 'b' || box.empty()) return;
-  // The fill value is the caller's own.
-  const Box inside = grid::intersect(box, {Shape(array.size(), 0), array});
-  if (!inside.empty()) normalise_bools(part_of(view, box, inside));
+  read_many_padded(std::span(&box, 1), std::span(&out, 1), fill, threads);
 }
 
 void Array::read_many(std::span<const Box> boxes, std::span<const ArrayView> out,
@@ -274,38 +237,43 @@ void Array::read_many(std::span<const Box> boxes, std::span<const ArrayView> out
   const parallel::OperationGuard guard;
   const auto state = impl_->open_snapshot();
   base::naming(impl_->path, [&] {
-    if (boxes.size() != out.size()) {
-      throw Error(ErrorKind::invalid_value, std::to_string(out.size()) + " buffers for " +
-                                                std::to_string(boxes.size()) + " boxes");
-    }
+    check_count(boxes.size(), out.size());
     for (std::size_t i = 0; i < boxes.size(); ++i) {
       check_box(boxes[i], state->geometry().shape());
-      check_view(out[i].shape, out[i].strides.size(), boxes[i]);
+      check_view(out[i], boxes[i]);
     }
     read_from(*impl_, *state, boxes, out, threads);
   });
 }
 
-void Array::read_many_elements(std::span<const Box> boxes, std::span<std::byte> out,
-                               const DType& type, int threads) const {
+void Array::read_many_padded(std::span<const Box> boxes, std::span<const ArrayView> out,
+                             std::span<const std::byte> fill, int threads) const {
   const parallel::OperationGuard guard;
   const auto state = impl_->open_snapshot();
-  const std::vector<ArrayView> views = base::naming(impl_->path, [&] {
-    check_readable(state->array->dtype, type);
-    return one_after_the_other(boxes, out, state->geometry());
-  });
-  read_many(boxes, views, threads);
-  if (state->array->dtype.kind() == 'b') normalise_bools(out);
-}
-
-void Array::write_elements(const Box& box, std::span<const std::byte> voxels, const DType& type,
-                           int threads) {
-  const parallel::OperationGuard guard;
   base::naming(impl_->path, [&] {
-    const DType mine = dtype();
-    if (!mine.same_elements(type)) fail_elements(mine, type);
+    const Shape& shape = state->geometry().shape();
+    const std::int64_t itemsize = state->geometry().itemsize();
+    check_count(boxes.size(), out.size());
+    for (std::size_t i = 0; i < boxes.size(); ++i) {
+      check_padded_box(boxes[i], shape);
+      check_view(out[i], boxes[i]);
+    }
+    check_fill(fill, itemsize);
+    const std::vector<std::byte> zero(fill.empty() ? static_cast<std::size_t>(itemsize) : 0);
+    std::vector<Box> insides;
+    std::vector<ArrayView> parts;
+    insides.reserve(boxes.size());
+    parts.reserve(boxes.size());
+    for (std::size_t i = 0; i < boxes.size(); ++i) {
+      if (boxes[i].empty()) continue;
+      const Box inside = grid::intersect(boxes[i], Box::whole(shape));
+      fill_outside(boxes[i], inside, out[i], fill.empty() ? std::span(zero) : fill);
+      if (inside.empty()) continue;
+      parts.push_back(part_of(out[i], boxes[i], inside));
+      insides.push_back(inside);
+    }
+    read_from(*impl_, *state, insides, parts, threads);
   });
-  write(box, voxels, threads);
 }
 
 void Array::write(const Box& box, std::span<const std::byte> voxels, int threads) {
@@ -325,9 +293,82 @@ void Array::write(const Box& box, const ConstArrayView& voxels, int threads) {
   const parallel::OperationGuard guard;
   base::naming(impl_->path, [&] {
     check_box(box, impl_->snapshot()->geometry().shape());
-    check_view(voxels.shape, voxels.strides.size(), box);
+    check_view(voxels, box);
     impl_->write(box, voxels, threads);
   });
+}
+
+std::size_t Array::Typed::voxels_of(const Array& array, const Box& box, const DType& type,
+                                    bool padded) {
+  const parallel::OperationGuard guard;
+  const auto state = array.impl_->open_snapshot();
+  return base::naming(array.impl_->path, [&] {
+    check_readable(state->array->dtype, type);
+    padded ? check_padded_box(box, state->geometry().shape())
+           : check_box(box, state->geometry().shape());
+    const std::int64_t count = element_count(box.shape());
+    if (count > std::numeric_limits<std::ptrdiff_t>::max() / type.itemsize()) {
+      throw Error(ErrorKind::unsupported, "a box of shape " + to_string(box.shape()) +
+                                              " has more bytes than memory can have");
+    }
+    return static_cast<std::size_t>(count);
+  });
+}
+
+void Array::Typed::read(const Array& array, const Box& box, Bytes out, const DType& type,
+                        int threads) {
+  const parallel::OperationGuard guard;
+  voxels_of(array, box, type, false);
+  array.read(box, out, threads);
+  if (array.dtype().kind() == 'b') normalise_bools(out);
+}
+
+void Array::Typed::read_padded(const Array& array, const Box& box, Bytes out, const DType& type,
+                               ConstBytes fill, int threads) {
+  const parallel::OperationGuard guard;
+  voxels_of(array, box, type, true);
+  base::naming(array.impl_->path, [&] { check_bytes(out.size(), box, type.itemsize()); });
+  read_many_padded(array, std::span(&box, 1), out, type, fill, threads);
+}
+
+void Array::Typed::read_many(const Array& array, std::span<const Box> boxes, Bytes out,
+                             const DType& type, int threads) {
+  const parallel::OperationGuard guard;
+  const auto state = array.impl_->open_snapshot();
+  const std::vector<ArrayView> views = base::naming(array.impl_->path, [&] {
+    check_readable(state->array->dtype, type);
+    return one_after_the_other(boxes, out, state->geometry(), false);
+  });
+  array.read_many(boxes, views, threads);
+  if (state->array->dtype.kind() == 'b') normalise_bools(out);
+}
+
+void Array::Typed::read_many_padded(const Array& array, std::span<const Box> boxes, Bytes out,
+                                    const DType& type, ConstBytes fill, int threads) {
+  const parallel::OperationGuard guard;
+  const auto state = array.impl_->open_snapshot();
+  const std::vector<ArrayView> views = base::naming(array.impl_->path, [&] {
+    check_readable(state->array->dtype, type);
+    return one_after_the_other(boxes, out, state->geometry(), true);
+  });
+  array.read_many_padded(boxes, views, fill, threads);
+  if (state->array->dtype.kind() != 'b') return;
+  // The fill value is the caller's own.
+  for (std::size_t i = 0; i < boxes.size(); ++i) {
+    if (boxes[i].empty()) continue;
+    const Box inside = grid::intersect(boxes[i], Box::whole(state->geometry().shape()));
+    if (!inside.empty()) normalise_bools(part_of(views[i], boxes[i], inside));
+  }
+}
+
+void Array::Typed::write(Array& array, const Box& box, ConstBytes voxels, const DType& type,
+                         int threads) {
+  const parallel::OperationGuard guard;
+  base::naming(array.impl_->path, [&] {
+    const DType mine = array.dtype();
+    if (!mine.same_elements(type)) fail_elements(mine, type);
+  });
+  array.write(box, voxels, threads);
 }
 
 }  // namespace mlarray

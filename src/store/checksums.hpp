@@ -89,6 +89,8 @@ class ChecksumTable {
   bool empty() const { return layer_.data.empty() && !pages_; }
   // Of a table in pages; else nullptr.
   const PageList* pages() const { return pages_ ? &pages_->list() : nullptr; }
+  // Whose sums are in one page, and are written again together; 0 without pages.
+  std::int64_t chunks_of_page() const { return static_cast<std::int64_t>(per_page_); }
   ChunkSums of_chunk(std::int64_t chunk) const;
   // The missing pages of the sums of these chunks; and keeps those that lie in such bytes.
   std::vector<io::Range> pages_to_read(std::span<const std::int64_t> chunks) const;

@@ -1,5 +1,6 @@
 #include "store/chunk_index.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace mlarray::store {
@@ -107,6 +108,21 @@ void ChunkIndex::for_each_changed(const ChunkIndex& older,
     }
   };
   visit(visit, root_.get(), older.root_.get(), shift_, 0);
+}
+
+void ChunkIndex::check_kept_sums(const ChunkIndex& older) const {
+  const std::int64_t per_page = sums_.chunks_of_page();
+  if (per_page == 0) return;
+  std::int64_t checked = -1;
+  for_each_changed(older, [&](std::int64_t number) {
+    const std::int64_t page = number / per_page;
+    if (page == checked) return;
+    checked = page;
+    const std::int64_t stop = std::min((page + 1) * per_page, size_);
+    std::int64_t i = page * per_page;
+    while (i < stop && replacement(i) != nullptr) ++i;
+    if (i < stop) static_cast<void>(sums_.of_chunk(i).stored());  // the page is verified whole
+  });
 }
 
 std::vector<io::Range> ChunkIndex::pages_to_read(std::span<const std::int64_t> numbers) const {

@@ -63,6 +63,10 @@ class ChunkIndex {
   // copied from. What they share is not looked at.
   void for_each_changed(const ChunkIndex& older,
                         const std::function<void(std::int64_t)>& body) const;
+  // Whether the file has the sums that a commit of this one writes again, in the pages of what
+  // changed: so that an edit is refused, and not the commit of all edits. `older` as before.
+  // Errors: corruption, io.
+  void check_kept_sums(const ChunkIndex& older) const;
 
  private:
   static constexpr int kBits = 5;

@@ -21,6 +21,17 @@ ChecksumTable checksums_of(const frame::State& state,
 
 }  // namespace
 
+void ChunkRef::set_bytes(io::Bytes all) {
+  if (all.data.size() < head.data.size() ||
+      !std::equal(head.data.begin(), head.data.end(), all.data.begin())) {
+    throw Error(ErrorKind::corruption,
+                "the chunk at byte " + std::to_string(offset) +
+                    " is damaged, or changed while it was read: it begins with other bytes "
+                    "than were seen before, or recorded");
+  }
+  bytes = std::move(all);
+}
+
 ChunkStore::ChunkStore(std::shared_ptr<io::ByteSource> source, frame::State state,
                        std::int64_t chunk_count, std::int64_t block_count,
                        std::span<const Record> records)
@@ -100,7 +111,7 @@ void ChunkStore::look_at_head(ChunkRef& ref, std::int64_t number, io::Bytes head
 
 void ChunkStore::load(ChunkRef& ref) const {
   if (ref.is_loaded()) return;
-  ref.bytes = source_->get({ref.offset, ref.length});
+  ref.set_bytes(source_->get({ref.offset, ref.length}));
 }
 
 ChunkRef ChunkStore::get(std::int64_t number) const {

@@ -30,6 +30,9 @@ struct ChunkRef {
   static constexpr std::uint64_t kInMemory = ~std::uint64_t{0};
 
   bool is_loaded() const { return special != codec::Special::none || !bytes.data.empty(); }
+  // Takes all bytes of a chunk of which only the head was there. They begin with it, or what
+  // was checked there is not what is decoded. Errors: corruption.
+  void set_bytes(io::Bytes all);
 };
 
 // A value, cheap to copy. Thread safe as long as nobody calls replace(), which is for a copy

@@ -25,6 +25,10 @@ void append_u32(std::vector<std::byte>& out, std::uint32_t value) {
   for (int i = 0; i < 4; ++i) out.push_back(static_cast<std::byte>(value >> (8 * i)));
 }
 
+bool is_as_written(const PageList& list, std::size_t page, std::span<const std::byte> bytes) {
+  return page_hash(bytes, page) == list.pages[page].hash || base::mutant("page_not_hashed");
+}
+
 bool all_zeros(std::span<const std::byte> bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
 }
@@ -40,7 +44,11 @@ PageList PageList::of_items(std::int64_t count, std::size_t item_bytes) {
   if (count <= 0 || item_bytes == 0 || item_bytes > std::numeric_limits<std::uint32_t>::max()) {
     return out;
   }
+  // 2^24 chunks are possible in a file of some hundred bytes. A page of 16 KiB for each of 2^20
+  // is more than any table has.
+  constexpr std::int64_t kMostPages = std::int64_t{1} << 20;
   const std::size_t per_page = std::max<std::size_t>(kPageBytes / item_bytes, 1);
+  if ((count - 1) / static_cast<std::int64_t>(per_page) >= kMostPages) return out;
   out.bytes = static_cast<std::uint64_t>(count) * item_bytes;
   out.page_bytes = static_cast<std::uint32_t>(per_page * item_bytes);
   out.pages.resize(static_cast<std::size_t>((out.bytes - 1) / out.page_bytes + 1));
@@ -90,6 +98,25 @@ std::uint64_t PageList::stored_bytes() const {
   return total;
 }
 
+io::Bytes read_page(const PageList& list, std::size_t page, const io::ByteSource& source,
+                    std::string_view what) {
+  const Page& place = list.pages[page];
+  const std::size_t length = list.length_of(page);
+  const auto throw_damaged = [&](const std::string& how) {
+    throw Error(ErrorKind::corruption,
+                "page " + std::to_string(page) + " of " + std::string(what) + " at byte " +
+                    std::to_string(place.offset) + " is damaged: " + how +
+                    "; 'mlarray salvage' makes a new file of what is whole; verify=False "
+                    "reads the bytes as they are");
+  };
+  if (place.offset > source.size() || length > source.size() - place.offset) {
+    throw_damaged("its " + std::to_string(length) + " bytes pass the end of the file");
+  }
+  io::Bytes bytes = source.get({place.offset, length});
+  if (!is_as_written(list, page, bytes.data)) throw_damaged("its hash is another one");
+  return bytes;
+}
+
 Pages::Pages(PageList list, std::shared_ptr<io::ByteSource> source, std::string_view what)
     : list_(std::move(list)),
       source_(std::move(source)),
@@ -112,26 +139,8 @@ std::optional<io::Range> Pages::missing(std::size_t page) const {
 
 std::span<const std::byte> Pages::get(std::size_t page) const {
   if (const io::Bytes* found = read_[page].load(std::memory_order_acquire)) return found->data;
-  const Page& place = list_.pages[page];
-  if (place.absent()) return {};
-  const std::size_t length = list_.length_of(page);
-  const auto throw_damaged = [&](const std::string& how) {
-    throw Error(ErrorKind::corruption,
-                "page " + std::to_string(page) + " of " + std::string(what_) + " at byte " +
-                    std::to_string(place.offset) + " is damaged: " + how +
-                    "; 'mlarray salvage' makes a new file of what is whole; verify=False "
-                    "reads the bytes as they are");
-  };
-  if (place.offset > source_->size() || length > source_->size() - place.offset) {
-    throw_damaged("its " + std::to_string(length) + " bytes pass the end of the file");
-  }
-  io::Bytes bytes = source_->get({place.offset, length});
-  if (!is_as_written(page, bytes.data)) throw_damaged("its hash is another one");
-  return keep(page, std::move(bytes));
-}
-
-bool Pages::is_as_written(std::size_t page, std::span<const std::byte> bytes) const {
-  return page_hash(bytes, page) == list_.pages[page].hash || base::mutant("page_not_hashed");
+  if (list_.pages[page].absent()) return {};
+  return keep(page, read_page(list_, page, *source_, what_));
 }
 
 std::span<const std::byte> Pages::keep(std::size_t page, io::Bytes bytes) const {
@@ -154,7 +163,10 @@ void Pages::take(std::uint64_t offset, const io::Bytes& bytes) const {
     }
     const auto found = bytes.data.subspan(static_cast<std::size_t>(range->offset - offset),
                                           static_cast<std::size_t>(range->length));
-    if (is_as_written(page, found)) keep(page, {found, bytes.owner});
+    if (!is_as_written(list_, page, found)) continue;
+    // Else it would keep all that was read with it.
+    const auto own = std::make_shared<const std::vector<std::byte>>(found.begin(), found.end());
+    keep(page, {*own, own});
   }
 }
 

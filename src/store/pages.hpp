@@ -38,7 +38,7 @@ struct PageList {
   std::vector<Page> pages;
 
   // Of so many items of one size, as many whole ones to a page as kPageBytes holds, or one. All
-  // are absent. Empty where that is more than a list can hold.
+  // are absent. Empty where a list of them is not worth its memory.
   static PageList of_items(std::int64_t count, std::size_t item_bytes);
   // From `at` on, which is moved behind it. Nothing if it does not fit itself.
   static std::optional<PageList> parse(std::span<const std::byte> value, std::size_t& at);
@@ -50,6 +50,10 @@ struct PageList {
   std::size_t length_of(std::size_t page) const;
   std::uint64_t stored_bytes() const;  // of the pages that are there
 };
+
+// One page, read and verified. Errors: corruption (the page, what of: `what`), io.
+io::Bytes read_page(const PageList& list, std::size_t page, const io::ByteSource& source,
+                    std::string_view what);
 
 // Pages in a file, each verified when it is first looked at. Thread safe.
 class Pages {
@@ -71,7 +75,6 @@ class Pages {
   std::optional<std::span<const std::byte>> find(std::size_t page) const;
 
  private:
-  bool is_as_written(std::size_t page, std::span<const std::byte> bytes) const;
   std::span<const std::byte> keep(std::size_t page, io::Bytes bytes) const;
 
   PageList list_;

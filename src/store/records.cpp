@@ -62,6 +62,21 @@ std::vector<Record> parse(std::span<const std::byte> value, const RecordBinding&
   return out;
 }
 
+// Whether all pages lie among the chunks. Takes their bytes off `room`.
+bool takes_room(const PageList& list, const frame::Header& header, std::uint64_t& room) {
+  const std::uint64_t end = header.header_len + static_cast<std::uint64_t>(header.cbytes);
+  for (std::size_t i = 0; i < list.pages.size(); ++i) {
+    if (list.pages[i].absent()) continue;
+    const std::uint64_t offset = list.pages[i].offset;
+    const std::uint64_t length = list.length_of(i);
+    if (offset < header.header_len || offset > end || length > end - offset || length > room) {
+      return false;
+    }
+    room -= length;
+  }
+  return true;
+}
+
 }  // namespace
 
 RecordBinding RecordBinding::of(std::span<const std::byte> index_chunk,
@@ -77,7 +92,14 @@ std::vector<Record> records_of(const frame::State& state) {
   try {
     const std::vector<std::byte> value =
         codec::decompress_bytes(list->chunk.data, kMostListBytes, {.what = kRecordLayer});
-    return parse(value, RecordBinding::of(state.index_chunk.data, sums->chunk.data));
+    std::vector<Record> records =
+        parse(value, RecordBinding::of(state.index_chunk.data, sums->chunk.data));
+    // Compaction copies them: those in one place again and again would fill the disk.
+    auto room = static_cast<std::uint64_t>(state.header.cbytes);
+    std::erase_if(records, [&](const Record& record) {
+      return !takes_room(record.pages, state.header, room);
+    });
+    return records;
   } catch (const Error&) {
     return {};  // written by somebody else for something else
   }

@@ -166,7 +166,7 @@ def _read(path: Path) -> Any:
             voxels = image[...]
         else:
             voxels = image[tuple(slice(0, 8) for _ in image.shape)]
-        return image.shape, image.dtype, voxels, image._array.metadata().to_json()
+        return image.shape, image.dtype, voxels, image._store.core.metadata().to_json()
 
 
 def _equal(a: Any, b: Any) -> bool:

@@ -77,6 +77,6 @@ def _not_its_own(found: Array, image: MLArray) -> str | None:
     """An answer is memory of its own: writing into it changes no image."""
     if not found.flags.writeable:
         return "read-only"
-    if image._plain is not None and np.shares_memory(found, image._plain):
+    if image._store.core is None and np.shares_memory(found, image._store.to_numpy()):
         return "shares memory"
     return None

@@ -239,7 +239,7 @@ def _of_another_type(rng: Rng, image: MLArray, array: Array, story: Story) -> in
     """What `astype` keeps of the statistics must hold for the new voxels."""
     dtype = np.dtype(one_of(rng, ["u1", "i2", "f4", "f8", "i8", "u8", ">f4"]))
     story.say(f"image.compute_statistics(); other = image.astype({dtype.str!r})")
-    writer = image if image._access not in ("r",) else MLArray(array)
+    writer = image if image._store.access not in ("r",) else MLArray(array)
     writer.compute_statistics()
     other = writer.astype(dtype)
     kept = other.meta.stats

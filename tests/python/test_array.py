@@ -14,7 +14,7 @@ import pytest
 
 import mlarray
 from mlarray import Meta, MLArray, MLArrayError
-from mlarray._aliases import ALIASES
+from mlarray._compat.names import ALIASES
 
 ROOT = Path(__file__).resolve().parents[2]
 OBLIQUE = [[0.0, -2.0, 0.0, 5.0], [1.5, 0.0, 0.0, 6.0], [0.0, 0.0, 3.0, 7.0], [0, 0, 0, 1]]
@@ -275,11 +275,11 @@ def test_saving_again_keeps_layout_and_codec(
         image.save(second)
         again = MLArray(second)
         assert (again.chunks, again.blocks) == ((16, 20, 24), (8, 8, 12))
-        assert (again._array.codec.codec, again._array.codec.level) == (5, 2)
+        assert (again._store.core.codec.codec, again._store.core.codec.level) == (5, 2)
         image.save(second, patch_size="default", cparams={"codec": "lz4"})
         again = MLArray(second)
         assert again.meta.blosc2.patch_size == [192] * 3
-        assert again._array.codec.codec == 1
+        assert again._store.core.codec.codec == 1
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def test_parameters_of_python_blosc2(tmp_path: Path, volume: Any) -> None:
         blosc2.CParams(codec=blosc2.Codec.ZSTD, clevel=1, filters=[shuffle]),
     ):
         MLArray(volume).save(path, cparams=cparams, dparams=blosc2.DParams(nthreads=1))
-        codec = MLArray(path)._array.codec
+        codec = MLArray(path)._store.core.codec
         assert (codec.codec, codec.level, list(codec.filters)) == (5, 1, [0, 0, 0, 0, 0, 2])
         stored = blosc2.open(str(path))
         np.testing.assert_array_equal(stored[...], volume)
@@ -416,7 +416,7 @@ def test_a_pickle_refers_to_the_path_and_carries_the_options(
     again = pickle.loads(data)
     assert (again.mode, again.mmap_mode) == ("r", None)
     assert again._threads == 1
-    assert again._verify is False
+    assert again._store.verify is False
     assert again.meta.source["patient_id"] == "edited"  # unsaved edits go along
     np.testing.assert_array_equal(again[...], volume)
     with pytest.warns(UserWarning, match="edited"):

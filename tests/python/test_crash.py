@@ -69,8 +69,8 @@ def _number_in(path: Path) -> int:
     assert voxels.shape == SHAPE
     assert (voxels == number).all(), "a mixture of two commits"
     assert image.meta.source.get("number", 0) == number, "voxels and metadata of two commits"
-    assert image._array is not None
-    assert image._array.sealed
+    assert image._store.core is not None
+    assert image._store.core.sealed
     image.close()
     return number
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 MODULES = [
     name
-    for _, name, is_package in pkgutil.iter_modules(mlarray.__path__, "mlarray.")
-    if not is_package and name != "mlarray._core"
+    for _, name, is_package in pkgutil.walk_packages(mlarray.__path__, "mlarray.")
+    if not is_package and name != "mlarray._core" and ".integrations." not in name
 ]
 
 

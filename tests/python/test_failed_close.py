@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from mlarray import Meta, MLArray, _writers
+from mlarray import Meta, MLArray
+from mlarray._store import writers
 from mlarray.errors import InvalidTypeError, InvalidValueError, MLArrayError
 
 if TYPE_CHECKING:
@@ -238,7 +239,8 @@ def test_decompressing_a_writer_that_cannot_be_closed(saved: Path) -> None:
 BEGIN = """
 import errno, gc, os, sys, warnings
 import numpy as np
-from mlarray import MLArray, _writers
+from mlarray import MLArray
+from mlarray._store import writers
 from mlarray.errors import FileAccessError
 
 path = sys.argv[1]
@@ -341,8 +343,8 @@ def test_a_failed_write_is_said_once_more_and_then_let_go(
         with MLArray.open(path) as reader:
             assert (reader[0] == 5).all()
         {close}
-        assert image.filepath is None or image._is_closed()
-        assert not list(_writers._live)
+        assert image.filepath is None or image._store.is_closed
+        assert not list(writers._live)
         image.close()
         with MLArray.open(path, mmap="r+") as again:
             assert (again[0] == 5).all()
@@ -413,6 +415,6 @@ def test_nothing_is_left_of_closed_writers(saved: Path) -> None:
     image = _edited(saved, _spacing)
     with pytest.raises(MLArrayError):
         image.close()
-    assert image in list(_writers._live)
+    assert image._store in list(writers._live)
     image.close(discard_metadata=True)
-    assert image not in list(_writers._live)
+    assert image._store not in list(writers._live)

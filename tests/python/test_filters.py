@@ -132,7 +132,7 @@ def test_edits_of_files_that_shorten(tmp_path: Path, name: str, dtype: str) -> N
     raw[header] = 256 - 3
     path.write_bytes(raw)
     with MLArray.open(path, mmap="r+") as image:
-        assert list(image._array.codec.filters_meta).count(253) == 1  # type: ignore[union-attr]
+        assert list(image._store.core.codec.filters_meta).count(253) == 1  # type: ignore[union-attr]
         image[0] = array[1]
     array[0] = array[1]
     unsigned = array.view("<u4") & ~np.uint32(7)
@@ -141,7 +141,7 @@ def test_edits_of_files_that_shorten(tmp_path: Path, name: str, dtype: str) -> N
         image.save(tmp_path / "b.b2nd")
     with MLArray.open(tmp_path / "b.b2nd") as image, MLArray.open(path) as before:
         np.testing.assert_array_equal(image[0], before[0])
-        assert max(image._array.codec.filters_meta) < 128  # type: ignore[union-attr]
+        assert max(image._store.core.codec.filters_meta) < 128  # type: ignore[union-attr]
 
 
 def test_three_filters_are_refused(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mlarray import MLArray
-from mlarray.indexing import select
+from mlarray._index.keys import select
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

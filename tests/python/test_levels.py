@@ -108,8 +108,8 @@ def test_ordered_where_nothing_is_said_and_durable_as_a_name(
 
 def test_flush_at_a_level_or_at_that_of_the_writer(saved: Path) -> None:
     with MLArray.open(saved, mmap="r+", level="none") as image:
-        spy: Any = _Flushed(image._array)
-        image._array = spy
+        spy: Any = _Flushed(image._store.core)
+        image._store.core = spy
         for number, options in enumerate(
             [{}, {"durable": True}, *({"level": level} for level in LEVELS), {"durable": False}]
         ):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mlarray import Meta, MLArray
-from mlarray._positions import OLDER_ORDERS
+from mlarray._compat.positions import OLDER_ORDERS
 from mlarray.meta import MetaSpatial
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class TestConstructor:
             older(self.voxels, None, None, None, {"b": 2}, labels, image, 4),
         ):
             assert between.spacing == [1, 2, 3]
-            assert between._asked.patch_size == 4
+            assert between._defaults.patch_size == 4
         packed = older(
             self.voxels, None, None, None, {}, None, None, None, 4, 2, None, None, True
         )

@@ -60,9 +60,9 @@ def test_edits_go_on_with_the_preset(tmp_path: Path, preset: Any) -> None:
     MLArray(voxels).save(saved, preset=preset)
     with MLArray.create(filled, voxels.shape, voxels.dtype, preset=preset) as image:
         image[...] = voxels
-        by_edits = image._open_core().compressed_bytes()
+        by_edits = image._store.opened().compressed_bytes()
     with MLArray.open(saved) as image:
-        assert image._open_core().compressed_bytes() == by_edits
+        assert image._store.opened().compressed_bytes() == by_edits
 
 
 def test_a_preset_excludes_cparams(tmp_path: Path) -> None:
@@ -78,5 +78,5 @@ def test_cparams_are_followed_to_the_letter(tmp_path: Path) -> None:
     path = tmp_path / "a.mla"
     MLArray(ct("int16")).save(path, cparams={"codec": "lz4hc", "clevel": 9})
     with MLArray.open(path) as image:
-        codec = image._open_core().codec
+        codec = image._store.opened().codec
     assert (codec.codec, codec.level, codec.adaptive) == (2, 9, False)

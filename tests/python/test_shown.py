@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mlarray import Meta, MLArray
-from mlarray._png import png
+from mlarray._display.png import png
 
 
 def pictures(page: str) -> list[np.ndarray[Any, Any]]:

@@ -100,7 +100,7 @@ class Lane:
         if seed % 2 == 0:
             return
         with MLArray.open(self.path, mmap="r+") as image:
-            state = image._array.file_bytes  # type: ignore[union-attr]
+            state = image._store.core.file_bytes  # type: ignore[union-attr]
         if (size := self.path.stat().st_size) != state:
             raise WrongError(f"wrong {self.path.name}: {size} bytes, its state has {state}")
         writer = self._writer(seed)

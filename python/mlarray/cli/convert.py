@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from .._text import lengths, size_text
+from .._display.text import lengths, size_text
 from ..convert import Report, convert
 from ._files import at_least_one
 from ._jobs import Outcome, check_suffix, plan, run_jobs

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from .._text import lengths, number, numbers, size_text
+from .._display.text import lengths, number, numbers, size_text
 from ._run import FAILURE, add_json, printable
 from ._summary import Summary, summarise
 

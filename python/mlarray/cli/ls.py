@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from .._text import lengths, numbers, size_text
+from .._display.text import lengths, numbers, size_text
 from ..errors import MLArrayError, NotFoundError
 from ._run import FAILURE, add_json, describe, printable
 from ._summary import Summary, summarise

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _core
-from .._text import lengths, size_text
+from .._display.text import lengths, size_text
 from ..errors import InvalidUseError
 from ._files import add_paths, at_least_one, find_to_rewrite, for_each
 from ._packing import add_commit_level, add_packing, save_options
 from ._run import FAILURE, add_json, printable
 
 if TYPE_CHECKING:
-    from .._repack import Repacked
+    from ..tools.repack import Repacked
 
 __all__ = ["add_arguments", "as_objects", "command", "rewrite", "tell"]
 
@@ -71,7 +71,7 @@ def rewrite(
     threads = max(1, _core.num_threads() // at_once)
 
     def one(path: str) -> Repacked:
-        from .._repack import repack
+        from ..tools.repack import repack
 
         return repack(path, num_threads=threads, **how)
 

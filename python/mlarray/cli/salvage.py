@@ -12,7 +12,7 @@ from ._files import at_least_one
 from ._run import add_json, printable
 
 if TYPE_CHECKING:
-    from .._salvage import SalvageReport
+    from ..tools.salvage import SalvageReport
 
 __all__ = ["add_arguments", "command"]
 
@@ -85,7 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def command(options: argparse.Namespace) -> int | None:
-    from .._salvage import salvage
+    from ..tools.salvage import salvage
 
     if options.good is None and not options.dry_run:
         raise InvalidUseError(

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from .._text import lengths
+from .._display.text import lengths
 from ._files import add_paths, find_to_rewrite
 from ._packing import add_commit_level, save_options
 from ._progress import Progress
@@ -16,7 +16,7 @@ from ._tradeoff import Point, names, on_the_edge, svg_plot, text_plot
 from .repack import as_objects, rewrite, tell
 
 if TYPE_CHECKING:
-    from .._tune import Tuning
+    from ..tools.tune import Tuning
 
 __all__ = ["add_arguments", "command"]
 
@@ -77,7 +77,7 @@ _patch.__name__ = "patch size"  # argparse says "invalid patch size value" by it
 
 
 def command(options: argparse.Namespace) -> int | None:
-    from .._tune import tune
+    from ..tools.tune import tune
 
     files = find_to_rewrite(options.paths, options.recursive)
     with Progress(1, 1000, options.quiet) as progress:

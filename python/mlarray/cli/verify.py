@@ -12,7 +12,7 @@ from ._files import add_paths, at_least_one, find_files, for_each
 from ._run import FAILURE, add_json, printable
 
 if TYPE_CHECKING:
-    from .._verify import VerifyReport
+    from .._reports import VerifyReport
 
 __all__ = ["add_arguments", "command", "verify_files"]
 
@@ -73,7 +73,7 @@ def verify_files(files: Sequence[str], jobs: int, decode: bool) -> list[VerifyRe
     list of VerifyReport or str
         In the order of `files`; the text of an error for a file that cannot be read.
     """
-    from .._verify import report_of
+    from .._reports import report_of
 
     at_once = max(1, min(jobs, len(files)))
     threads = max(1, jobs // at_once)

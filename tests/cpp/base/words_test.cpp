@@ -2,9 +2,11 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "mlarray/error.hpp"
 #include "mlarray/options.hpp"
+#include "mlarray/verify.hpp"
 
 namespace mlarray {
 namespace {
@@ -57,6 +59,28 @@ TEST(Words, AnErrorNamesTheWordAndTheKnownOnes) {
 TEST(Words, AForeignNumberIsItsOwnWord) {
   EXPECT_EQ(to_string(static_cast<Codec>(36)), "36");
   EXPECT_EQ(to_string(static_cast<Filter>(9)), "9");
+}
+
+TEST(Words, EveryErrorAndSealHasAName) {
+  EXPECT_EQ(to_string(ErrorKind::invalid_value), "invalid_value");
+  EXPECT_EQ(to_string(ErrorKind::not_found), "not_found");
+  EXPECT_EQ(to_string(ErrorKind::unsupported), "unsupported");
+  EXPECT_EQ(to_string(Seal::valid), "valid");
+  EXPECT_EQ(to_string(Seal::broken), "broken");
+  std::set<std::string> names;
+  for (int kind = 0; kind <= static_cast<int>(ErrorKind::unsupported); ++kind) {
+    const std::string name = to_string(static_cast<ErrorKind>(kind));
+    EXPECT_FALSE(name[0] >= '0' && name[0] <= '9') << name;
+    EXPECT_TRUE(names.insert(name).second) << name;
+  }
+}
+
+TEST(Words, TheFiltersUsedAreReadFirstToLast) {
+  CodecParams params;
+  EXPECT_TRUE(params.used_filters().empty());
+  params.filters = {0, 4, 0, 1, 0, 35};
+  EXPECT_EQ(params.used_filters(),
+            (std::vector<Filter>{Filter::trunc_prec, Filter::shuffle, Filter::bytedelta}));
 }
 
 TEST(Words, FiltersGoIntoTheLastSlots) {

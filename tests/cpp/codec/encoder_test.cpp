@@ -3,13 +3,16 @@
 #include <blosc2.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <random>
 #include <tuple>
 
+#include "codec/chunk_format.hpp"
 #include "codec/decoder.hpp"
+#include "codec/index_chunk.hpp"
 #include "decode.hpp"
 #include "expect_error.hpp"
 #include "golden_chunks.hpp"
@@ -495,6 +498,30 @@ TEST(CompressBytes, RoundTripsAnySize) {
       }
     }
   }
+}
+
+// An index of another writer may be as ours, but for blocks that share one stream of any
+// length.
+TEST(EncodeIndex, TakesOverNoBlockThatIsLongerThanItsContent) {
+  constexpr std::size_t kIndexBlocks = 8;
+  constexpr std::size_t kLong = 1'000'000;
+  const std::size_t bytes = kIndexBlocks * kIndexBlockBytes;
+  const auto fill = [](std::size_t block, std::span<std::byte> out) {
+    std::fill(out.begin(), out.end(), static_cast<std::byte>(block));
+  };
+  const auto none = [](std::size_t) { return false; };
+  const std::vector<std::byte> ours = encode_index(bytes, {}, none, fill);
+  EXPECT_EQ(encode_index(bytes, ours, none, [](auto, auto) { FAIL() << "not taken over"; }),
+            ours);
+  std::vector<std::byte> others(ours.begin(), ours.begin() + kChunkHeaderBytes);
+  const std::size_t first = kChunkHeaderBytes + 4 * kIndexBlocks;
+  others.resize(first + 4 + kLong);
+  for (std::size_t i = 0; i < kIndexBlocks; ++i) {
+    store_i32(others, kChunkHeaderBytes + 4 * i, static_cast<std::int32_t>(first));
+  }
+  store_i32(others, first, kLong);
+  store_i32(others, at::kCbytes, static_cast<std::int32_t>(others.size()));
+  EXPECT_EQ(encode_index(bytes, others, none, fill), ours);
 }
 
 TEST(CompressBytes, BytesThatAreNoWholeElementsAreStored) {

@@ -210,6 +210,43 @@ TEST_P(FileSource, GivesRightBytesToManyThreadsWhileItGrows) {
   EXPECT_EQ(source->size(), 400 * kRecord);
 }
 
+// Somebody cuts the file and lets it grow again. What is read is the file's, or zeros, or an
+// error; nobody looks behind a map.
+TEST_P(FileSource, StaysInsideWhileTheFileIsCutAndGrows) {
+  constexpr std::uint64_t kLarge = std::uint64_t{4} << 20;
+  const std::string content(kLarge, 'x');
+  write_text(folder_ / "a", content);
+  const auto source = open(folder_ / "a");
+  std::atomic<bool> done = false;
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 3; ++i) {
+    readers.emplace_back([&, i] {
+      std::vector<std::byte> place(64);
+      while (!done) {
+        try {
+          const bool view = i < 2;
+          const Range range{kLarge - 64, 64};
+          if (!view) source->read(range, place);
+          const Bytes bytes = view ? source->get(range) : Bytes{place, nullptr};
+          for (const std::byte byte : bytes.data) {
+            if (byte != std::byte{'x'} && byte != std::byte{0}) ++wrong;
+          }
+        } catch (const Error&) {
+          // It was cut.
+        }
+      }
+    });
+  }
+  for (int round = 0; round < 1000; ++round) {
+    std::filesystem::resize_file(folder_ / "a", round % 2 == 0 ? 4096 : kLarge);
+    source->refresh();
+  }
+  done = true;
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ(wrong, 0);
+}
+
 TEST(MappedSource, CopiesAsManyBytesAsTheFileHasAndThenMaps) {
   const TempDir folder;
   write_text(folder / "a", "0123456789");

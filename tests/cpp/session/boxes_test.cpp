@@ -115,6 +115,82 @@ TEST(Padded, TheFillValueOfAnArrayOfBoolIsKept) {
             (std::vector<std::uint8_t>{255, 255, 255, 1, 1, 255, 1, 1, 255}));
 }
 
+TEST(Padded, ABatchIsAsBoxByBox) {
+  const TempDir dir;
+  const Voxels voxels({9, 13});
+  const Array image = stored(dir, voxels);
+  // Inside, over two borders, all outside, empty, of other sizes.
+  const std::vector<Box> boxes = {{{1, 2}, {4, 6}},
+                                  {{-3, 10}, {2, 15}},
+                                  {{9, 0}, {11, 2}},
+                                  {{3, 3}, {3, 5}},
+                                  {{-1, -1}, {10, 14}}};
+  std::vector<std::int16_t> expected;
+  for (const Box& box : boxes) {
+    const auto one = padded(voxels, box, -7);
+    expected.insert(expected.end(), one.begin(), one.end());
+  }
+  std::vector<std::int16_t> batch(expected.size(), 99);
+  image.read_many_padded(boxes, batch, -7);
+  EXPECT_EQ(batch, expected);
+
+  // Views, and zeros where nothing is said.
+  std::vector<std::int16_t> first(12, 99);
+  std::vector<std::int16_t> second(25, 99);
+  const std::vector<ArrayView> views = {view_of(first, {3, 4}), view_of(second, {5, 5})};
+  image.read_many_padded(std::span(boxes).first(2), views);
+  EXPECT_EQ(first, padded(voxels, boxes[0], 0));
+  EXPECT_EQ(second, padded(voxels, boxes[1], 0));
+}
+
+TEST(Padded, ABatchOfBoolsKeepsItsFillValue) {
+  const std::vector<std::uint8_t> bytes = {0, 1, 7};
+  const Array mask = Array::in_memory({3}, DType::of<bool>(), view_of(bytes, {3}));
+  const std::vector<Box> boxes = {{{-1}, {1}}, {{2}, {4}}, {{5}, {6}}, {{1}, {1}}};
+  std::vector<std::uint8_t> out(5);
+  mask.read_many_padded(boxes, out, 255);
+  EXPECT_EQ(out, (std::vector<std::uint8_t>{255, 0, 1, 255, 255}));
+}
+
+TEST(Padded, ABatchRefusesWhatDoesNotFit) {
+  const Array image = Array::in_memory(std::vector<float>(24), {4, 6});
+  std::vector<float> out(7);
+  const std::int64_t large = std::int64_t{1} << 61;
+  const std::vector<Box> boxes = {{{-1, 0}, {1, 2}}, {{3, 5}, {5, 7}}};
+  expect_boxes_error([&] { image.read_many_padded(boxes, out); }, ErrorKind::invalid_value,
+                     "28 bytes for 2 boxes, which need more");
+  // Its bytes are more than 2^63.
+  const std::vector<Box> far = {{{0, 0}, {3, large}}};
+  expect_boxes_error([&] { image.read_many_padded(far, out); }, ErrorKind::invalid_value,
+                     "which need more");
+  const std::vector<Box> reversed = {{{1, 0}, {0, 2}}};
+  expect_boxes_error([&] { image.read_many_padded(reversed, out); }, ErrorKind::invalid_value,
+                     "ends on axis 0 before it starts");
+  std::vector<double> doubles(8);
+  expect_boxes_error([&] { image.read_many_padded(boxes, doubles); }, ErrorKind::invalid_type,
+                     "\"<f8\"");
+  const std::vector<ArrayView> one = {view_of(out, {7})};
+  expect_boxes_error([&] { image.read_many_padded(boxes, one); }, ErrorKind::invalid_value,
+                     "1 buffers for 2 boxes");
+  const std::vector<ArrayView> wrong = {view_of(out, {7}), view_of(out, {7})};
+  expect_boxes_error([&] { image.read_many_padded(boxes, wrong); }, ErrorKind::invalid_value,
+                     "shape (7,)");
+}
+
+TEST(Views, AnAddressOfZeroIsAnError) {
+  Array image = Array::in_memory(std::vector<float>(24), {4, 6});
+  const Box box{{0, 0}, {1, 2}};
+  const ArrayView none{nullptr, {1, 2}, {8, 4}};
+  const std::vector<Box> boxes = {box};
+  const std::vector<ArrayView> views = {none};
+  const std::string text = "address 0 for a box of shape (1, 2)";
+  expect_boxes_error([&] { image.read(box, none); }, ErrorKind::invalid_value, text);
+  expect_boxes_error([&] { image.read_padded(box, none); }, ErrorKind::invalid_value, text);
+  expect_boxes_error([&] { image.read_many(boxes, views); }, ErrorKind::invalid_value, text);
+  expect_boxes_error([&] { image.write(box, none); }, ErrorKind::invalid_value, text);
+  image.read({{0, 0}, {0, 2}}, {nullptr, {0, 2}, {8, 4}});
+}
+
 TEST(Padded, RefusesWhatDoesNotFit) {
   const Array image = Array::in_memory<float>(std::vector<float>(24), {4, 6});
   const std::int64_t far = std::numeric_limits<std::int64_t>::max();

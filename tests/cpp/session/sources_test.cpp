@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "codec/chunk.hpp"
+#include "frame/big_endian.hpp"
 #include "frame/frame.hpp"
 #include "io/system_calls.hpp"
 #include "mlarray/array.hpp"
@@ -421,6 +422,111 @@ TEST(Sources, BlocksInAnyOrderAreReadAlone) {
     calls.bytes = 0;
     EXPECT_EQ(test::read(buffered, box), voxels.cut(box));
     EXPECT_LE(calls.bytes, most + 100);
+  }
+}
+
+// What the record says of a chunk must not hide that the chunk itself is damaged.
+TEST(Sources, VerifyLooksAtHeadsThatAreRecordedToo) {
+  const TempDir dir;
+  const auto path = dir / "a.mla";
+  const Voxels voxels({40, 40, 40});
+  Array::save_voxels(path, voxels.view(), int16(), {}, with_layout({20, 20, 20}, {10, 10, 10}));
+  ASSERT_TRUE(stored(path).chunks->index().offsets());
+  const auto at = static_cast<std::size_t>(stored(path).chunks->get(3).offset);
+  std::string file = test::read_text(path);
+  for (const std::size_t byte : {2u, 18u, 21u, 32u}) {  // flags, filters, where block 0 begins
+    std::string changed = file;
+    changed[at + byte] = static_cast<char>(changed[at + byte] ^ 1);
+    test::write_text(path, changed);
+    const VerifyReport local = Array::open(path).verify();
+    Remote remote(path);
+    const VerifyReport report = remote.array.verify();
+    EXPECT_GT(local.damaged_blocks, 0) << byte;
+    EXPECT_GT(report.damaged_blocks, 0) << byte;
+    for (const Damage& damage : report.damage) EXPECT_EQ(damage.chunk, 3);
+    // The voxels are those that were written, or there are none.
+    try {
+      EXPECT_EQ(test::read_all(remote.array), voxels.data);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::corruption);
+    }
+  }
+}
+
+// The checks of a chunk's header stand before every decoder. A source that shows one header to
+// them and another to the decoder is found.
+TEST(Sources, AChunkThatChangesBetweenTwoReadsIsNotDecoded) {
+  const std::filesystem::path golden = MLARRAY_GOLDEN;
+  for (const char* name :
+       {"filter-delta-int16", "dictionary-zstd", "filter-bitshuffle-int16"}) {
+    const auto path = golden / "blosc2-4.14.1" / (std::string(name) + ".b2nd");
+    SCOPED_TRACE(name);
+    const bool alone = std::string(name) == "filter-bitshuffle-int16";  // its blocks
+    Remote remote(path);
+    std::vector<std::byte>& bytes = remote.source->bytes();
+    const session::Snapshot state = stored(path);
+    for (const int round : {2, 3}) {
+      const std::vector<std::byte> good = bytes;
+      remote.source->reset();
+      remote.source->fail_in = round;
+      remote.source->failure = [&] {
+        for (std::int64_t i = 0; i < state.geometry().chunk_count(); ++i) {
+          const store::ChunkRef ref = state.chunks->get(i);
+          if (ref.special != codec::Special::none) continue;
+          const auto at = static_cast<std::size_t>(ref.offset);
+          bytes[at + 2] |= std::byte{0xc0};  // a codec that a plug-in has
+          bytes[at + 22] = std::byte{200};
+        }
+      };
+      try {
+        const auto found = bytes_of(remote.array, whole(remote.array));
+        EXPECT_EQ(found, bytes_of(Array::open(path), whole(remote.array)));
+        // Else it was decoded by a header that nobody has checked.
+        EXPECT_TRUE(remote.source->rounds() < round || alone);
+      } catch (const Error& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::corruption);
+        EXPECT_NE(std::string(error.what()).find("changed"), std::string::npos) << error.what();
+      }
+      remote.source->failure = nullptr;
+      bytes = good;
+    }
+  }
+}
+
+// What a server claims costs no memory: a size of its own, and a header that says the same.
+class HugeSource final : public ByteSource {
+ public:
+  HugeSource(std::string head, std::uint64_t size) : head_(std::move(head)), size_(size) {}
+  std::uint64_t size() const override { return size_; }
+  std::string name() const override { return "huge"; }
+  void read_many(std::span<const ByteRead> reads) const override {
+    for (const ByteRead& read : reads) {
+      EXPECT_LE(read.to.size(), std::size_t{1} << 20);
+      for (std::size_t i = 0; i < read.to.size(); ++i) {
+        const std::uint64_t at = read.offset + i;
+        read.to[i] = at < head_.size() ? static_cast<std::byte>(head_[at]) : std::byte{0};
+      }
+    }
+  }
+
+ private:
+  std::string head_;
+  std::uint64_t size_;
+};
+
+TEST(Sources, ASizeThatCannotBeIsDamage) {
+  const TempDir dir;
+  Array::save_voxels(dir / "a.mla", Voxels({9, 9, 9}).view(), int16());
+  for (const std::uint64_t size :
+       {~std::uint64_t{0}, ~std::uint64_t{0} >> 1, std::uint64_t{1} << 40}) {
+    for (const bool long_header : {false, true}) {
+      std::string head = test::read_text(dir / "a.mla");
+      const auto bytes = std::as_writable_bytes(std::span(head));
+      frame::store_big(bytes, 16, size);
+      if (long_header) frame::store_big(bytes, 11, std::uint32_t{100'000});
+      EXPECT_ERROR(Array::open(std::make_shared<HugeSource>(head, size)), ErrorKind::corruption,
+                   "huge", "are possible");
+    }
   }
 }
 

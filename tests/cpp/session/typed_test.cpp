@@ -1,7 +1,9 @@
 // Voxels as numbers of C++.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <complex>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -129,6 +131,49 @@ TEST(Typed, WrongBoxesAndSizesAreErrorsBeforeMemoryIsTaken) {
   image.close();
   expect_typed_error([&] { image.read<float>({{0, 0}, {1, 6}}); }, ErrorKind::closed, "closed");
 }
+
+TEST(Typed, TheTypeIsFoundInWhatIsGiven) {
+  const TempDir dir;
+  const auto path = dir.path() / "a.mla";
+  const std::vector<std::int16_t> voxels = ramp<std::int16_t>(24);
+  Array::save_voxels(path, voxels, {4, 6}, {}, {.layout = {.patch = 4}});
+  Array image = Array::open(path, {.mode = Mode::read_write});
+  EXPECT_EQ(image.dtype(), DType::of<std::int16_t>());
+
+  std::vector<std::int16_t> out(24);
+  image.read(Box::whole({4, 6}), out);
+  EXPECT_EQ(out, voxels);
+  std::array<std::int16_t, 2> pair{};
+  image.read({{1, 0}, {1, 2}}, std::span(pair).first(0));
+  image.read({{1, 0}, {2, 2}}, pair);
+  EXPECT_EQ(pair, (std::array<std::int16_t, 2>{6, 7}));
+  image.read_many(std::vector<Box>{{{0, 1}, {1, 2}}, {{0, 3}, {1, 4}}}, pair);
+  EXPECT_EQ(pair, (std::array<std::int16_t, 2>{1, 3}));
+  std::int16_t row[3] = {};
+  image.read_padded({{0, -1}, {1, 2}}, row, -5);
+  EXPECT_EQ(std::vector(row, row + 3), (std::vector<std::int16_t>{-5, 0, 1}));
+
+  image.write({{0, 0}, {1, 2}}, std::vector<std::int16_t>{8, 9});
+  image.write({{0, 2}, {1, 4}}, std::span(pair));  // a span of what is not const
+  EXPECT_EQ(image.read<std::int16_t>({{0, 0}, {1, 4}}),
+            (std::vector<std::int16_t>{8, 9, 1, 3}));
+  EXPECT_EQ(Array::in_memory(voxels, {4, 6}).read<std::int16_t>(Box::whole({4, 6})), voxels);
+
+  std::vector<float> floats(24);
+  expect_typed_error([&] { image.read(Box::whole({4, 6}), floats); }, ErrorKind::invalid_type,
+                     "\"<f4\"");
+  expect_typed_error([&] { image.write(Box::whole({4, 6}), floats); }, ErrorKind::invalid_type,
+                     "\"<f4\"");
+}
+
+// What cannot be written to, or is gone when the call returns, is no target.
+static_assert(WritableElements<std::vector<float>&>);
+static_assert(WritableElements<std::span<float>>);
+static_assert(!WritableElements<const std::vector<float>&>);
+static_assert(!WritableElements<std::span<const float>>);
+static_assert(!WritableElements<std::vector<float>>);
+static_assert(!Elements<std::vector<std::byte>>);
+static_assert(!Elements<std::vector<bool>>);
 
 TEST(Typed, BytesAreWrittenWhateverTheType) {
   Array image = Array::in_memory({3}, DType::parse(">i2"));

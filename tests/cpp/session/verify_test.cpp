@@ -6,12 +6,16 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <optional>
+#include <random>
 #include <set>
 
 #include "codec/checksum.hpp"
 #include "mlarray/process.hpp"
 #include "session/snapshot.hpp"
 #include "store/block_check.hpp"
+#include "support/counting_source.hpp"
+#include "support/rounds.hpp"
 #include "support/temp_dir.hpp"
 #include "support/voxels.hpp"
 
@@ -223,6 +227,65 @@ TEST(Verify, NoChangedByteGivesOtherVoxelsOrMetadata) {
     }
     // Block starts need no cover, everything else has it.
     EXPECT_GT(found, tried * 9 / 10);
+  }
+}
+
+// The same of files whose sums lie in pages, or that have the record of block offsets, also by
+// ranges, where the record says where the blocks are.
+TEST(Verify, NoChangedByteOfPagesAndRecordsGivesOtherVoxels) {
+  const TempDir dir;
+  const auto path = dir.path() / "a.mla";
+  for (const bool paged : {true, false}) {
+    const Voxels voxels(paged ? Shape{13, 32, 128} : Shape{13, 64, 128});
+    Array::save_voxels(
+        path, voxels.view(), int16(), {},
+        paged ? with_layout({1, 32, 128}, {1, 1, 4}) : with_layout({1, 64, 128}, {1, 32, 64}));
+    std::vector<std::pair<std::size_t, std::size_t>> places;  // from, to: pages first
+    {
+      const std::shared_ptr<io::ByteSource> source = io::open_buffered(path);
+      const auto state = session::snapshot_of(frame::read_state(*source), source);
+      const store::ChunkIndex& index = state.chunks->index();
+      ASSERT_EQ(index.table().pages() != nullptr, paged);
+      ASSERT_EQ(index.offsets() != nullptr, !paged);
+      const store::PageList& list =
+          paged ? *index.table().pages() : index.offsets()->pages().list();
+      for (std::size_t i = 0; i < list.pages.size(); ++i) {
+        const auto first = static_cast<std::size_t>(list.pages[i].offset);
+        places.emplace_back(first, first + list.length_of(i));
+      }
+    }
+    std::vector<char> good = load_bytes(path);
+    places.emplace_back(places.back().second, good.size());  // index, trailer
+    places.emplace_back(0, places.front().first);
+    std::mt19937 random(5);
+    std::size_t found = 0;
+    for (int trial = 0; trial < test::rounds(150); ++trial) {
+      const auto& [from, to] = places[static_cast<std::size_t>(trial) % places.size()];
+      const std::size_t at = from + random() % (to - from);
+      good[at] = static_cast<char>(good[at] ^ (1 << trial % 8));
+      store_bytes(path, good);
+      SCOPED_TRACE("byte " + std::to_string(at));
+      std::optional<bool> right[2];
+      for (const bool remote : {false, true}) {
+        try {
+          const Array array = remote ? Array::open(std::make_shared<test::CountingSource>(path))
+                                     : Array::open(path, {.access = Access::buffered});
+          ASSERT_EQ(read_all(array), voxels.data);
+          right[remote] = true;
+          const VerifyReport report = array.verify();
+          EXPECT_EQ(report.unverified_blocks, 0);
+          // By ranges, the record may have served in place of a damaged head.
+          EXPECT_FALSE(report.damaged() && !remote);
+        } catch (const Error& error) {
+          EXPECT_EQ(error.kind(), ErrorKind::corruption);
+          ++found;
+        }
+      }
+      // A damaged record is done without; it is one page.
+      EXPECT_TRUE(paged || trial % 3 != 0 || (right[0] && right[1]));
+      good[at] = static_cast<char>(good[at] ^ (1 << trial % 8));
+    }
+    EXPECT_GT(found, 0u);
   }
 }
 

@@ -40,7 +40,7 @@ def scan(tmp_path: Path) -> Path:
 
 def facts(path: Path) -> tuple[object, ...]:
     with MLArray.open(path) as image:
-        core = image._open_core()
+        core = image._store.opened()
         tree = image.meta.to_mapping()
         tree.pop("blosc2", None)
         return core.codec.codec, core.chunks, core.blocks, repr(tree)

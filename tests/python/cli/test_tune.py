@@ -11,10 +11,10 @@ import pytest
 
 import mlarray
 from mlarray import MLArray
-from mlarray._tune import _best
 from mlarray.cli._tradeoff import Point, on_the_edge, svg_plot, text_plot
 from mlarray.cli.main import main
 from mlarray.errors import CorruptionError, InvalidUseError, NotFoundError
+from mlarray.tools.tune import _best
 
 VOXELS = (
     np.arange(60 * 61 * 62).reshape(60, 61, 62) // 50

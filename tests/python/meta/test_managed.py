@@ -197,6 +197,6 @@ class TestFunctionsOfOtherVersions:
         assert Meta.from_mapping(MLArray(np.zeros(3)).meta.to_mapping()).is_seg.value is None
         written = MLArray(np.zeros((3, 3)), compressed=True)
         assert module.MLARRAY_VERSION == "v0"
-        assert written._array is not None
-        stored = written._array.metadata().to_tree()["_mlarray_version"]
+        assert written._store.core is not None
+        stored = written._store.core.metadata().to_tree()["_mlarray_version"]
         assert stored == {"mlarray_version": module.MLARRAY_VERSION}

@@ -44,7 +44,8 @@ def _belongs(module: Any, name: str, value: Any) -> bool:
     if name.startswith("_") or inspect.ismodule(value):
         return False
     if inspect.isclass(value) or inspect.isfunction(value):
-        return value.__module__.startswith(module.__name__) or (
+        homes = (module.__name__, "mlarray._compat")
+        return value.__module__.startswith(homes) or (
             value.__module__.startswith("mlarray") and value.__name__ != name
         )
     return name.isupper() and isinstance(value, (str, int))
@@ -53,7 +54,8 @@ def _belongs(module: Any, name: str, value: Any) -> bool:
 def _members(owner: type, base: type) -> list[tuple[str, Any]]:
     members = [name for name in dir(owner) if not name.startswith("_") or name in SPECIAL]
     if owner.__name__ == "MLArray":  # attributes of instances, too
-        members += [name for name in vars(owner(np.zeros((2, 2)))) if not name.startswith("_")]
+        own = getattr(owner(np.zeros((2, 2))), "__dict__", {})
+        members += [name for name in own if not name.startswith("_")]
     if issubclass(owner, base) and owner is not base:
         members = [name for name in members if not hasattr(base, name)]
     values = (

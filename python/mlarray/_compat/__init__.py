@@ -1,0 +1,1 @@
+"""Names, argument orders and layouts of other versions: docs/compatibility.md."""

@@ -1,0 +1,1 @@
+"""NumPy keys as boxes and points, and values for assignment: pure functions."""

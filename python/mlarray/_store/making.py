@@ -1,0 +1,209 @@
+"""The ways to a store: opening, creating and loading a file, compressing an array."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .. import _core
+from .._checks import (
+    Naming,
+    as_dtype,
+    as_shape,
+    check,
+    checked_path,
+    given_names,
+    new_meta,
+    state_facts,
+    to_core,
+)
+from .._compat.names import Access, resolve_access, resolve_axis_labels, resolve_threads
+from .._dtypes import as_bytes_view, dtype_to_text
+from .._save_options import (
+    Packing,
+    check_dparams,
+    codec_params,
+    commit_level,
+    options_for,
+    save_options,
+)
+from ..errors import InvalidUseError
+from ..typing import UNSET
+from . import writers
+from .core import CoreStore
+from .plain import PlainStore
+
+if TYPE_CHECKING:
+    from ..typing import Level, PathLike
+    from .base import Store
+
+__all__ = [
+    "compressed",
+    "create",
+    "decompressed",
+    "load",
+    "open_existing",
+    "open_or_create",
+    "save",
+]
+
+
+def load(filepath: PathLike, threads: int, verify: bool | None) -> CoreStore:
+    """Read a whole file into memory, still compressed."""
+    path = checked_path(filepath)
+    writers.before_use_of(path)
+    return CoreStore(_core.Array.load(path, threads, verify), threads, path)
+
+
+def open_or_create(
+    filepath: PathLike,
+    mode: Any,
+    mmap_mode: Any,
+    mmap: Any,
+    to_create: dict[str, Any],
+    num_threads: int | None,
+    dparams: Any,
+    verify: bool | None,
+    level: Level | None,
+) -> CoreStore:
+    """Open a file as `MLArray.open` is told to; `to_create` is for mode 'w+' only."""
+    path = checked_path(filepath)
+    with Naming(path):
+        access = resolve_access(mode, mmap_mode, mmap)
+        if access.mode == "w+":
+            if verify is not None:
+                raise InvalidUseError(
+                    "verify can only be given to open an existing file; mode 'w+' creates "
+                    "one: leave it out"
+                )
+            how: Any = {"dparams": dparams, "num_threads": num_threads, "level": level}
+            mapping = "w+" if access.mapped else None
+            return create(path, mmap_mode=mapping, **how, **to_create)
+        if given := given_names(to_create):
+            raise InvalidUseError(
+                f"{', '.join(given)} can only be given to create a file, with mode 'w+', "
+                f"but the mode is {access.mode!r}; leave it out or change the mode"
+            )
+        if level is not None and access.mode != "r+":
+            raise InvalidUseError(
+                f"level={level!r} says how edits reach the file, with mode 'r+' or 'w+', "
+                f"but the mode is {access.mode!r}; leave it out or change the mode"
+            )
+        commits = commit_level(level) or _core.CommitLevel.ordered
+        check_dparams(dparams)
+        threads = resolve_threads(num_threads, dparams)
+    return open_existing(path, access, threads, verify, commits)
+
+
+def open_existing(
+    path: str,
+    access: Access,
+    threads: int,
+    verify: bool | None,
+    commits: _core.CommitLevel = _core.CommitLevel.ordered,
+) -> CoreStore:
+    """Open a file that there is."""
+    writers.before_use_of(path)
+    core = _core.Array.open(path, access.mode, access.mapped, threads, verify, commits)
+    store = CoreStore(core, threads, path, access.mode, access.mapped, verify)
+    if access.mode == "r+":
+        writers.warn_of_detached()
+        writers.add(store)
+    return store
+
+
+def create(
+    filepath: PathLike,
+    shape: Any,
+    dtype: Any,
+    meta: Any = None,
+    mode: str = "w",
+    mmap_mode: Any = "w+",
+    patch_size: Any = UNSET,
+    chunk_size: Any = None,
+    block_size: Any = None,
+    cparams: Any = None,
+    dparams: Any = None,
+    *,
+    axis_labels: Any = None,
+    channel_axis: int | None = None,
+    num_threads: int | None = None,
+    preset: Any = None,
+    level: Level | None = None,
+    metadata_format: str = "current",
+) -> CoreStore:
+    """Create a file of zeros as `MLArray.create` is told to."""
+    path = checked_path(filepath)
+    with Naming(path):
+        access = resolve_access(mode, mmap_mode, UNSET)
+        if access.mode != "w+":
+            raise InvalidUseError(f"mode={mode!r} does not create a file; leave it out")
+        sizes = {"shape": shape, "dtype": dtype}
+        if missing := [name for name, value in sizes.items() if value is None]:
+            raise InvalidUseError(
+                f"mode 'w+' creates a file, which needs {' and '.join(missing)}; give it, "
+                f"or open an existing file with 'r+'"
+            )
+        lengths = as_shape(shape)
+        text = dtype_to_text(as_dtype(dtype))
+        new = new_meta(meta)
+        labels = resolve_axis_labels(axis_labels, channel_axis, len(lengths))
+        if labels is not None:
+            new.spatial.axis_labels = list(labels)
+        state_facts(new, tuple(lengths))
+        check(new, len(lengths))
+        metadata = to_core(new)
+        options = save_options(
+            Packing(patch_size, chunk_size, block_size, cparams, preset),
+            ndim=len(lengths),
+            spatial_axes=metadata.spatial_axes(len(lengths)),
+            codec=codec_params(cparams, text, preset),
+            num_threads=num_threads,
+            dparams=dparams,
+            metadata_format=metadata_format,
+            level=level,
+            store_metadata=path.endswith(".mla"),
+        )
+        writers.before_use_of(path)
+        core = _core.Array.create(path, lengths, text, metadata, options)
+    threads = resolve_threads(num_threads, dparams)
+    store = CoreStore(core, threads, path, access.mode, access.mapped)
+    writers.warn_of_detached()
+    writers.add(store)
+    return store
+
+
+def save(store: Store, path: str, asked: Packing, defaults: Packing, **how: Any) -> None:
+    """Write a store to a file as `MLArray.save` is told to."""
+    with Naming(path):
+        is_mla = path.endswith(".mla")
+        options = options_for(store, asked, defaults, store_metadata=is_mla, **how)
+    writers.before_use_of(path, besides=store)
+    store.save(path, options)
+    writers.warn_of_detached()
+
+
+def compressed(
+    store: Store, asked: Packing, defaults: Packing, threads: int, **others: Any
+) -> CoreStore:
+    """The same image with voxels that are compressed in memory; a writer is saved."""
+    voxels = store.to_numpy()
+    options = options_for(store, asked, defaults, **others)
+    meta = store.meta
+    text = dtype_to_text(voxels.dtype)
+    raw = as_bytes_view(voxels)
+    core = _core.Array.in_memory(raw, voxels.shape, text, to_core(meta), options)
+    store.release()
+    state_facts(meta, voxels.shape)
+    meta.blosc2._fill(core.metadata().to_tree()["blosc2"])
+    new = CoreStore(core, threads)
+    new.hold_meta(meta, to_core(meta))
+    return new
+
+
+def decompressed(store: Store, path: str | None = None) -> PlainStore:
+    """The same image with a NumPy array; a writer is saved."""
+    voxels = store.to_numpy()
+    meta = store.meta
+    store.release()
+    state_facts(meta, voxels.shape)
+    return PlainStore(voxels, meta, path)
