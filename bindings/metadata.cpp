@@ -153,6 +153,14 @@ void register_metadata(nb::module_& module) {
             return to_json(self.to_value(include_none), indent);
           },
           "include_none"_a = false, "indent"_a = -1)
+      .def(
+          "get",
+          [](const Metadata& self, std::string_view section, std::string_view name) {
+            return value_to_python(self.get(section, name));
+          },
+          "section"_a, "name"_a,
+          nb::sig("def get(self, section: str, name: str) -> typing.Any"),
+          "One field, None if it is unset; of a field read from a file, as it lies there.")
       .def("check", &Metadata::check, "ndim"_a)
       .def("spatial_axes", &Metadata::spatial_axes, "ndim"_a)
       .def(

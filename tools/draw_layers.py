@@ -14,9 +14,11 @@ import sys
 from pathlib import Path
 
 from check_layers import ROOT, order_of
+from drawing import Drawing, Point
 
 PICTURE = ROOT / "docs/pictures/layers.svg"
-WIDTH, BOX, HEIGHT, ROW, TOP = 760, (104, 34), 34, 84, 128
+WIDTH, BOX, HEIGHT, ROW, TOP = 760, 104, 34, 84, 128
+THICK, THIN = ("#35507a", 1.6), ("#c3cad6", 1.0)
 
 
 def includes_of(source: Path) -> dict[str, set[str]]:
@@ -66,63 +68,40 @@ def needed(includes: dict[str, set[str]]) -> set[tuple[str, str]]:
     }
 
 
-def box(x: float, y: float, width: float, text: str, style: str) -> str:
-    """Return a box with its middle at x and its upper edge at y."""
-    return (
-        f'<rect class="{style}" x="{x - width / 2:g}" y="{y:g}" width="{width:g}" '
-        f'height="{HEIGHT}" rx="5"/>'
-        f'<text x="{x:g}" y="{y + 22:g}">{text}</text>'
-    )
-
-
 def picture_of(includes: dict[str, set[str]]) -> str:
     """Return the picture as SVG."""
     heights = heights_of(includes)
     highest = max(heights.values())
-    place: dict[str, tuple[float, float]] = {}
+    height = TOP + ROW * highest + HEIGHT + 16
+    drawing = Drawing(WIDTH, height, "The layers of the library, and what includes what")
+    place: dict[str, Point] = {}
     for level in range(highest + 1):
         row = [layer for layer in includes if heights[layer] == level]
         for number, layer in enumerate(row):
             x = WIDTH * (number + 1) / (len(row) + 1)
             place[layer] = (x, TOP + ROW * (highest - level))
-    lines: list[str] = []
     thick = needed(includes)
     arrows = [(layer, other) for layer, below in includes.items() for other in sorted(below)]
-    for layer, other in sorted(arrows, key=lambda arrow: arrow in thick):
-        (x1, y1), (x2, y2) = place[layer], place[other]
+    for arrow in sorted(arrows, key=lambda arrow: arrow in thick):
+        (x1, y1), (x2, y2) = (place[layer] for layer in arrow)
         y1 += HEIGHT
-        bend = (y2 - y1) / 2
-        style = "thick" if (layer, other) in thick else "thin"
-        lines.append(
-            f'<path class="{style}" d="M{x1:g} {y1:g}C{x1:g} {y1 + bend:g} '
-            f'{x2:g} {y2 - bend:g} {x2:g} {y2 - 5:g}"/>'
-        )
+        style = THICK if arrow in thick else THIN
+        drawing.curve((x1, y1), (x2, y2 - 2), (y2 - y1) / 2, *style)
     middle = WIDTH / 2
-    lines.append(f'<path class="thick" d="M{middle:g} {16 + HEIGHT}V69"/>')
-    lines.append(box(middle, 16, 330, "bindings, examples, your program", "user"))
-    lines.append(box(middle, 74, 620, "include/mlarray: public headers", "public"))
-    lines += [box(x, y, BOX[0], layer, "layer") for layer, (x, y) in place.items()]
-    height = TOP + ROW * highest + HEIGHT + 16
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
-            f'viewBox="0 0 {WIDTH} {height}" role="img" '
-            f'aria-label="The layers of the library, and what includes what">',
-            "<style>text{font:14px sans-serif;text-anchor:middle;fill:#1a1a1a}"
-            "path{fill:none}.thick{stroke:#35507a;stroke-width:1.6;marker-end:url(#a)}"
-            ".thin{stroke:#c3cad6;stroke-width:1;marker-end:url(#b)}"
-            "rect{stroke:#35507a}.layer{fill:#e8eef8}.public{fill:#fdf3dc;stroke:#9a7b2d}"
-            ".user{fill:#f3f3f3;stroke:#888}</style>",
-            '<defs><marker id="a" markerWidth="7" markerHeight="7" refX="4" refY="3" '
-            'orient="auto"><path d="M0 0L6 3L0 6z" style="fill:#35507a"/></marker>'
-            '<marker id="b" markerWidth="7" markerHeight="7" refX="4" refY="3" '
-            'orient="auto"><path d="M0 0L6 3L0 6z" style="fill:#c3cad6"/></marker></defs>',
-            f'<rect width="{WIDTH}" height="{height}" style="fill:#fff;stroke:none"/>',
-            *lines,
-            "</svg>",
-            "",
-        ]
-    )
+    drawing.arrow((middle, 16 + HEIGHT), (middle, 72), *THICK)
+    program, public = "bindings, examples, your program", "include/mlarray: public headers"
+    box(drawing, (middle, 16), 330, program, "#f3f3f3", "#888888")
+    box(drawing, (middle, 74), 620, public, "#fdf3dc", "#9a7b2d")
+    for layer, at in place.items():
+        box(drawing, at, BOX, layer, "#e8eef8", THICK[0])
+    return drawing.svg()
+
+
+def box(drawing: Drawing, at: Point, width: float, text: str, fill: str, stroke: str) -> None:
+    """Draw a box with the middle of its upper edge at a point."""
+    x, y = at
+    drawing.rounded((x - width / 2, y), (width, HEIGHT), fill, stroke)
+    drawing.text((x, y + 22), text, anchor="middle")
 
 
 def main() -> int:

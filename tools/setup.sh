@@ -10,14 +10,14 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 needs_package=1 needs_gtest='' needs_benchmark='' needs_doxygen=''
 case ${1:-} in
   build) groups=() ;;
-  lint) groups=(convert xarray lint) ;;
+  lint) groups=(convert xarray lint plots) ;;
   cpp) groups=() needs_package='' needs_gtest=1 ;;
-  test) groups=(convert dask xarray lint test) needs_gtest=1 ;;
+  test) groups=(convert dask xarray lint test plots) needs_gtest=1 ;;
   soak) groups=() needs_gtest=1 ;;
-  coverage) groups=(convert dask xarray test coverage) needs_gtest=1 ;;
-  bench) groups=(convert) ;;
+  coverage) groups=(convert dask xarray test plots coverage) needs_gtest=1 ;;
+  bench) groups=(convert plots) ;;
   micro) groups=() needs_package='' needs_benchmark=1 ;;
-  demo) groups=(convert) ;;
+  demo) groups=(convert plots) ;;
   docs) groups=(convert docs) needs_doxygen=1 ;;
   *) fail "usage: tools/setup.sh build|lint|cpp|test|soak|coverage|bench|micro|demo|docs" ;;
 esac
@@ -123,6 +123,15 @@ install_groups() {
   done
 }
 
+# What the extension is made of. Python's own files are not: see link_package.
+package_sources=(include src bindings cmake CMakeLists.txt pyproject.toml tools/setup.sh)
+built=$venv/.built
+
+# Whether it has to be built: a folder is newer where a file was added or removed.
+package_is_old() {
+  [ ! -e "$built" ] || [ -n "$(find "${package_sources[@]}" -newer "$built" -print -quit)" ]
+}
+
 build_package() {
   rm -rf build/package
   # In the tree of the C++ tests where they can be built too: the library is compiled once.
@@ -134,13 +143,25 @@ build_package() {
     --wheel-dir build/package .
 }
 
+# Links from the installed package to the sources, so that an edit of Python needs no build.
+link_package() {
+  local package file
+  package=$("$bin/python" -c 'import sysconfig; print(sysconfig.get_path("platlib"))')/mlarray
+  find "$package" -name '*.py' -delete
+  while IFS= read -r file; do
+    mkdir -p "$package/$(dirname "$file")"
+    ln -s "$PWD/python/mlarray/$file" "$package/$file"
+  done < <(cd python/mlarray && find . -name '*.py' | cut -c 3-)
+}
+
 install_packages
 make_venv
 # The needs of the build are installed as well, so that it wants no environment of its own.
 install_groups build-system build
 building=''
-if [ -n "$needs_package" ]; then
+if [ -n "$needs_package" ] && package_is_old; then
   say "building the package"
+  touch "$venv/.building"  # what is edited from now on is newer
   build_package &
   building=$!
   trap 'kill "$building" 2>/dev/null' EXIT
@@ -157,4 +178,6 @@ if [ -n "$building" ]; then
   trap - EXIT
   quietly build/log/package-install.log "$bin/python" -m pip install --no-deps --force-reinstall \
     build/package/*.whl
+  mv "$venv/.building" "$built"
 fi
+[ -z "$needs_package" ] || link_package

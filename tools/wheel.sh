@@ -35,7 +35,7 @@ MLARRAY_SDIST=$sdist MLARRAY_WHEEL=$wheel "$bin/python" -m pytest -q tests/packa
 
 say "all Python tests against the installed wheel"
 "$python" -m venv "$work/tested"
-requirements test
+requirements test plots
 "$work/tested/bin/pip" install --quiet "${wheel}[convert,dask,xarray]" -r "$work/requirements.txt"
 "$work/tested/bin/python" tools/reference_env.py
 "$work/tested/bin/python" -m pytest -q -n "$jobs" --dist loadfile tests/python

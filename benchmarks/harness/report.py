@@ -223,8 +223,8 @@ def _draw(cells: list[Cell], rows: list[Row], folder: Path) -> list[str]:
             drawn[f"growth-{what}"] = plots.lines(
                 f"Volumes that grow: {what}", line, "MB of int16", "ms"
             )
-    for name, svg in drawn.items():
-        (folder / f"{name}.svg").write_text(svg)
+    for name, figure in drawn.items():
+        plots.save(figure, folder / f"{name}.svg")
     return list(drawn)
 
 

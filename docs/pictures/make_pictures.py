@@ -1,4 +1,4 @@
-"""Draws the pictures of the pages as SVG, from what the library itself says.
+"""Draws the pictures of the pages by matplotlib, from what the library itself says.
 
     python docs/pictures/make_pictures.py [FOLDER]
 
@@ -19,81 +19,12 @@ import numpy as np
 
 from mlarray import MLArray
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+
+from drawing import Drawing, Point
+
 INK, GREY, PALE = "#1f2933", "#9aa5b1", "#e4e7eb"
 BLUE, LIGHT_BLUE, ORANGE, GREEN = "#1b66c9", "#cfe2ff", "#d9480f", "#2b8a3e"
-
-Point = tuple[float, float]
-
-
-class Drawing:
-    """Shapes of one picture, in pixels, y downwards."""
-
-    def __init__(self, width: int, height: int) -> None:
-        self.parts = [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-            f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="14">',
-            f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-        ]
-
-    def polygon(
-        self, points: list[Point], fill: str = "none", stroke: str = INK, width: float = 1
-    ) -> None:
-        path = " ".join(f"{number(x)},{number(y)}" for x, y in points)
-        self.parts.append(
-            f'<polygon points="{path}" fill="{fill}" stroke="{stroke}" '
-            f'stroke-width="{number(width)}" stroke-linejoin="round"/>'
-        )
-
-    def rectangle(
-        self, at: Point, size: Point, fill: str = "none", stroke: str = INK, width: float = 1
-    ) -> None:
-        (x, y), (w, h) = at, size
-        self.polygon([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], fill, stroke, width)
-
-    def dot(self, at: Point, radius: float, colour: str) -> None:
-        x, y = at
-        self.parts.append(
-            f'<circle cx="{number(x)}" cy="{number(y)}" r="{number(radius)}" fill="{colour}"/>'
-        )
-
-    def ellipse(self, at: Point, radii: Point) -> None:
-        (x, y), (a, b) = at, radii
-        self.parts.append(
-            f'<ellipse cx="{number(x)}" cy="{number(y)}" rx="{number(a)}" ry="{number(b)}" '
-            f'fill="{PALE}" stroke="{GREY}"/>'
-        )
-
-    def arrow(self, start: Point, end: Point, colour: str) -> None:
-        (x0, y0), (x1, y1) = start, end
-        angle = math.atan2(y1 - y0, x1 - x0)
-        back = (x1 - 8 * math.cos(angle), y1 - 8 * math.sin(angle))
-        self.parts.append(
-            f'<line x1="{number(x0)}" y1="{number(y0)}" x2="{number(back[0])}" '
-            f'y2="{number(back[1])}" stroke="{colour}" stroke-width="2.5"/>'
-        )
-        side = (4.5 * math.sin(angle), -4.5 * math.cos(angle))
-        head = [
-            (x1, y1),
-            (back[0] + side[0], back[1] + side[1]),
-            (back[0] - side[0], back[1] - side[1]),
-        ]
-        self.polygon(head, fill=colour, stroke=colour, width=0.5)
-
-    def text(
-        self, at: Point, text: str, colour: str = INK, anchor: str = "start", bold: bool = False
-    ) -> None:
-        weight = ' font-weight="bold"' if bold else ""
-        self.parts.append(
-            f'<text x="{number(at[0])}" y="{number(at[1])}" fill="{colour}" '
-            f'text-anchor="{anchor}"{weight}>{text}</text>'
-        )
-
-    def svg(self) -> str:
-        return "\n".join([*self.parts, "</svg>", ""])
-
-
-def number(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0").replace("-0", "0", 1 if abs(value) < 0.05 else 0)
 
 
 def vector(values: list[float]) -> str:
@@ -241,7 +172,7 @@ def conventions() -> str:
     drawing = Drawing(760, 390)
     for left, name, right, front in ((200, "RAS", 1, 1), (560, "LPS", -1, -1)):
         centre = (left, 205)
-        drawing.ellipse(centre, (105, 125))
+        drawing.ellipse(centre, (105, 125), PALE, GREY)
         nose = [(left - 14, 83), (left, 62), (left + 14, 83)]
         drawing.polygon(nose, PALE, GREY)
         # Seen from the feet, as slices are shown: the right side of the body is on the left.

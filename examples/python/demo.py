@@ -18,7 +18,7 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
-from orthoslices import montage, write_png
+from orthoslices import draw
 
 from mlarray import MLArray, num_threads
 from mlarray.cli import read_header
@@ -192,9 +192,8 @@ def main() -> None:
 
     step(6, "Drawing three orthogonal slices")
     with MLArray.open(mla) as image:
-        picture = montage(image)
-    write_png(png, picture)
-    print(f"      {png}: {picture.shape[1]} x {picture.shape[0]} pixels")
+        width, height = draw(image, png)
+    print(f"      {png}: {width} x {height} pixels")
 
     step(7, "Summary")
     raw = truth.nbytes / 1e6

@@ -1,4 +1,4 @@
-"""Three orthogonal slices of a `.mla` scan as one PNG, with nothing but NumPy.
+"""Three orthogonal slices of a `.mla` scan as one picture, drawn by matplotlib.
 
     python orthoslices.py scan.mla slices.png
 
@@ -10,28 +10,15 @@ Superior, Inferior). Only the three slices are read from the file.
 from __future__ import annotations
 
 import argparse
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from mlarray import MLArray
 
-PIXELS_PER_MM = 2.0
-MARGIN = 28
-BACKGROUND = 0
-INK = 255
-
-# Five by seven dots per letter, one number per row.
-LETTERS = {
-    "A": (0x0E, 0x11, 0x11, 0x1F, 0x11, 0x11, 0x11),
-    "I": (0x0E, 0x04, 0x04, 0x04, 0x04, 0x04, 0x0E),
-    "L": (0x10, 0x10, 0x10, 0x10, 0x10, 0x10, 0x1F),
-    "P": (0x1E, 0x11, 0x11, 0x1E, 0x10, 0x10, 0x10),
-    "R": (0x1E, 0x11, 0x11, 0x1E, 0x14, 0x12, 0x11),
-    "S": (0x0F, 0x10, 0x10, 0x0E, 0x01, 0x01, 0x1E),
-}
+PIXELS_PER_MM = 2
+MARGIN = 28  # pixels around each view, for its letters
 
 # Name, world axis to the right, world axis upwards, world axis cut through.
 VIEWS = (("sagittal", 1, 2, 0), ("coronal", 0, 2, 1), ("axial", 0, 1, 2))
@@ -53,94 +40,68 @@ def world_axes(affine: np.ndarray) -> list[tuple[int, bool, float]]:
     return axes
 
 
-def view(image: MLArray, right: int, up: int, through: int) -> np.ndarray:
-    """The middle slice across one world axis, as a picture: row 0 is the upper edge."""
+def view(image: MLArray, right: int, up: int, through: int) -> tuple[np.ndarray, float, float]:
+    """The middle slice across one world axis, its height and its width in mm.
+
+    Row 0 is the upper edge of the picture.
+    """
     axes = world_axes(np.asarray(image.affine))
     index: list[slice | int] = [slice(None)] * image.ndim
     for extra in range(3, image.ndim):
         index[extra] = 0
     cut = axes[through][0]
     index[cut] = image.shape[cut] // 2
-    plane = np.asarray(image[tuple(index)], dtype=np.float32)
+    plane = np.asarray(image[tuple(index)])
     if axes[right][0] < axes[up][0]:
         plane = plane.T  # rows along `up`, columns along `right`
     if not axes[up][1]:
         plane = plane[::-1]  # up is the top of the picture
     if axes[right][1]:
         plane = plane[:, ::-1]
-    return stretch(stretch(plane, 0, axes[up][2]), 1, axes[right][2])
+    return plane, plane.shape[0] * axes[up][2], plane.shape[1] * axes[right][2]
 
 
-def stretch(plane: np.ndarray, axis: int, spacing: float) -> np.ndarray:
-    """Linear interpolation along one axis to PIXELS_PER_MM."""
-    count = plane.shape[axis]
-    pixels = max(round(count * spacing * PIXELS_PER_MM), 1)
-    position = (np.arange(pixels) + 0.5) * count / pixels - 0.5
-    low = np.clip(np.floor(position).astype(int), 0, count - 1)
-    high = np.minimum(low + 1, count - 1)
-    weight = np.clip(position - low, 0, 1).astype(np.float32)
-    weight = weight[:, None] if axis == 0 else weight[None, :]
-    return plane.take(low, axis) * (1 - weight) + plane.take(high, axis) * weight
-
-
-def draw_letter(canvas: np.ndarray, letter: str, row: int, column: int, size: int = 2) -> None:
-    """Draw centred at a pixel."""
-    dots = np.array([[bits >> bit & 1 for bit in range(4, -1, -1)] for bits in LETTERS[letter]])
-    dots = dots.repeat(size, 0).repeat(size, 1)
-    top, left = row - dots.shape[0] // 2, column - dots.shape[1] // 2
-    canvas[top : top + dots.shape[0], left : left + dots.shape[1]][dots == 1] = INK
-
-
-def montage(image: MLArray) -> np.ndarray:
-    """The three views side by side with their letters, as grey values of a byte."""
-    planes = [view(image, right, up, through) for _, right, up, through in VIEWS]
-    low, high = np.percentile(np.concatenate([plane.ravel() for plane in planes]), (1, 99.8))
-    height = max(plane.shape[0] for plane in planes) + 2 * MARGIN
-    width = sum(plane.shape[1] + 2 * MARGIN for plane in planes)
-    canvas = np.full((height, width), BACKGROUND, np.uint8)
-    left = 0
-    for plane, (_, right, up, _) in zip(planes, VIEWS, strict=True):
-        rows, columns = plane.shape
-        top = (height - rows) // 2
-        grey = np.clip((plane - low) / max(high - low, 1e-6), 0, 1) * 255
-        box = canvas[top : top + rows, left + MARGIN : left + MARGIN + columns]
-        box[...] = np.round(grey).astype(np.uint8)
-        middle_row, middle_column = top + rows // 2, left + MARGIN + columns // 2
-        draw_letter(canvas, ENDS[right][0], middle_row, left + MARGIN // 2)
-        draw_letter(canvas, ENDS[right][1], middle_row, left + columns + MARGIN * 3 // 2)
-        draw_letter(canvas, ENDS[up][1], top - MARGIN // 2, middle_column)
-        draw_letter(canvas, ENDS[up][0], top + rows + MARGIN // 2, middle_column)
-        left += columns + 2 * MARGIN
-    return canvas
-
-
-def write_png(path: Path, grey: np.ndarray) -> None:
-    """Write 8-bit grey values (rows, columns)."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        checked = kind + content
-        return (
-            struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
-        )
-
-    rows, columns = grey.shape
-    filtered = np.zeros((rows, columns + 1), np.uint8)  # each row starts with filter 0
-    filtered[:, 1:] = grey
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", struct.pack(">IIBBBBB", columns, rows, 8, 0, 0, 0, 0))
-        + chunk(b"IDAT", zlib.compress(filtered.tobytes(), 9))
-        + chunk(b"IEND", b"")
-    )
+def draw(image: MLArray, path: Path) -> tuple[int, int]:
+    """Draw the three views side by side with their letters; returns width and height."""
+    views = [view(image, right, up, through) for _, right, up, through in VIEWS]
+    low, high = np.percentile(np.concatenate([plane.ravel() for plane, *_ in views]), (1, 99.8))
+    heights = [round(height * PIXELS_PER_MM) for _, height, _ in views]
+    widths = [round(width * PIXELS_PER_MM) for *_, width in views]
+    size = (sum(widths) + 6 * MARGIN, max(heights) + 2 * MARGIN)
+    figure = Figure(figsize=(size[0] / 100, size[1] / 100), dpi=100, facecolor="black")
+    left = MARGIN
+    for (plane, *_), (_, right, up, _), width, height in zip(views, VIEWS, widths, heights):
+        at = (left / size[0], 0.5 - height / size[1] / 2, width / size[0], height / size[1])
+        axes = figure.add_axes(at)
+        axes.imshow(plane, "gray", vmin=low, vmax=high, aspect="auto", interpolation="bilinear")
+        axes.set_axis_off()
+        # In shares of the view; MARGIN / 2 pixels outside of it.
+        across, above = MARGIN / 2 / width, MARGIN / 2 / height
+        letters = [(-across, 0.5, ENDS[right][0]), (1 + across, 0.5, ENDS[right][1])]
+        letters += [(0.5, -above, ENDS[up][0]), (0.5, 1 + above, ENDS[up][1])]
+        for x, y, letter in letters:
+            axes.text(
+                x,
+                y,
+                letter,
+                color="white",
+                fontsize=14,
+                ha="center",
+                va="center",
+                transform=axes.transAxes,
+            )
+        left += width + 2 * MARGIN
+    figure.savefig(path)
+    return size
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("scan", type=Path, help="a .mla file of a RAS+ scan")
-    parser.add_argument("png", type=Path)
+    parser.add_argument("picture", type=Path, help="its suffix says the format: .png, .svg")
     options = parser.parse_args()
     with MLArray.open(options.scan) as image:
-        write_png(options.png, montage(image))
+        draw(image, options.picture)
 
 
 if __name__ == "__main__":

@@ -17,10 +17,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import cli as cli
+    from . import convert as convert
+    from . import errors as errors
+    from . import orientation as orientation
     from ._core import DEFAULT_PATCH_SIZE as MLARRAY_DEFAULT_PATCH_SIZE
-    from ._core import num_threads, set_num_threads, set_verification, verification
     from ._core import version as __version__
+    from ._display.html import Page, show
     from ._reports import Damage, VerifyReport
+    from ._settings import num_threads, set_num_threads, set_verification, verification
     from .array import MLArray
     from .cli import cli_convert_to_mlarray, cli_print_header
     from .errors import MLArrayError
@@ -69,6 +74,7 @@ __all__ = [
     "MetaSpatial",
     "MetaStatistics",
     "MetaVersion",
+    "Page",
     "Repacked",
     "SalvageReport",
     "SalvageState",
@@ -83,6 +89,7 @@ __all__ = [
     "salvage",
     "set_num_threads",
     "set_verification",
+    "show",
     "tune",
     "verification",
     "verify_file",
@@ -99,24 +106,32 @@ _HOME = {
     "__version__": ("_core", "version"),
     "cli_convert_to_mlarray": ("cli", "cli_convert_to_mlarray"),
     "cli_print_header": ("cli", "cli_print_header"),
+    "Page": ("_display.html", "Page"),
+    "show": ("_display.html", "show"),
     "Repacked": ("tools.repack", "Repacked"),
     "SalvageReport": ("tools.salvage", "SalvageReport"),
     "SalvageState": ("tools.salvage", "SalvageState"),
-    "num_threads": ("_core", "num_threads"),
+    "num_threads": ("_settings", "num_threads"),
     "repack": ("tools.repack", "repack"),
     "salvage": ("tools.salvage", "salvage"),
     "Choice": ("tools.tune", "Choice"),
     "Tuning": ("tools.tune", "Tuning"),
     "tune": ("tools.tune", "tune"),
-    "set_num_threads": ("_core", "set_num_threads"),
-    "set_verification": ("_core", "set_verification"),
+    "set_num_threads": ("_settings", "set_num_threads"),
+    "set_verification": ("_settings", "set_verification"),
     "VerifyReport": ("_reports", "VerifyReport"),
-    "verification": ("_core", "verification"),
+    "verification": ("_settings", "verification"),
     "verify_file": ("tools.verify", "verify_file"),
 }
 
 
+# Modules of their own, which `import mlarray` makes reachable.
+_MODULES = ("cli", "convert", "errors", "orientation")
+
+
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:  # the import puts it into this module
+        return importlib.import_module(f".{name}", __name__)
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, original = _HOME.get(name, ("meta", name))
@@ -126,4 +141,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})

@@ -91,8 +91,15 @@ def check_64_bits(name: str, numbers: Sequence[int]) -> None:
         )
 
 
-def checked_path(filepath: PathLike) -> str:
+def checked_path(filepath: PathLike, *, writes: bool = False) -> str:
     """The path of an image as text; bytes are decoded as file names are.
+
+    Parameters
+    ----------
+    filepath : path
+        Ends in .mla or .b2nd.
+    writes : bool
+        Whether the image is saved there; another suffix is explained by it.
 
     Raises
     ------
@@ -114,12 +121,14 @@ def checked_path(filepath: PathLike) -> str:
         ) from None
     if "\0" in path:
         raise InvalidValueError(f"the path {path!r} has a zero byte; no file name has one")
-    if not path.endswith(_SUFFIXES):
-        raise InvalidUseError(f"{path!r} does not end in .mla or .b2nd; rename it")
     if "://" in path and not os.path.exists(path):
         raise NotFoundError(
             f"{path!r} is a URL, not the path of a file; download it first", path=path
         )
+    if not path.endswith(_SUFFIXES):
+        from ._foreign import fault_of_path
+
+        raise InvalidUseError(fault_of_path(path, writes))
     return path
 
 

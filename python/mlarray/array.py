@@ -1479,7 +1479,7 @@ metadata_format
         >>> from mlarray import MLArray
         >>> MLArray(np.eye(3)).save("eye.mla", patch_size=64)
         """
-        path = checked_path(filepath)
+        path = checked_path(filepath, writes=True)
         asked = Packing(patch_size, chunk_size, block_size, cparams, preset)
         how = {"num_threads": num_threads, "dparams": dparams, "level": level}
         how.update(metadata_format=metadata_format, durable=durable, verify=verify)

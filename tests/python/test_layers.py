@@ -12,7 +12,8 @@ import mlarray
 ROOT = Path(mlarray.__file__).parent
 FLOORS = (
     "errors typing",
-    "meta _meta_base _meta_sections _frozen _dtypes _checks params orientation _index _compat",
+    "meta _meta_base _meta_sections _frozen _dtypes _foreign _checks _settings params "
+    "orientation _index _compat",
     "_store _save_options _create _exchange _statistics _reports _display spatial",
     "array mlarray blosc2_layout_strategies",
     "tools convert integrations training",

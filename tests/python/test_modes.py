@@ -107,13 +107,13 @@ def test_wrong_paths(tmp_path: Path) -> None:
         MLArray.open(tmp_path / "missing.mla")
     with pytest.raises(FileNotFoundError):
         MLArray(tmp_path / "missing.mla")
-    for action in (
-        lambda: MLArray.open(tmp_path / "a.nii"),
-        lambda: MLArray(tmp_path / "a.nii"),
-        lambda: MLArray(np.zeros(3)).save(tmp_path / "a"),
-        lambda: MLArray.create(tmp_path / "a.npy", 3, "u1"),
+    for action, told in (
+        (lambda: MLArray.open(tmp_path / "a.nii"), r"a NIfTI file; convert it: .*a\.mla"),
+        (lambda: MLArray(tmp_path / "a.nii"), r"a NIfTI file; convert it: .*a\.mla"),
+        (lambda: MLArray(np.zeros(3)).save(tmp_path / "a"), r"\.mla or \.b2nd"),
+        (lambda: MLArray.create(tmp_path / "a.npy", 3, "u1"), r"\.mla or \.b2nd"),
     ):
-        with pytest.raises(RuntimeError, match=r"\.mla or \.b2nd"):
+        with pytest.raises(RuntimeError, match=told):
             action()
     with pytest.raises(RuntimeError, match="folder"):
         MLArray(np.zeros(3)).save(tmp_path / "no" / "folder" / "a.mla")

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlarray import Meta, MLArray
+from mlarray import Meta, MLArray, _core, show
 from mlarray._display.png import png
+from mlarray.cli.main import main
+from mlarray.errors import InvalidValueError
 
 
 def pictures(page: str) -> list[np.ndarray[Any, Any]]:
@@ -30,11 +32,11 @@ def pictures(page: str) -> list[np.ndarray[Any, Any]]:
             assert crc == zlib.crc32(name + body)
             parts[name], at = body, at + 12 + size
         width, height, *kind = struct.unpack(">IIBBBBB", parts[b"IHDR"])
-        assert kind == [8, 0, 0, 0, 0]
-        rows = np.frombuffer(zlib.decompress(parts[b"IDAT"]), np.uint8)
-        rows = rows.reshape(height, width + 1)
+        assert kind in ([8, 0, 0, 0, 0], [8, 2, 0, 0, 0])
+        colours = () if kind[1] == 0 else (3,)
+        rows = np.frombuffer(zlib.decompress(parts[b"IDAT"]), np.uint8).reshape(height, -1)
         assert not rows[:, 0].any()
-        found.append(rows[:, 1:])
+        found.append(rows[:, 1:].reshape(height, width, *colours))
     return found
 
 
@@ -169,7 +171,133 @@ def test_texts_are_escaped(tmp_path: Path) -> None:
 
 
 def test_a_picture_is_a_whole_png() -> None:
-    grey = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    data = base64.b64encode(png(grey)).decode()
-    (found,) = pictures(f"data:image/png;base64,{data}'")
-    np.testing.assert_array_equal(found, grey)
+    for shape in ((3, 4), (3, 4, 3)):
+        pixels = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+        data = base64.b64encode(png(pixels)).decode()
+        (found,) = pictures(f"data:image/png;base64,{data}'")
+        np.testing.assert_array_equal(found, pixels)
+
+
+def body(order: str) -> MLArray:
+    """Brighter towards the left, the back and the feet, with axes that point as in `order`."""
+    shape = (12, 16, 20)
+    affine = np.zeros((4, 4))
+    affine[3, 3] = 1
+    voxels = np.zeros(shape)
+    for axis, letter in enumerate(order):
+        world, way = divmod("RLAPSI".index(letter), 2)
+        affine[world, axis] = 1 - 2 * way
+        steps = np.arange(shape[axis])
+        towards = steps if letter in "LPI" else steps[::-1]
+        voxels += np.expand_dims(towards * 1.0, [a for a in range(3) if a != axis])
+    image = MLArray(voxels, affine=affine)
+    image.meta.spatial.coord_system = "RAS"
+    return image
+
+
+@pytest.mark.parametrize("order", ["RAS", "LPS", "SAR", "PIR", "ILA"])
+def test_slices_stand_upright(order: str) -> None:
+    """Head or face at the top, the right side on the left, whatever the array's axes."""
+    page = body(order)._repr_html_()
+    found = pictures(page)
+    assert len(found) == 3
+    for picture in found:
+        values = picture.astype(int)
+        assert (np.diff(values, axis=0) >= 0).all()
+        assert (np.diff(values, axis=1) >= 0).all()
+        assert values[0, 0] < values[-1, 0] < values[-1, -1]
+        assert values[0, 0] < values[0, -1]
+    lengths = dict(zip(order, (12, 16, 20)))
+    sides = {line: lengths.get(line[0]) or lengths[line[1]] for line in ("LR", "AP", "SI")}
+    planes = {
+        "axial: R on the left, A at the top": (sides["AP"], sides["LR"]),
+        "coronal: R on the left, S at the top": (sides["SI"], sides["LR"]),
+        "sagittal: A on the left, S at the top": (sides["SI"], sides["AP"]),
+    }
+    titles = re.findall("title='([^']+)'", page)
+    assert {t: picture.shape for t, picture in zip(titles, found)} == planes
+
+
+def test_two_axes_and_axes_without_a_frame() -> None:
+    image = MLArray(np.arange(12.0).reshape(3, 4), axis_labels=("spatial_x", "spatial_y"))
+    image.affine = np.eye(3)
+    assert pictures(image._repr_html_())[0].shape == (3, 4)  # no frame: as it lies
+    image.meta.spatial.coord_system = "LPS"
+    page = image._repr_html_()
+    assert pictures(page)[0].shape == (4, 3)
+    assert "axial: R on the left, A at the top" in page
+
+
+def test_labels_are_colours_over_the_image() -> None:
+    image = body("SAR")
+    labels = np.zeros(image.shape, "u1")
+    labels[:, 8:, :] = 1
+    labels[:, :, 12:] = 2
+    page = show(image, labels)._repr_html_()
+    colours = pictures(page)
+    for grey, mixed in zip(pictures(image._repr_html_()), colours):
+        assert mixed.shape == (*grey.shape, 3)
+    # Coronal, where label 2 is on the patient's right, so on the left of the picture.
+    coronal = colours[re.findall("title='([a-z]+)", page).index("coronal")].astype(int)
+    left, right = coronal[:, :4], coronal[:, -4:]
+    assert (left[..., 2] > left[..., 0]).all()  # bluish
+    assert (right[..., 0] > right[..., 2]).all()  # 8 is the middle: label 1, orange
+    stored = MLArray(labels, copy=image)
+    assert show(image, stored)._repr_html_() == page
+    whole = show(image, np.zeros(image.shape, bool))
+    for grey, same in zip(pictures(image._repr_html_()), pictures(whole._repr_html_())):
+        np.testing.assert_array_equal(same, np.repeat(grey[..., None], 3, axis=2))
+    assert show(image)._repr_html_() == image._repr_html_()
+    with pytest.raises(InvalidValueError, match=r"shape \(3,\), but the image \(12, 16, 20\)"):
+        show(image, np.zeros(3, "u1"))
+    with pytest.raises(InvalidValueError, match="integers or bools"):
+        show(image, np.zeros(image.shape))
+
+
+def test_a_label_map_is_shown_in_colours() -> None:
+    labels = np.zeros((4, 4, 4), "i2")
+    labels[2:] = 1
+    image = MLArray(labels, meta=Meta(is_seg=True))
+    (*_, last) = pictures(image._repr_html_())
+    assert last.shape == (4, 4, 3)
+    assert not last[:2].any()
+    assert last[2:].any()
+    assert pictures(MLArray(labels)._repr_html_())[0].ndim == 2
+
+
+def test_print_reads_the_metadata_once(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And makes no copies of what is large in it."""
+    with MLArray.open(saved, mmap="r+") as image:
+        image.meta.source["large"] = [0.5] * 100_000
+        image.spacing = None
+        image.affine = np.diag([3, 0.5, 0.7, 1])
+        image.meta.spatial.coord_system = "RAS"
+    counted = Counted()
+    monkeypatch.setattr("mlarray._display.summary._core", counted)
+    with MLArray.open(saved) as image:
+        for _ in range(2):  # not loaded, then loaded
+            text = repr(image)
+            assert "spacing=[3.0, 0.5, 0.7], orientation='RAS'" in text
+            assert counted.largest < 1000
+            _ = image.meta
+
+
+class Counted:
+    """`_core`, with how large the trees are that metadata is made of."""
+
+    largest = 0
+
+    def Metadata(self, tree: Any) -> Any:  # noqa: N802
+        self.largest = max(self.largest, len(str(tree)))
+        return _core.Metadata(tree)
+
+
+def test_oblique_is_said_everywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    turned = [[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]]
+    image = MLArray(np.zeros((3, 4, 5)), spacing=(2, 3, 4), direction=turned)
+    image.meta.spatial.coord_system = "RAS"
+    image.save(tmp_path / "a.mla")
+    assert "orientation='RAS oblique'" in repr(image)
+    assert "RAS oblique" in image._repr_html_()
+    assert main(["ls", str(tmp_path)]) == 0
+    assert "RAS oblique" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Grey pictures as PNG, for notebooks: no other package is needed."""
+"""Pictures as PNG, for notebooks: no other package is needed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import numpy as np
 __all__ = ["png"]
 
 
-def png(grey: np.ndarray[Any, Any]) -> bytes:
-    """A picture of 8 bits a pixel.
+def png(pixels: np.ndarray[Any, Any]) -> bytes:
+    """A picture of 8 bits a pixel and colour.
 
     Parameters
     ----------
-    grey : numpy.ndarray
-        ``(height, width)``, uint8; 0 is black.
+    pixels : numpy.ndarray
+        ``(height, width)`` for grey, 0 is black, or ``(height, width, 3)`` for red, green and
+        blue; uint8.
 
     Returns
     -------
@@ -29,10 +30,12 @@ def png(grey: np.ndarray[Any, Any]) -> bytes:
     >>> png(np.zeros((2, 3), np.uint8))[:8]
     b'\\x89PNG\\r\\n\\x1a\\n'
     """
-    height, width = grey.shape
-    rows = np.zeros((height, width + 1), np.uint8)  # each begins with its filter: none
-    rows[:, 1:] = grey
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    height, width = pixels.shape[:2]
+    line = pixels.reshape(height, -1)
+    rows = np.zeros((height, line.shape[1] + 1), np.uint8)  # each begins with its filter: none
+    rows[:, 1:] = line
+    colour = 2 if pixels.ndim == 3 else 0
+    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
         + _part(b"IHDR", header)

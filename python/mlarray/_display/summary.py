@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .. import _core
 from ..errors import MLArrayError
-from ..orientation import orient, spacing_of
-from ..spatial import affine_of, spatial_ndim_of
+from .geometry import Geometry, geometry_of
 from .text import size_text
 
 if TYPE_CHECKING:
     from .._store.base import Store
 
-__all__ = ["geometry_of", "line_of", "place_of"]
+__all__ = ["geometry_shown", "line_of", "place_of"]
 
 
 def line_of(store: Store) -> str:
@@ -23,11 +22,11 @@ def line_of(store: Store) -> str:
     parts = [f"shape={store.shape}", f"dtype={store.dtype}"]
     if store.is_empty:
         parts = ["no array"]
-    geometry = {} if store.is_closed else geometry_of(store)
-    if "spacing" in geometry:
-        parts.append(f"spacing={geometry['spacing']}")
-    if "orientation" in geometry:
-        parts.append(f"orientation={geometry['orientation']!r}")
+    geometry = None if store.is_closed else geometry_shown(store)
+    if geometry is not None and geometry.has_spacing:
+        parts.append(f"spacing={geometry.spacing}")
+    if geometry is not None and geometry.orientation is not None:
+        parts.append(f"orientation={geometry.orientation_text!r}")
     return f"MLArray({', '.join([*parts, *place_of(store)])})"
 
 
@@ -43,25 +42,15 @@ def place_of(store: Store) -> list[str]:
     return [f"{size} compressed", repr(store.path), f"mode={store.access!r}"]
 
 
-def geometry_of(store: Store) -> dict[str, Any]:
-    """Spacing and orientation, as far as the metadata has them."""
-    found: dict[str, Any] = {}
+def geometry_shown(store: Store) -> Geometry | None:
+    """What the metadata says of positions; None too where it cannot be read or does not fit.
+
+    The voxels are there all the same. One read of the metadata; no `Meta` is made of it.
+    """
     try:
-        spatial = store.meta.spatial
-        given = (spatial.affine, spatial.spacing, spatial.origin, spatial.direction)
-        if spatial_ndim_of(store) is None or all(part is None for part in given):
-            return found
-        affine = affine_of(store)
-        if spatial.affine is not None or spatial.spacing is not None:
-            scale = _core.affine_scale(affine)
-            stated = spatial.spacing if spatial.affine is None else None
-            found["spacing"] = spacing_of(stated, scale)
-        labels = spatial.axis_labels
-        if labels is not None:
-            labels = [text for text, keep in zip(labels, store.spatial_axes()) if keep]
-        known = orient(affine, labels, spatial.coord_system)
-        if known is not None:
-            found["orientation"] = known.codes
+        metadata = store.stored_metadata()
+        if metadata is None:
+            metadata = _core.Metadata({"spatial": store.meta.spatial._tree()})
+        return geometry_of(metadata, None if store.is_empty else len(store.shape))
     except MLArrayError:
-        pass  # metadata that cannot be read, or does not fit: the voxels are there all the same
-    return found
+        return None

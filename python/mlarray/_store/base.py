@@ -158,6 +158,10 @@ class Store(ABC):
         """The metadata for the core, if it is not what was loaded."""
         return None
 
+    def stored_metadata(self) -> _core.Metadata | None:
+        """The metadata of a file as it is stored, where nobody has asked for `meta` yet."""
+        return None
+
     def set_meta(self, value: Mapping[str, Any] | Meta | None) -> None:
         """Take other metadata, checked against the voxels."""
         new = new_meta(value)

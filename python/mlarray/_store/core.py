@@ -292,6 +292,12 @@ class CoreStore(Store):
         """Have this metadata, of which `stored` is in the core."""
         self.loaded["meta"] = (meta, stored)
 
+    def stored_metadata(self) -> _core.Metadata | None:
+        """The metadata of a file as it is stored, where nobody has asked for `meta` yet."""
+        if "meta" in self.loaded or not self.has_metadata:
+            return None
+        return self.opened().metadata()
+
     def changed_metadata(self) -> _core.Metadata | None:
         """The metadata for the core, if it is not what was loaded."""
         if "meta" not in self.loaded:

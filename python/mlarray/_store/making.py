@@ -132,7 +132,7 @@ def create(
     metadata_format: str = "current",
 ) -> CoreStore:
     """Create a file of zeros as `MLArray.create` is told to."""
-    path = checked_path(filepath)
+    path = checked_path(filepath, writes=True)
     with Naming(path):
         access = resolve_access(mode, mmap_mode, UNSET)
         if access.mode != "w+":

@@ -8,12 +8,19 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
-from ..errors import MLArrayError, NotFoundError
+from ..errors import InvalidUseError, MLArrayError, NotFoundError
 from ._progress import Progress
 from ._run import describe
 from .ls import images
 
-__all__ = ["add_paths", "at_least_one", "find_files", "find_to_rewrite", "for_each"]
+__all__ = [
+    "add_paths",
+    "at_least_one",
+    "find_files",
+    "find_to_rewrite",
+    "for_each",
+    "make_folder",
+]
 
 Result = TypeVar("Result")
 
@@ -52,6 +59,25 @@ def find_to_rewrite(paths: Sequence[str], recursive: bool) -> list[str]:
     if not files:
         raise NotFoundError(f"'{paths[0]}': no .mla files", path=paths[0])
     return files
+
+
+def make_folder(path: str) -> None:
+    """Make a folder, and those above it, unless it is there.
+
+    Raises
+    ------
+    InvalidUseError
+        If a file has its name.
+    OSError
+        If it cannot be made.
+    """
+    try:
+        os.makedirs(path or ".", exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InvalidUseError(
+            f"'{path}' cannot be a folder, because it or a part of its path is a file; name "
+            f"another folder, or remove the file"
+        ) from None
 
 
 def for_each(

@@ -88,7 +88,7 @@ def _sources(inputs: list[str], wanted: str, recursive: bool) -> Iterator[tuple[
                 raise NotFoundError(f"'{path}': no such file or folder", path=path)
             yield path, os.path.basename(path)
             continue
-        for folder, folders, files in os.walk(path):
+        for folder, folders, files in os.walk(path, onerror=_refuse):
             folders.sort()
             if not recursive:
                 folders.clear()
@@ -97,6 +97,11 @@ def _sources(inputs: list[str], wanted: str, recursive: bool) -> Iterator[tuple[
                 if kind and (kind == ".mla") != (wanted == ".mla"):
                     file = os.path.join(folder, name).removeprefix("." + os.sep)
                     yield file, os.path.relpath(file, path)
+
+
+def _refuse(error: OSError) -> None:
+    """A folder that cannot be read: `os.walk` would go on as if it were empty."""
+    raise error
 
 
 def run_jobs(

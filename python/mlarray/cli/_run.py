@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +20,17 @@ FAILURE: Final = 1
 # As shells say of a program that these signals end: 128 + SIGINT, 128 + SIGPIPE.
 _INTERRUPTED: Final = 130
 _PIPE_CLOSED: Final = 141
+_WAYS_OUT: Final = {
+    errno.EACCES: "its permissions, or those of its folder, do not allow it",
+    errno.EPERM: "the system does not allow it",
+    errno.EEXIST: "it exists already; name another, or remove it",
+    errno.ENOENT: "there is no such file or folder; check the path",
+    errno.ENOTDIR: "a part of the path is a file, not a folder; check the path",
+    errno.EISDIR: "it is a folder; name a file",
+    errno.ENOSPC: "the disk is full; free some space, or name a path on another",
+    errno.EROFS: "the disk can only be read; name a path on another",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+}
 
 
 def run(
@@ -64,7 +76,17 @@ def run(
 
 def describe(error: BaseException) -> str:
     """An error as one line."""
+    if isinstance(error, OSError) and not isinstance(error, MLArrayError) and error.errno:
+        return printable(_of_system_call(error))
     return printable(" ".join(str(error).split()) or type(error).__name__)
+
+
+def _of_system_call(error: OSError) -> str:
+    """Python's own text is a number in brackets, and no way out."""
+    code = error.errno or 0
+    text = _WAYS_OUT.get(code) or os.strerror(code)
+    name = error.filename
+    return text if name is None else f"'{os.fsdecode(name)}': {text}"
 
 
 def printable(text: str) -> str:

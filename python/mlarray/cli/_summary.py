@@ -7,23 +7,26 @@ import os
 from typing import Any, NamedTuple
 
 from .. import _core
+from .._display.geometry import Geometry, geometry_of
 from ..errors import MLArrayError
-from ..orientation import orient, spacing_of
 from .header import array_facts, metadata_tree
 
 __all__ = ["Summary", "summarise"]
 
-_OBLIQUE_DEGREES = 0.01  # what single-precision affines do not reach by rounding
 _DTYPES = {"b": "bool", "i": "int", "u": "uint", "f": "float", "c": "complex"}
 
 
 class Summary(NamedTuple):
-    """One image. `tree` is None where the metadata cannot be read, and `error` says why."""
+    """One image. `tree` is None where the metadata cannot be read, and `error` says why.
+
+    `geometry` is None where the file says nothing of positions.
+    """
 
     path: str
     array: dict[str, Any]
     tree: dict[str, Any] | None
     error: str | None
+    geometry: Geometry | None = None
 
     @property
     def spatial(self) -> dict[str, Any]:
@@ -50,44 +53,21 @@ class Summary(NamedTuple):
         stored = self.array["file_bytes"]
         return self.voxel_bytes / stored if stored else None
 
-    def geometry(self) -> dict[str, Any]:
-        """Spacing, origin and orientation; empty where the file says nothing of them."""
-        spatial, affine = self.spatial, self.array["affine"]
-        parts = ("affine", "spacing", "origin", "direction")
-        if affine is None or all(spatial.get(name) is None for name in parts):
-            return {}
-        labels = spatial.get("axis_labels")
-        if labels is not None:
-            labels = [x for x, keep in zip(labels, self.array["spatial_axes"]) if keep]
-        stated = spatial.get("spacing") if spatial.get("affine") is None else None
-        found = orient(affine, labels, spatial.get("coord_system"))
-        return {
-            "spacing": spacing_of(stated, _core.affine_scale(affine)),
-            "origin": _core.affine_translation(affine),
-            "orientation": found.codes if found else None,
-            "oblique_degrees": found.degrees if found else None,
-        }
-
-    def orientation_text(self) -> str:
-        """``RAS``, or ``RAS oblique``, or ``-``."""
-        geometry = self.geometry()
-        if not geometry.get("orientation"):
-            return "-"
-        oblique = geometry["oblique_degrees"] > _OBLIQUE_DEGREES
-        return f"{geometry['orientation']}{' oblique' if oblique else ''}"
-
     def to_json(self) -> dict[str, Any]:
         """The same for programs."""
-        facts = {k: v for k, v in self.array.items() if k not in ("affine", "spatial_axes")}
+        geometry = self.geometry
         return {
             "path": self.path,
             "has_array": self.has_array,
-            **facts,
+            **self.array,
             "voxel_bytes": self.voxel_bytes,
             "ratio": self.ratio,
             "coord_system": self.spatial.get("coord_system"),
             "axis_labels": self.spatial.get("axis_labels"),
-            **(self.geometry() or dict.fromkeys(("spacing", "origin", "orientation"))),
+            "spacing": geometry and geometry.spacing,
+            "origin": geometry and geometry.origin,
+            "orientation": geometry and geometry.orientation,
+            **({} if geometry is None else {"oblique_degrees": geometry.oblique_degrees}),
             "metadata_error": self.error,
         }
 
@@ -104,16 +84,12 @@ def summarise(path: str | os.PathLike[str]) -> Summary:
     array = _core.Array.open(name)
     try:
         facts = array_facts(array)
-        facts.update(affine=None, spatial_axes=None)
         try:
             metadata = array.metadata()
             tree = metadata_tree(metadata)
             found = Summary(name, facts, tree, None)
-            ndim = len(array.shape) if found.has_array else metadata.ndim()
-            if ndim is not None:
-                axes = metadata.spatial_axes(ndim)
-                facts.update(affine=metadata.affine(sum(axes)), spatial_axes=axes)
-            return found
+            ndim = len(array.shape) if found.has_array else None
+            return found._replace(geometry=geometry_of(metadata, ndim))
         except MLArrayError as error:
             return Summary(name, facts, None, str(error))
     finally:

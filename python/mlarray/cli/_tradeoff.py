@@ -1,16 +1,15 @@
-"""Drawing speed against size: in the terminal, and as SVG."""
+"""Speed against size: which choices no other beats, and a drawing of all."""
 
 from __future__ import annotations
 
-import math
+import os
 import string
 from collections.abc import Sequence
-from html import escape
 from typing import NamedTuple
 
-__all__ = ["Point", "names", "on_the_edge", "svg_plot", "text_plot"]
+__all__ = ["Point", "draw", "names", "on_the_edge"]
 
-_COLUMNS, _ROWS = 60, 14
+_BEST, _OTHER = "#d1495b", "#30638e"
 
 
 class Point(NamedTuple):
@@ -38,72 +37,29 @@ def on_the_edge(points: Sequence[Point]) -> list[bool]:
     ]
 
 
-def text_plot(points: Sequence[Point], across: str, up: str) -> list[str]:
-    """Letters where the points are; of two at one place, the first is seen."""
-    x_low, x_high = _range([p.size for p in points])
-    y_low, y_high = _range([p.speed for p in points])
-    grid = [[" "] * _COLUMNS for _ in range(_ROWS)]
-    for name, point in reversed(list(zip(names(len(points)), points))):
-        column = round((point.size - x_low) / (x_high - x_low) * (_COLUMNS - 1))
-        row = round((y_high - point.speed) / (y_high - y_low) * (_ROWS - 1))
-        grid[row][column] = name
-    lines = [f"{up}"]
-    for i, cells in enumerate(grid):
-        value = y_high - (y_high - y_low) * i / (_ROWS - 1)
-        label = f"{value:8.4g}" if i % 4 == 0 or i == _ROWS - 1 else " " * 8
-        lines.append(f"{label} |{''.join(cells)}".rstrip())
-    lines.append(f"{'':8} +{'-' * _COLUMNS}")
-    low, high = f"{x_low:.3g}", f"{x_high:.3g}"
-    gap = " " * (_COLUMNS - len(low) - len(high))
-    lines.append(f"{'':10}{low}{gap}{high}")
-    lines.append(f"{'':10}{across:^{_COLUMNS}}".rstrip())
-    return lines
+def draw(
+    points: Sequence[Point], title: str, across: str, up: str, file: str | os.PathLike[str]
+) -> None:
+    """Draw the points as SVG; those that none beats are joined. Needs matplotlib."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure  # no window, and no state of the process
 
-
-def svg_plot(points: Sequence[Point], title: str, across: str, up: str) -> str:
-    """The same as a drawing; the points that none beats are joined."""
-    width, height, left, right, top, bottom = 720, 420, 70, 500, 40, 370
-    x_low, x_high = _range([p.size for p in points])
-    y_low, y_high = _range([p.speed for p in points])
-
-    def place(point: Point) -> tuple[float, float]:
-        x = left + (right - left) * (point.size - x_low) / (x_high - x_low)
-        return x, bottom - (bottom - top) * (point.speed - y_low) / (y_high - y_low)
-
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.add_subplot(title=title, xlabel=across, ylabel=up)
     edge = on_the_edge(points)
-    joined = sorted(place(point) for point, best in zip(points, edge) if best)
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in joined)
-    body = [f'<polyline points="{path}" fill="none" stroke="#d1495b"/>']
-    for i, (name, point, best) in enumerate(zip(names(len(points)), points, edge)):
-        x, y = place(point)
-        colour = "#d1495b" if best else "#30638e"
-        body.append(
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>'
-            f'<text x="{x + 6:.1f}" y="{y + 4:.1f}">{name}</text>'
-            f'<text x="{right + 20}" y="{top + 16 * i}">{name} {escape(point.label)}</text>'
+    joined = sorted((p.size, p.speed) for p, best in zip(points, edge) if best)
+    axes.plot(*zip(*joined), color=_BEST, zorder=1)
+    for name, point, best in zip(names(len(points)), points, edge):
+        axes.plot(
+            point.size,
+            point.speed,
+            "o",
+            color=_BEST if best else _OTHER,
+            label=f"{name}  {point.label}",
         )
-    for share in (0.0, 0.5, 1.0):
-        x, y = left + (right - left) * share, bottom - (bottom - top) * share
-        body.append(
-            f'<text x="{x:.0f}" y="{bottom + 18}" text-anchor="middle">'
-            f"{x_low + (x_high - x_low) * share:.3g}</text>"
-            f'<text x="{left - 8}" y="{y + 4:.0f}" text-anchor="end">'
-            f"{y_low + (y_high - y_low) * share:.3g}</text>"
+        axes.annotate(
+            name, (point.size, point.speed), xytext=(5, 3), textcoords="offset points"
         )
-    body.append(
-        f'<path d="M{left} {top}V{bottom}H{right}" fill="none" stroke="#999"/>'
-        f'<text x="{(left + right) / 2:.0f}" y="{bottom + 38}" text-anchor="middle">'
-        f'{escape(across)}</text><text x="10" y="{top - 14}">{escape(up)}</text>'
-    )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" role="img">'
-        f"<title>{escape(title)}</title><style>text{{font:12px sans-serif}}</style>"
-        f'<rect width="100%" height="100%" fill="white"/>{"".join(body)}</svg>\n'
-    )
-
-
-def _range(values: Sequence[float]) -> tuple[float, float]:
-    """A little more than from the least to the most, never empty."""
-    low, high = min(values), max(values)
-    pad = max((high - low) * 0.05, math.ulp(high) * 4, abs(high) * 0.01)
-    return max(low - pad, 0.0), high + pad
+    figure.legend(loc="outside right upper", frameon=False)
+    with rc_context({"svg.fonttype": "none"}):  # text stays text
+        figure.savefig(file, format="svg")

@@ -12,9 +12,10 @@ from typing import Any
 
 from .._display.text import lengths, size_text
 from ..convert import Report, convert
-from ._files import at_least_one
+from ._files import at_least_one, make_folder
 from ._jobs import Outcome, check_suffix, plan, run_jobs
 from ._packing import add_commit_level, add_packing, save_options
+from ._parser import Parser
 from ._progress import Progress
 from ._run import FAILURE, add_json, printable, run
 
@@ -127,7 +128,7 @@ def command(options: argparse.Namespace) -> int | None:
     several = jobs[0].target != options.output
     if several:
         for job in jobs:
-            os.makedirs(os.path.dirname(job.target), exist_ok=True)
+            make_folder(os.path.dirname(job.target))
     sizes = {job: _size(job.source) for job in jobs}
     outcomes = []
     with Progress(len(jobs), sum(sizes.values()), options.quiet) as progress:
@@ -185,10 +186,7 @@ def _report(outcomes: list[Outcome], seconds: float) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The program ``mlarray_convert``, which replaces an older output as it always did."""
-    parser = argparse.ArgumentParser(
-        prog="mlarray_convert",
-        description=DESCRIPTION,
-    )
+    parser = Parser(prog="mlarray_convert", description=DESCRIPTION)
     add_arguments(parser)
     parser.set_defaults(existing="replace")
     return run(parser, arguments, command)

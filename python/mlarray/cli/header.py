@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import _core
+from ._parser import Parser
 from ._run import add_json, run
 
 __all__ = [
@@ -118,7 +119,7 @@ def command(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The program ``mlarray_header``."""
-    parser = argparse.ArgumentParser(prog="mlarray_header", description=DESCRIPTION)
+    parser = Parser(prog="mlarray_header", description=DESCRIPTION)
     add_arguments(parser)
     return run(parser, arguments, command)
 

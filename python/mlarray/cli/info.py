@@ -6,9 +6,11 @@ import argparse
 import json
 from typing import Any
 
+from .._display.geometry import Geometry
 from .._display.text import lengths, number, numbers, size_text
 from ._run import FAILURE, add_json, printable
 from ._summary import Summary, summarise
+from ._table import fields
 
 __all__ = ["add_arguments", "command"]
 
@@ -51,9 +53,7 @@ def info_object(summary: Summary) -> dict[str, Any]:
 
 def _table(summary: Summary) -> str:
     rows = [*_array_rows(summary), *_metadata_rows(summary)]
-    width = max(len(name) for name, _ in rows)
-    lines = [f"  {name:<{width}}  {text}" for name, text in rows]
-    return printable("\n".join([summary.path, *lines]))
+    return printable("\n".join([summary.path, *fields(rows)]))
 
 
 def _array_rows(summary: Summary) -> list[tuple[str, str]]:
@@ -63,12 +63,12 @@ def _array_rows(summary: Summary) -> list[tuple[str, str]]:
         rows.append(("axes", ", ".join(map(str, spatial["axis_labels"]))))
     if summary.has_array:
         rows.append(("dtype", summary.dtype))
-    geometry = summary.geometry()
-    if geometry:
+    geometry = summary.geometry
+    if geometry is not None:
         units = {u for u in spatial.get("axis_units") or () if u and u != "unknown"}
         unit = f" {units.pop()}" if len(units) == 1 else ""
-        rows.append(("spacing", numbers(geometry["spacing"]) + unit))
-        rows.append(("origin", numbers(geometry["origin"]) + unit))
+        rows.append(("spacing", numbers(geometry.spacing) + unit))
+        rows.append(("origin", numbers(geometry.origin) + unit))
         rows.append(("orientation", _orientation(summary, geometry)))
     if summary.has_array:
         rows += _storage_rows(summary)
@@ -102,13 +102,13 @@ def _storage_rows(summary: Summary) -> list[tuple[str, str]]:
     return rows
 
 
-def _orientation(summary: Summary, geometry: dict[str, Any]) -> str:
+def _orientation(summary: Summary, geometry: Geometry) -> str:
     frame = summary.spatial.get("coord_system")
-    if geometry["orientation"] is None:
+    text = geometry.orientation_text
+    if text is None:
         return f"not known (coord_system is {frame or 'not set'})"
-    text = f"{summary.orientation_text()}"
     if text.endswith("oblique"):
-        text += f" by {geometry['oblique_degrees']:.3g} degrees"
+        text += f" by {geometry.oblique_degrees:.3g} degrees"
     return f"{text}, positions in {frame}"
 
 

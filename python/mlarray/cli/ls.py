@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .._display.text import lengths, numbers, size_text
 from ..errors import MLArrayError, NotFoundError
 from ._run import FAILURE, add_json, describe, printable
 from ._summary import Summary, summarise
+from ._table import table
 
 __all__ = ["add_arguments", "command", "images"]
 
@@ -40,8 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def command(options: argparse.Namespace) -> int | None:
     entries: list[tuple[str, Summary | str]] = []
+
+    def refused(error: OSError) -> None:
+        entries.append((str(error.filename), describe(error)))
+
     for path in options.paths:
-        for name in images(path, options.recursive):
+        for name in images(path, options.recursive, refused):
             try:
                 summary = summarise(name)
                 entries.append((name, summary.error or summary))
@@ -49,24 +54,43 @@ def command(options: argparse.Namespace) -> int | None:
                 entries.append((name, describe(error)))
     if options.json:
         print(json.dumps([_object(name, entry) for name, entry in entries], indent=2))
-    else:
-        _print_table(entries)
+    elif entries:
+        for line in table(_TITLES, [_row(*entry) for entry in entries], ("size", "ratio")):
+            print(printable(line))
     return FAILURE if any(isinstance(entry, str) for _, entry in entries) else None
 
 
-def images(path: str, recursive: bool) -> Iterator[str]:
-    """The path of each image, sorted; a file that is named is taken as it is."""
+def images(
+    path: str, recursive: bool, refused: Callable[[OSError], None] | None = None
+) -> Iterator[str]:
+    """The path of each image, sorted; a file that is named is taken as it is.
+
+    Parameters
+    ----------
+    path : str
+        A file or folder.
+    recursive : bool
+        Folders in folders too.
+    refused : callable, optional
+        Called with the error of a folder that cannot be read, which is else raised.
+    """
     if not os.path.isdir(path):
         if not os.path.lexists(path):
             raise NotFoundError(f"'{path}': no such file or folder", path=path)
         yield path
         return
-    with os.scandir(path) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
+    try:
+        with os.scandir(path) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        if refused is None:
+            raise
+        refused(error)
+        return
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
             if recursive:
-                yield from images(entry.path, recursive)
+                yield from images(entry.path, recursive, refused)
         elif entry.name.endswith(_SUFFIXES):
             yield entry.path.removeprefix("." + os.sep)
 
@@ -77,37 +101,16 @@ def _object(name: str, entry: Summary | str) -> dict[str, Any]:
     return {**entry.to_json(), "path": name}
 
 
-def _print_table(entries: list[tuple[str, Summary | str]]) -> None:
-    rows = [(name, _cells(entry)) for name, entry in entries]
-    cells = [_TITLES, *((name, *row) for name, row in rows if row is not None)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(_TITLES))]
-    widths[0] = max([widths[0], *(len(name) for name, _ in entries)])
-    if entries:
-        print(_line(_TITLES, widths))
-    for (name, row), (_, entry) in zip(rows, entries, strict=True):
-        text = (
-            f"{name:<{widths[0]}}  error: {entry}"
-            if row is None
-            else _line((name, *row), widths)
-        )
-        print(printable(text))
-
-
-def _cells(entry: Summary | str) -> tuple[str, ...] | None:
+def _row(name: str, entry: Summary | str) -> list[str]:
     if isinstance(entry, str):
-        return None
-    spacing = entry.geometry().get("spacing")
-    return (
+        return [name, f"error: {entry}"]
+    geometry = entry.geometry
+    return [
+        name,
         lengths(entry.array["shape"]) if entry.has_array else "metadata only",
         entry.dtype if entry.has_array else "-",
-        numbers(spacing) if spacing else "-",
-        entry.orientation_text(),
+        numbers(geometry.spacing) if geometry else "-",
+        (geometry and geometry.orientation_text) or "-",
         size_text(entry.array["file_bytes"]),
         f"{entry.ratio:.2f}" if entry.ratio else "-",
-    )
-
-
-def _line(cells: tuple[str, ...], widths: list[int]) -> str:
-    left = [f"{cell:<{width}}" for cell, width in zip(cells[:-2], widths)]
-    right = [f"{cell:>{width}}" for cell, width in zip(cells[-2:], widths[-2:])]
-    return "  ".join([*left, *right])
+    ]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from . import convert, header, info, ls, repack, salvage, tune, verify
+from ._parser import Parser
 from ._run import run
 
 __all__ = ["main"]
@@ -43,7 +44,7 @@ and --json.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``mlarray COMMAND ...`` and return its exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="mlarray",
         description="Tools for .mla files: N-dimensional images for training.",
         epilog=_EPILOG,

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidUseError
 from ._files import at_least_one
 from ._run import add_json, printable
+from ._table import fields
 
 if TYPE_CHECKING:
+    from .._reports import Damage
     from ..tools.salvage import SalvageReport
 
 __all__ = ["add_arguments", "command"]
@@ -111,23 +113,28 @@ def command(options: argparse.Namespace) -> int | None:
 
 def _lines(report: SalvageReport) -> Iterator[str]:
     yield f"{report.bad} -> {report.good}" if report.good else f"{report.bad}, nothing written"
-    yield f"  state     {_state_text(report)}"
-    yield f"  voxels    {_voxels_text(report)}"
-    yield f"  metadata  {_METADATA[report.metadata]}"
-    for place in report.lost[:_SHOWN]:
-        yield f"  lost      {place.what}: voxels {place.start} to {place.stop}"
-    if len(report.lost) > _SHOWN:
-        yield f"            and {len(report.lost) - _SHOWN} more, listed by --json"
+    yield from fields(list(_rows(report)))
+
+
+def _rows(report: SalvageReport) -> Iterator[tuple[str, str]]:
+    yield "state", _state_text(report)
+    yield "voxels", _voxels_text(report)
+    yield "metadata", _METADATA[report.metadata]
+    yield from _places("lost", report.lost)
     if report.verified_voxels:  # else it is all that is not lost
-        for place in report.unverified[:_SHOWN]:
-            yield f"  unverified {place.what}: voxels {place.start} to {place.stop}"
-        if len(report.unverified) > _SHOWN:
-            yield f"            and {len(report.unverified) - _SHOWN} more, listed by --json"
+        yield from _places("unverified", report.unverified)
     if report.whole_state is not None:
         older = report.whole_state
-        yield f"  note      of an older state nothing is lost: --state {older} takes it"
+        yield "note", f"of an older state nothing is lost: --state {older} takes it"
     for note in report.notes:
-        yield f"  note      {note}"
+        yield "note", note
+
+
+def _places(name: str, places: Sequence[Damage]) -> Iterator[tuple[str, str]]:
+    for place in places[:_SHOWN]:
+        yield name, f"{place.what}: voxels {place.start} to {place.stop}"
+    if len(places) > _SHOWN:
+        yield "", f"and {len(places) - _SHOWN} more, listed by --json"
 
 
 def _state_text(report: SalvageReport) -> str:

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from .._display.text import lengths
+from ..convert._model import import_package
 from ._files import add_paths, find_to_rewrite
 from ._packing import add_commit_level, save_options
 from ._progress import Progress
 from ._run import FAILURE, add_json, printable
-from ._tradeoff import Point, names, on_the_edge, svg_plot, text_plot
+from ._table import table
+from ._tradeoff import Point, draw, names, on_the_edge
 from .repack import as_objects, rewrite, tell
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ examples:
   mlarray tune -r --patch 128 --apply dataset
 """
 
+_NUMBERS = ("size", "patches/s", "MB/s saved")
+_TITLES = ("", "preset", "layout", *_NUMBERS, "chunks; blocks")
 _ACROSS, _UP = "size of the files, now = 1", "patches per second"
 
 
@@ -61,7 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--apply", action="store_true", help="rewrite the files with the best")
     add_commit_level(parser)
-    parser.add_argument("--svg", metavar="FILE", help="draw the trade-off into a file")
+    parser.add_argument(
+        "--svg", metavar="FILE", help="draw the trade-off into a file (needs matplotlib)"
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
     add_json(parser, "print all measurements as JSON")
 
@@ -80,6 +86,8 @@ def command(options: argparse.Namespace) -> int | None:
     from ..tools.tune import tune
 
     files = find_to_rewrite(options.paths, options.recursive)
+    if options.svg:
+        import_package("matplotlib", "--svg", "plot")  # before the time is spent
     with Progress(1, 1000, options.quiet) as progress:
         tuning = tune(
             files,
@@ -92,9 +100,7 @@ def command(options: argparse.Namespace) -> int | None:
         Point(c.size, c.patches_per_second, f"{c.preset}, {c.layout}") for c in tuning.choices
     ]
     if options.svg:
-        title = f"Patches of {options.patch}"
-        with open(options.svg, "w", encoding="utf-8") as file:
-            file.write(svg_plot(points, title, _ACROSS, _UP))
+        draw(points, f"Patches of {options.patch}", _ACROSS, _UP, options.svg)
     if not options.json:
         for line in _lines(tuning, points, options.goal):
             print(printable(line), flush=True)
@@ -112,19 +118,23 @@ def _lines(tuning: Tuning, points: list[Point], goal: str) -> Iterator[str]:
     tried = f"{len(tuning.files)} file{'s'[: len(tuning.files) != 1]}"
     yield f"patches of {tuning.patch_size}, from parts of {tried}"
     yield ""
-    yield "   preset    layout          size  patches/s  MB/s saved  chunks; blocks"
-    edge = on_the_edge(points)
-    for name, choice, best in zip(names(len(points)), tuning.choices, edge):
-        yield (
-            f"{name}{'*' if best else ' '} {choice.preset:<9} {choice.layout:<12} "
-            f"{choice.size:>7.3f} "
-            f"{choice.patches_per_second:>10.0f} {choice.megabytes_saved_per_second:>11.0f}  "
-            f"{lengths(choice.chunks)}; {lengths(choice.blocks)}"
+    rows = [
+        [
+            f"{name}{'*' if best else ''}",
+            choice.preset,
+            choice.layout,
+            f"{choice.size:.3f}",
+            f"{choice.patches_per_second:.0f}",
+            f"{choice.megabytes_saved_per_second:.0f}",
+            f"{lengths(choice.chunks)}; {lengths(choice.blocks)}",
+        ]
+        for name, choice, best in zip(
+            names(len(points)), tuning.choices, on_the_edge(points), strict=True
         )
+    ]
+    yield from table(_TITLES, rows, _NUMBERS)
     yield ""
-    yield from text_plot(points, _ACROSS, _UP)
-    yield ""
-    yield "* no other is both smaller and faster"
+    yield "size: of the files, now = 1; * no other is both smaller and faster"
     yield f"best ({goal}): {tuning.best.preset}, {tuning.best.layout}"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _core
 from ._files import add_paths, at_least_one, find_files, for_each
 from ._run import FAILURE, add_json, printable
+from ._table import table
 
 if TYPE_CHECKING:
     from .._reports import VerifyReport
@@ -92,8 +93,10 @@ def command(options: argparse.Namespace) -> int | None:
         everything = [_object(*item) for item in zip(files, reports, strict=True)]
         print(json.dumps(everything, indent=2))
     else:
-        for line in _table(files, reports):
+        titles = ("name", "status", "blocks", "note")
+        for line in table(titles, list(_rows(files, reports)), ("blocks",)):
             print(printable(line))
+        print(_counts(reports))
     states = {_status(report) for report in reports}
     if states & {"damaged", "error"}:
         return FAILURE
@@ -110,12 +113,12 @@ def _object(path: str, report: VerifyReport | str) -> dict[str, Any]:
     return report.to_dict()
 
 
-def _table(files: Sequence[str], reports: Sequence[VerifyReport | str]) -> Iterator[str]:
-    width = max(len("name"), *(len(path) for path in files))
-    yield f"{'name':<{width}}  {'status':<10}  {'blocks':>8}  note"
+def _rows(
+    files: Sequence[str], reports: Sequence[VerifyReport | str]
+) -> Iterator[list[str] | str]:
     for path, report in zip(files, reports, strict=True):
         if isinstance(report, str):
-            yield f"{path:<{width}}  {'error':<10}  {'-':>8}  {report}"
+            yield [path, "error", "-", report]
             continue
         notes = [_SEALS[report.seal]]
         if report.damaged_blocks:
@@ -123,12 +126,15 @@ def _table(files: Sequence[str], reports: Sequence[VerifyReport | str]) -> Itera
         if report.unverified_blocks and report.seal == "valid":
             notes.append(f"{report.unverified_blocks} without checksum")
         note = ", ".join(part for part in notes if part)
-        yield f"{path:<{width}}  {report.status:<10}  {report.blocks:>8}  {note}".rstrip()
+        yield [path, report.status, str(report.blocks), note]
         for damage in report.damage[:_SHOWN]:
             yield f"    {damage.what}"
         if len(report.damage) > _SHOWN:
             yield f"    and {len(report.damage) - _SHOWN} more, listed by --json"
+
+
+def _counts(reports: Sequence[VerifyReport | str]) -> str:
     counts = dict.fromkeys(("verified", "unverified", "damaged", "error"), 0)
     for report in reports:
         counts[_status(report)] += 1
-    yield ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    return ", ".join(f"{count} {state}" for state, count in counts.items() if count)

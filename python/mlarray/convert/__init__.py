@@ -2,8 +2,8 @@
 
 Examples
 --------
->>> from mlarray.convert import convert
->>> convert("ct.nii.gz", "ct.mla")  # doctest: +SKIP
+>>> import mlarray
+>>> mlarray.convert.convert("ct.nii.gz", "ct.mla")  # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -11,17 +11,16 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple
 
+from .._foreign import NIFTI_SUFFIXES, NRRD_SUFFIXES
 from ..errors import InvalidUseError
 from ._model import Converted, MissingPackageError
 
 __all__ = ["Converted", "MissingPackageError", "Report", "convert"]
 
-# What is read, and what is written. ".nhdr" is the header of a detached NRRD.
-_NIFTI = (".nii.gz", ".nii")
-_NRRD = (".nrrd", ".nhdr")
+# What is read, and what is written.
 _OURS = ".mla"
-SUFFIXES = (*_NIFTI, *_NRRD, _OURS)
-TARGETS = (_OURS, *_NIFTI, ".nrrd")
+SUFFIXES = (*NIFTI_SUFFIXES, *NRRD_SUFFIXES, _OURS)
+TARGETS = (_OURS, *NIFTI_SUFFIXES, ".nrrd")
 
 
 class Report(NamedTuple):
@@ -109,7 +108,7 @@ def convert(
 def _import(
     source: str, kind: str, target: str, save_options: dict[str, Any]
 ) -> tuple[tuple[int, ...], str, tuple[str, ...]]:
-    if kind in _NIFTI:
+    if kind in NIFTI_SUFFIXES:
         from .nifti import read_nifti
 
         converted = read_nifti(source)
@@ -133,7 +132,7 @@ def _export(
 
     with MLArray.open(source) as image:
         exported = export_geometry(image)
-    if wanted in _NIFTI:
+    if wanted in NIFTI_SUFFIXES:
         from .nifti import write_nifti
 
         write_nifti(target, exported)

@@ -31,6 +31,7 @@ __all__ = [
     "fill_space",
     "import_package",
     "in_frame",
+    "kept_header",
     "note_what_stays",
     "plain",
     "read_error",
@@ -54,6 +55,12 @@ class Converted(NamedTuple):
     notes: tuple[str, ...] = ()  # what the file says and an image does not
 
 
+def kept_header(meta: Any, kind: str) -> dict[str, Any]:
+    """The header of the source, if the image comes from the format `kind`; else empty."""
+    same = meta._image_meta_format.image_meta_format == kind
+    return dict(meta.source.data or {}) if same else {}
+
+
 @dataclass
 class Exported:
     """What a writer of another format is given."""
@@ -72,18 +79,17 @@ class Exported:
 
     def source_of(self, kind: str) -> dict[str, Any]:
         """The kept header, if the image comes from this format."""
-        same = self.meta._image_meta_format.image_meta_format == kind
-        return dict(self.meta.source.data or {}) if same else {}
+        return kept_header(self.meta, kind)
 
 
-def import_package(name: str, purpose: str) -> Any:
-    """Import a package of the extra ``convert``."""
+def import_package(name: str, purpose: str, extra: str = "convert") -> Any:
+    """Import a package that an extra of ours names."""
     try:
         return importlib.import_module(name)
     except ImportError:
         package = {"nrrd": "pynrrd"}.get(name, name)
         raise MissingPackageError(
-            f"{purpose} needs {package}, which is not installed: pip install 'mlarray[convert]'"
+            f"{purpose} needs {package}, which is not installed: pip install 'mlarray[{extra}]'"
         ) from None
 
 

@@ -7,6 +7,7 @@ that is kept of the source, in the source's unit; writers of other formats get t
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
@@ -15,7 +16,7 @@ from ._model import Exported, plain
 from ._nrrd_header import ends_of_axes, field_name, known_vector, per_axis, space_of
 from ._units import is_named, scaled, time
 
-__all__ = ["Times", "note_other_steps", "times_of"]
+__all__ = ["Times", "find_times", "note_other_steps", "times_of"]
 
 _UNKNOWN: Final = "unknown"
 _NIFTI_UNITS: Final = {8: "sec", 16: "msec", 24: "usec", 32: "hz", 40: "ppm", 48: "rads"}
@@ -54,23 +55,43 @@ def times_of(exported: Exported) -> Times | None:
     Times or None
         None where the source does not say it, or the image has no such axis or several.
     """
-    if exported.labels.count("temporal") != 1:
+    return find_times(exported.labels, exported.units, exported.source_of, exported.notes)
+
+
+def find_times(
+    labels: list[str],
+    units: list[str],
+    source_of: Callable[[str], dict[str, Any]],
+    notes: list[str],
+) -> Times | None:
+    """The same as `times_of`, of the parts of an image.
+
+    Parameters
+    ----------
+    labels, units : list of str
+        One per axis.
+    source_of : callable
+        The header that is kept of a format, empty for all but one: see `Exported.source_of`.
+    notes : list of str
+        Gets the note.
+    """
+    if labels.count("temporal") != 1:
         return None
     try:
-        found = _of_nifti(exported.source_of("nifti")) or _of_nrrd(exported.source_of("nrrd"))
+        found = _of_nifti(source_of("nifti")) or _of_nrrd(source_of("nrrd"))
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError):
         return None  # a header that somebody has edited
     if found is None or not math.isfinite(found[0]) or not math.isfinite(found[1]):
         return None
     step, start, said = found
-    unit = exported.units[exported.labels.index("temporal")]
+    unit = units[labels.index("temporal")]
     unit = unit if is_named(unit) else _UNKNOWN
     before, now = time(said), time(unit)
     factor = Fraction(1)
     if before is not None and now is not None:
         factor = before / now
     elif is_named(said) and said.lower() != unit.lower():
-        exported.notes.append(
+        notes.append(
             f"the unit of time is now '{unit}' instead of '{said}': the time step {step:g} "
             f"(pixdim[4] in NIfTI) and the time of the first volume, {start:g}, stay"
         )

@@ -12,6 +12,8 @@ from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
 from mlarray import MLArray
+from mlarray.convert._model import kept_header
+from mlarray.convert._times import find_times
 from mlarray.errors import InvalidUseError
 
 if TYPE_CHECKING:
@@ -82,8 +84,10 @@ class MLArrayBackend(BackendEntrypoint):
         attributes = {"meta": json.dumps(image.meta.to_plain(), default=str)}
         if image.meta.spatial.coord_system is not None:
             attributes["coord_system"] = str(image.meta.spatial.coord_system)
+        # Where the caller gives chunks={} or "auto", dask reads what is decoded together.
+        stored = {"preferred_chunks": dict(zip(names, image.chunks or ()))}
         variable = xr.Variable(
-            names, indexing.LazilyIndexedArray(_LazyVoxels(image)), attributes
+            names, indexing.LazilyIndexedArray(_LazyVoxels(image)), attributes, stored
         )
         dataset = xr.Dataset({"image": variable}, coords=_coordinates(image, names))
         dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables
@@ -109,13 +113,14 @@ def _dimensions(image: MLArray) -> list[str]:
 
 
 def _coordinates(image: MLArray, names: list[str]) -> dict[str, Any]:
-    """Positions along each axis of space, and the affine that has all there is to know."""
+    """Positions along each axis of space, times, and the affine, which is the whole truth."""
     spatial = image.meta.spatial
+    coordinates = _times(image, names)
     given = (spatial.affine, spatial.spacing, spatial.origin, spatial.direction)
     if all(part is None for part in given):
-        return {}
+        return coordinates
     affine = np.array(image.affine, float)
-    coordinates: dict[str, Any] = {"affine": (("affine_row", "affine_column"), affine)}
+    coordinates["affine"] = (("affine_row", "affine_column"), affine)
     units = spatial.axis_units
     axes = [axis for axis, is_space in enumerate(image._spatial_axes()) if is_space]
     for column, axis in enumerate(axes):
@@ -131,3 +136,25 @@ def _coordinates(image: MLArray, names: list[str]) -> dict[str, Any]:
             about["units"] = str(units[axis])
         coordinates[names[axis]] = xr.Variable(names[axis], positions, about)
     return coordinates
+
+
+def _times(image: MLArray, names: list[str]) -> dict[str, Any]:
+    """The time of each volume, where the header that is kept of the source says it."""
+    spatial = image.meta.spatial
+    labels = [str(getattr(label, "value", label)) for label in spatial.axis_labels or ()]
+    units = [str(unit) for unit in spatial.axis_units or ()]
+    if len(units) != image.ndim:
+        units = ["unknown"] * image.ndim
+    times = find_times(labels, units, lambda kind: kept_header(image.meta, kind), [])
+    if times is None:
+        return {}
+    axis = labels.index("temporal")
+    start, step = times.scaled(times.start), times.scaled(times.step)
+    about = {"long_name": "time"}
+    if times.unit != "unknown":
+        about["units"] = times.unit
+    return {
+        names[axis]: xr.Variable(
+            names[axis], start + step * np.arange(image.shape[axis]), about
+        )
+    }

@@ -195,7 +195,7 @@ def salvage(
     if state is not None and state < 0:
         raise InvalidValueError(f"state={state} is below 0; 0 is the newest")
     source = os.fsdecode(bad)
-    target = None if good is None else checked_path(good)
+    target = None if good is None else checked_path(good, writes=True)
     other = None if like is None else os.fsdecode(like)
     safe = commit_level(level) or _core.CommitLevel.durable
     core = interruptible(

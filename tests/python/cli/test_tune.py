@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 import xml.etree.ElementTree as ET
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 
 import mlarray
 from mlarray import MLArray
-from mlarray.cli._tradeoff import Point, on_the_edge, svg_plot, text_plot
+from mlarray.cli._tradeoff import Point, draw, on_the_edge
 from mlarray.cli.main import main
 from mlarray.errors import CorruptionError, InvalidUseError, NotFoundError
 from mlarray.tools.tune import _best
@@ -103,7 +105,6 @@ def test_the_table_and_the_plot(scan: Path, capsys: pytest.CaptureFixture[str]) 
     assert lines[0] == "patches of 24, from parts of 1 file"
     rows = lines[3 : lines.index("", 3)]
     assert rows[0].startswith("A* ")  # the fastest is beaten by none
-    assert any("size of the files, now = 1" in line for line in lines)
     assert lines[-1].startswith("best (fast): ")
 
 
@@ -117,15 +118,24 @@ def test_labels_and_other_axes(tmp_path: Path) -> None:
         mlarray.repack(path, **choice.options)
 
 
-def test_a_plot_shows_every_point_and_who_is_beaten() -> None:
-    points = [Point(1.0, 10.0, "a"), Point(0.5, 5.0, "b"), Point(1.0, 5.0, "c")]
+def test_a_plot_shows_every_point_and_who_is_beaten(tmp_path: Path) -> None:
+    points = [Point(1.0, 10.0, "a"), Point(0.5, 5.0, "<b>"), Point(1.0, 5.0, "c")]
     assert on_the_edge(points) == [True, True, False]
-    drawn = "\n".join(text_plot(points, "x", "y"))
-    assert {"A", "B", "C"} <= set(drawn)
-    assert drawn.index("A") < drawn.index("B") < drawn.index("C")
-    only = text_plot(points[:1], "x", "y")
-    assert any("A" in line for line in only)
-    assert len(ET.fromstring(svg_plot(points, "t", "<x>", "y"))) > 3
+    draw(points, "t", "<x>", "y", tmp_path / "plot.svg")
+    text = (tmp_path / "plot.svg").read_text()
+    assert ET.fromstring(text).tag.endswith("svg")
+    assert all(f"{name}  {point.label}" in unescape(text) for name, point in zip("ABC", points))
+
+
+def test_a_plot_without_matplotlib(
+    scan: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Is refused before anything is measured."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setattr("mlarray.tools.tune.tune", lambda *_, **__: pytest.fail("measured"))
+    assert main(["tune", "--patch", "24", "--svg", "plot.svg", str(scan)]) == 1
+    assert "needs matplotlib" in (text := capsys.readouterr().err)
+    assert "pip install 'mlarray[plot]'" in text
 
 
 def test_errors(scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

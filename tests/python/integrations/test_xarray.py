@@ -7,10 +7,12 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 
 from mlarray import Meta, MLArray
+from mlarray.convert import convert
 
 xr = pytest.importorskip("xarray", reason="xarray is not installed")
 
@@ -96,6 +98,34 @@ def test_opened_by_suffix_dropped_and_closed(saved: Path, volume: Any) -> None:
         np.testing.assert_array_equal(dataset["image"].sum("dim_0").compute(), volume.sum(0))
         again = pickle.loads(pickle.dumps(dataset))
         np.testing.assert_array_equal(again["image"], volume)
+
+
+def test_chunks_are_those_of_the_file(saved: Path, volume: Any) -> None:
+    pytest.importorskip("dask", reason="dask is not installed")
+    with (
+        MLArray.open(saved) as image,
+        xr.open_dataset(saved, engine="mlarray", chunks={}) as dataset,
+    ):
+        assert dataset["image"].data.chunksize == image.chunks
+        assert dataset["image"].data.numblocks == (3, 3, 2)
+        np.testing.assert_array_equal(dataset["image"], volume)
+    with xr.open_dataset(saved, engine="mlarray", chunks={"dim_0": 32}) as dataset:
+        assert dataset["image"].data.chunksize == (32, 20, 24)  # the others as in the file
+
+
+@pytest.mark.parametrize("unit", ["sec", "msec"])
+def test_times_of_a_converted_series(tmp_path: Path, unit: str) -> None:
+    nifti = nibabel.Nifti1Image(np.zeros((2, 3, 4, 5), "i2"), np.eye(4))
+    nifti.header.set_xyzt_units("mm", unit)
+    nifti.header["pixdim"][4] = 2.5
+    nifti.header["toffset"] = 10
+    nibabel.save(nifti, tmp_path / "a.nii")
+    convert(tmp_path / "a.nii", tmp_path / "a.mla")
+    with xr.open_dataset(tmp_path / "a.mla", engine="mlarray") as dataset:
+        time = dataset["temporal"]
+        np.testing.assert_allclose(time, 10 + 2.5 * np.arange(5))
+        assert time.attrs == {"long_name": "time", "units": unit}
+        assert dataset["image"].sel(temporal=15).shape == (2, 3, 4)
 
 
 def test_dask_tells_states_of_a_path_apart(saved: Path, volume: Any) -> None:
