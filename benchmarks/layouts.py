@@ -1,11 +1,11 @@
 """The layout that the library chooses against that of 0.0.54, in turns in one process.
 
-    build/venv/bin/python benchmarks/layouts.py build/bench/work/int16-448x512x448.npy
+    build/venv/bin/python benchmarks/layouts.py VOLUME.npy
 
-A file is saved both ways, for patches of one side, and read at the same places from both.
-Printed are medians of ours and of the reference's layout, and their ratio with the quartiles of
-single turns: below 1, ours is faster or smaller. Where other work disturbs it, give it priority
-(`nice -n -15`, as root).
+VOLUME.npy is one of those that `make bench` makes below build/bench. It is saved both ways, for
+patches of one side, and read at the same places from both. Printed are medians of ours and of
+the reference's layout, and their ratio with the quartiles of single turns: below 1, ours is
+faster or smaller. Where other work disturbs it, give it priority (`nice -n -15`, as root).
 """
 
 from __future__ import annotations

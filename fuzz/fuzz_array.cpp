@@ -1,6 +1,7 @@
 // A whole file: open, metadata, and every voxel read two ways.
 #include <vector>
 
+#include "copying_source.hpp"
 #include "fuzz.hpp"
 #include "grid/strided.hpp"
 #include "pipeline/read_box.hpp"
@@ -12,29 +13,6 @@ using namespace mlarray;
 namespace {
 
 constexpr std::int64_t kMostVoxelBytes = 1 << 20;
-
-// Gives out copies, as a file does that was just opened, or as a remote source does.
-class CopyingSource final : public io::ByteSource {
- public:
-  CopyingSource(std::shared_ptr<io::ByteSource> source, bool remote)
-      : source_(std::move(source)), remote_(remote) {}
-
-  std::uint64_t size() const override { return source_->size(); }
-  void read_many(std::span<const io::Read> reads) const override { source_->read_many(reads); }
-  bool is_remote() const noexcept override { return remote_; }
-  bool copy(io::Range range, std::span<std::byte> to) const noexcept override {
-    return fuzz::accepts([&] { source_->read(range, to); });
-  }
-  bool prefers_copies() const noexcept override { return !remote_; }
-  bool are_cached(std::span<const std::uint64_t>) const override { return true; }
-  void prefetch(std::span<const io::Range>) const override {}
-  void refresh() override {}
-  const std::string& name() const override { return source_->name(); }
-
- private:
-  std::shared_ptr<io::ByteSource> source_;
-  bool remote_;
-};
 
 // The voxels of `box` in C order; empty if the bytes are damaged.
 std::vector<std::byte> read(const session::Snapshot& state, const Box& box, bool verify) {
@@ -74,8 +52,10 @@ void fuzz_input(fuzz::Input input) {
   if (!fuzz::accepts([&] {
         const frame::State state = frame::read_state(*source);
         shown = session::snapshot_of(state, source);
-        copied = session::snapshot_of(state, std::make_shared<CopyingSource>(source, false));
-        remote = session::snapshot_of(state, std::make_shared<CopyingSource>(source, true));
+        copied =
+            session::snapshot_of(state, std::make_shared<fuzz::CopyingSource>(source, false));
+        remote =
+            session::snapshot_of(state, std::make_shared<fuzz::CopyingSource>(source, true));
         fuzz::accepts([&] { shown.metadata(); });
       })) {
     return;

@@ -9,6 +9,7 @@
 #include "codec/bytes.hpp"
 #include "codec/checksum.hpp"
 #include "codec/encoder.hpp"
+#include "copying_source.hpp"
 #include "fuzz.hpp"
 #include "pipeline/read_box.hpp"
 #include "session/snapshot.hpp"
@@ -151,22 +152,6 @@ frame::State state_of(const Base& base, const Data& file, const Data& records,
   return state;
 }
 
-// As http and s3: every range is a copy.
-class RemoteSource final : public io::ByteSource {
- public:
-  explicit RemoteSource(std::shared_ptr<io::ByteSource> source) : source_(std::move(source)) {}
-  std::uint64_t size() const override { return source_->size(); }
-  void read_many(std::span<const io::Read> reads) const override { source_->read_many(reads); }
-  bool is_remote() const noexcept override { return true; }
-  bool are_cached(std::span<const std::uint64_t>) const override { return true; }
-  void prefetch(std::span<const io::Range>) const override {}
-  void refresh() override {}
-  const std::string& name() const override { return source_->name(); }
-
- private:
-  std::shared_ptr<io::ByteSource> source_;
-};
-
 Data read(const session::Snapshot& state, const Box& box, bool verify) {
   Data out(static_cast<std::size_t>(2 * element_count(box.shape())));
   const std::vector<std::int64_t> strides = {2};
@@ -255,7 +240,8 @@ void fuzz_input(fuzz::Input input) {
   if (!fuzz::accepts([&] {
         const frame::State state = state_of(base, file, records, sums);
         local = session::snapshot_of(state, source);
-        remote = session::snapshot_of(state, std::make_shared<RemoteSource>(source));
+        remote =
+            session::snapshot_of(state, std::make_shared<fuzz::CopyingSource>(source, true));
       })) {
     return;
   }

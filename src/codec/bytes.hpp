@@ -36,6 +36,12 @@ inline void store_i32(std::span<std::byte> bytes, std::size_t offset, std::int32
   }
 }
 
+inline void store_u64(std::span<std::byte> bytes, std::size_t offset, std::uint64_t value) {
+  for (std::size_t i = 0; i < 8; ++i) {
+    bytes[offset + i] = static_cast<std::byte>(value >> (8 * i));
+  }
+}
+
 // memcpy and memset that accept empty spans (whose data() may be null).
 inline void copy_bytes(std::span<const std::byte> from, std::byte* to) {
   if (!from.empty()) std::memcpy(to, from.data(), from.size());

@@ -1,16 +1,11 @@
 #include "codec/checksum.hpp"
 
+#include "codec/bytes.hpp"
 #include "codec/chunk_format.hpp"
 #include "codec/hash.hpp"
 
 namespace mlarray::codec {
 namespace {
-
-void store_u64(std::span<std::byte> bytes, std::size_t offset, std::uint64_t value) {
-  for (std::size_t i = 0; i < 8; ++i) {
-    bytes[offset + i] = static_cast<std::byte>(value >> (8 * i));
-  }
-}
 
 // A special chunk has one extent, whatever its blocks: the value behind the header, if any.
 std::span<const std::byte> stored_bytes(std::span<const std::byte> chunk,

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,6 +14,7 @@
 #include "grid/gather.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
+#include "pipeline/in_order.hpp"
 #include "store/block_check.hpp"
 
 namespace mlarray::pipeline {
@@ -106,18 +106,12 @@ class Splicer {
   void join(Splice& splice, SpliceWorker& worker) const;
   std::span<const std::byte> kept_block(const Splice& splice, std::span<const std::byte> chunk,
                                         std::int32_t block, SpliceWorker& worker) const;
-  void hand_over(std::vector<Splice>& splices, std::size_t finished);
 
   const store::ChunkStore& store_;
   const grid::Geometry& geometry_;
   const BoxEdit& edit_;
   const CodecParams& codec_;
   const TakeChunk& take_;
-
-  std::mutex mutex_;
-  std::vector<bool> finished_;  // by splice
-  std::size_t next_ = 0;        // to be handed over
-  bool taking_ = false;         // stays true where take_ throws: nothing is taken after that
 };
 
 // None: they are so many that the whole chunk is encoded as quickly.
@@ -246,22 +240,6 @@ void Splicer::join(Splice& splice, SpliceWorker& worker) const {
   splice.made = std::move(made);
 }
 
-// The thread that finishes the next chunk hands it over, without the lock: the others go on.
-void Splicer::hand_over(std::vector<Splice>& splices, std::size_t finished) {
-  std::unique_lock lock(mutex_);
-  finished_[finished] = true;
-  if (taking_) return;  // that thread looks again
-  taking_ = true;
-  while (next_ < splices.size() && finished_[next_]) {
-    std::optional<EncodedChunk> made = std::move(splices[next_].made);
-    lock.unlock();
-    if (made) take_(std::move(*made));
-    lock.lock();
-    ++next_;
-  }
-  taking_ = false;
-}
-
 void Splicer::run(std::span<const std::int64_t> numbers, int threads,
                   std::vector<std::int64_t>& rest) {
   std::vector<std::int64_t> wanted;
@@ -282,8 +260,7 @@ void Splicer::run(std::span<const std::int64_t> numbers, int threads,
     units += splice->touched.size();
     splices.push_back(std::move(*splice));
   }
-  finished_.assign(splices.size(), false);
-  next_ = 0;
+  InOrder in_order(take_, splices.size());
   std::vector<std::atomic<std::size_t>> left(splices.size());
   for (std::size_t i = 0; i < splices.size(); ++i) left[i] = splices[i].touched.size();
   const int used = parallel::worker_count(units, threads);
@@ -302,7 +279,7 @@ void Splicer::run(std::span<const std::int64_t> numbers, int threads,
     join(splice, worker);
     if (!splice.made) whole[place] = 1;
     splice.fresh.clear();
-    hand_over(splices, place);
+    in_order.add(place, std::move(splice.made));
   });
   for (std::size_t i = 0; i < splices.size(); ++i) {
     if (whole[i] != 0) rest.push_back(splices[i].number);

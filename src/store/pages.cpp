@@ -17,14 +17,6 @@ namespace {
 constexpr std::size_t kListHead = 16;   // bytes (uint64), page_bytes (uint32), pages (uint32)
 constexpr std::size_t kListEntry = 16;  // offset, hash (uint64)
 
-void append_u64(std::vector<std::byte>& out, std::uint64_t value) {
-  for (int i = 0; i < 8; ++i) out.push_back(static_cast<std::byte>(value >> (8 * i)));
-}
-
-void append_u32(std::vector<std::byte>& out, std::uint32_t value) {
-  for (int i = 0; i < 4; ++i) out.push_back(static_cast<std::byte>(value >> (8 * i)));
-}
-
 bool is_as_written(const PageList& list, std::size_t page, std::span<const std::byte> bytes) {
   return page_hash(bytes, page) == list.pages[page].hash || base::mutant("page_not_hashed");
 }
@@ -76,12 +68,16 @@ std::optional<PageList> PageList::parse(std::span<const std::byte> value, std::s
 }
 
 void PageList::append_to(std::vector<std::byte>& value) const {
-  append_u64(value, bytes);
-  append_u32(value, page_bytes);
-  append_u32(value, static_cast<std::uint32_t>(pages.size()));
+  std::size_t at = value.size();
+  value.resize(at + kListHead + pages.size() * kListEntry);
+  codec::store_u64(value, at, bytes);
+  codec::store_i32(value, at + 8, static_cast<std::int32_t>(page_bytes));
+  codec::store_i32(value, at + 12, static_cast<std::int32_t>(pages.size()));
+  at += kListHead;
   for (const Page& page : pages) {
-    append_u64(value, page.offset);
-    append_u64(value, page.hash);
+    codec::store_u64(value, at, page.offset);
+    codec::store_u64(value, at + 8, page.hash);
+    at += kListEntry;
   }
 }
 

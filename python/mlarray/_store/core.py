@@ -275,7 +275,7 @@ class CoreStore(Store):
         if "meta" not in self.loaded:
             from ..meta import Meta
 
-            stored = self.opened().metadata() if self.has_metadata else None
+            stored = self.stored_metadata()
             meta = Meta() if stored is None else Meta._from_stored(stored.to_tree())
             # Files of up to 0.0.33 leave it out, and so do those whose metadata was never set.
             if meta._has_array.value and meta.spatial.shape is None:

@@ -8,7 +8,7 @@
 #include "codec/chunk.hpp"
 #include "grid/strided.hpp"
 #include "pipeline/read_box.hpp"
-#include "session/snapshot.hpp"
+#include "session/state_of.hpp"
 #include "support/temp_dir.hpp"
 #include "support/voxels.hpp"
 
@@ -119,7 +119,7 @@ TEST(Array, ReadsTheSameByCopiesAndFromTheMap) {
     options.codec = CodecParams{.codec = codec};
     Array::save_voxels(path, voxels.view(), int16(), {}, options);
     const std::shared_ptr<io::ByteSource> source = io::open_mapped(path);
-    const session::Snapshot content = session::snapshot_of(frame::read_state(*source), source);
+    const session::Snapshot content = test::state_of(source);
     std::mt19937 random(3);
     int copied = 0;
     int mapped = 0;

@@ -8,7 +8,7 @@
 
 #include "codec/chunk_format.hpp"
 #include "mlarray/verify.hpp"
-#include "session/snapshot.hpp"
+#include "session/state_of.hpp"
 #include "support/errors.hpp"
 #include "support/temp_dir.hpp"
 #include "support/voxels.hpp"
@@ -19,15 +19,11 @@ namespace {
 using test::int16;
 using test::read;
 using test::read_all;
+using test::state_of;
 using test::TempDir;
 using test::Voxels;
 using test::with_layout;
 using test::write;
-
-session::Snapshot state_of(const std::filesystem::path& path) {
-  const std::shared_ptr<io::ByteSource> source = io::open_buffered(path);
-  return session::snapshot_of(frame::read_state(*source), source);
-}
 
 // 13 chunks of 1024 blocks, whose sums are in 4 pages, of which the second is damaged.
 struct DamagedPage {
@@ -37,7 +33,7 @@ struct DamagedPage {
 
   DamagedPage() {
     Array::save_voxels(path, voxels.view(), int16(), {}, with_layout({1, 32, 128}, {1, 1, 4}));
-    const session::Snapshot state = state_of(path);
+    const session::Snapshot state = state_of(io::open_buffered(path));
     const store::PageList* pages = state.chunks->index().table().pages();
     if (pages == nullptr || pages->pages.size() != 4) throw std::runtime_error("no 4 pages");
     std::string bytes = test::read_text(path);
@@ -112,7 +108,7 @@ TEST(DamagedSinceItWasRead, IsNotMadeToLookRight) {
     for (const Access access : {Access::mapped, Access::buffered}) {
       Array array = Array::open(path, {.mode = Mode::read_write, .access = access});
       ASSERT_EQ(read_all(array), voxels.data);
-      const store::ChunkRef chunk = state_of(path).chunks->get(2);
+      const store::ChunkRef chunk = state_of(io::open_buffered(path)).chunks->get(2);
       const std::string good = test::read_text(path);
       const auto change = [&](char bits) {
         const auto at = static_cast<std::size_t>(chunk.offset + chunk.length - 20);
@@ -142,7 +138,7 @@ TEST(DamagedChunk, IsNotCopiedByCompaction) {
   const auto path = dir / "a.mla";
   const Voxels voxels({12, 64, 128});
   Array::save_voxels(path, voxels.view(), int16(), {}, with_layout({1, 64, 128}, {1, 16, 128}));
-  const session::Snapshot before = state_of(path);
+  const session::Snapshot before = state_of(io::open_buffered(path));
   const auto at = static_cast<std::size_t>(before.chunks->get(2).offset);
   std::string bytes = test::read_text(path);
   const std::string chunk =

@@ -18,7 +18,7 @@
 #include "io/system_calls.hpp"
 #include "mlarray/array.hpp"
 #include "pipeline/read_box.hpp"
-#include "session/snapshot.hpp"
+#include "session/state_of.hpp"
 #include "store/block_check.hpp"
 #include "support/counting_source.hpp"
 #include "support/errors.hpp"
@@ -54,8 +54,7 @@ Box cube(const Shape& start, std::int64_t side) {
 
 // The file as it lies on disk, for looking at what the library must ask for.
 session::Snapshot stored(const std::filesystem::path& path) {
-  const std::shared_ptr<io::ByteSource> source = io::open_mapped(path);
-  return session::snapshot_of(frame::read_state(*source), source);
+  return test::state_of(io::open_mapped(path));
 }
 
 struct Needed {

@@ -9,7 +9,7 @@
 #include "codec/chunk.hpp"
 #include "codec/encoder.hpp"
 #include "mlarray/verify.hpp"
-#include "session/snapshot.hpp"
+#include "session/state_of.hpp"
 #include "support/errors.hpp"
 #include "support/rounds.hpp"
 #include "support/temp_dir.hpp"
@@ -48,8 +48,7 @@ struct Stored {
 };
 
 Stored chunk_of(const std::filesystem::path& path, std::int64_t number) {
-  const std::shared_ptr<io::ByteSource> source = io::open_buffered(path);
-  const auto state = session::snapshot_of(frame::read_state(*source), source);
+  const session::Snapshot state = test::state_of(io::open_buffered(path));
   const store::ChunkRef ref = state.chunks->get(number);
   Stored out;
   out.bytes.assign(ref.bytes.data.begin(), ref.bytes.data.end());

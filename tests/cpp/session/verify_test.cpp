@@ -12,7 +12,7 @@
 
 #include "codec/checksum.hpp"
 #include "mlarray/process.hpp"
-#include "session/snapshot.hpp"
+#include "session/state_of.hpp"
 #include "store/block_check.hpp"
 #include "support/counting_source.hpp"
 #include "support/rounds.hpp"
@@ -242,8 +242,7 @@ TEST(Verify, NoChangedByteOfPagesAndRecordsGivesOtherVoxels) {
         paged ? with_layout({1, 32, 128}, {1, 1, 4}) : with_layout({1, 64, 128}, {1, 32, 64}));
     std::vector<std::pair<std::size_t, std::size_t>> places;  // from, to: pages first
     {
-      const std::shared_ptr<io::ByteSource> source = io::open_buffered(path);
-      const auto state = session::snapshot_of(frame::read_state(*source), source);
+      const session::Snapshot state = test::state_of(io::open_buffered(path));
       const store::ChunkIndex& index = state.chunks->index();
       ASSERT_EQ(index.table().pages() != nullptr, paged);
       ASSERT_EQ(index.offsets() != nullptr, !paged);
