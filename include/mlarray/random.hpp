@@ -1,8 +1,9 @@
 // Random: numbers that depend on nothing but what they are for.
 //
-// A generator is made for one draw from (seed, epoch, index), so that any thread, worker process or
-// machine makes the same draw at the same index. SplitMix64 (Steele, Lea and Flood 2014, "Fast
-// splittable pseudorandom number generators"), whose start hashes the three. Not for cryptography.
+// A generator is made for one draw from (seed, epoch, index), so that any thread, worker
+// process or machine makes the same draw at the same index. SplitMix64 (Steele, Lea and Flood
+// 2014, "Fast splittable pseudorandom number generators"), whose start hashes the three. Not
+// for cryptography.
 #pragma once
 
 #include <cmath>
@@ -21,8 +22,8 @@ class Random {
 
   std::uint64_t next() { return mix(state_ += kStep); }
 
-  // Uniform in 0 ... count - 1, without bias (Lemire 2019, "Fast random integer generation in an
-  // interval"). `count` at least 1.
+  // Uniform in 0 ... count - 1, without bias (Lemire 2019, "Fast random integer generation in
+  // an interval"). `count` at least 1.
   std::uint64_t below(std::uint64_t count) {
     // The high half of a product, from halves of 32 bits: no compiler's 128-bit type.
     std::uint64_t low = 0;

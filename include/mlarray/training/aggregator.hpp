@@ -1,9 +1,9 @@
-// Aggregator: predictions of overlapping patches, blended into one .mla of the image's geometry,
-// with no more of them in memory than a slab along the longest axis.
+// Aggregator: predictions of overlapping patches, blended into one .mla of the image's
+// geometry, with no more of them in memory than a slab along the longest axis.
 //
 //   Aggregator out("prediction.mla", image.shape(), {128, 128, 128}, 5, options);
-//   for (const Box& box : out.boxes()) out.add(box, predict(image, box));   // (classes, *patch)
-//   out.finish(metadata);
+//   for (const Box& box : out.boxes()) out.add(box, predict(image, box));   // (classes,
+//   *patch) out.finish(metadata);
 //
 // Memory: classes * 4 bytes * (patch along the longest axis + its step) * the other axes.
 // Thread safety: one caller at a time.
@@ -39,8 +39,8 @@ struct AggregatorOptions {
   Blend blend = Blend::gaussian;
   Output output = Output::argmax;
   bool half = false;  // softmax and logits as float16
-  // The grid of the file, where predictions are on another: scores are resampled linearly before
-  // the argmax, by slab. Empty: the image's shape.
+  // The grid of the file, where predictions are on another: scores are resampled linearly
+  // before the argmax, by slab. Empty: the image's shape.
   Shape original_shape = {};
   // Where the image lies in the original grid, if it was cropped before it was resampled.
   std::optional<Box> crop = {};
@@ -57,14 +57,14 @@ class MLARRAY_EXPORT Aggregator {
   Aggregator(Aggregator&&) noexcept;
   Aggregator& operator=(Aggregator&&) noexcept;
 
-  // The boxes that cover the image, in the order that keeps a slab in memory. A box may leave an
-  // image smaller than the patch: read it padded, and what is outside is not used.
+  // The boxes that cover the image, in the order that keeps a slab in memory. A box may leave
+  // an image smaller than the patch: read it padded, and what is outside is not used.
   const std::vector<Box>& boxes() const;
-  // Scores of one of them, (classes, *patch), C order. Errors: invalid_value for another size, a
-  // box that is not of boxes(), one that lies before what is written, NaN.
+  // Scores of one of them, (classes, *patch), C order. Errors: invalid_value for another size,
+  // a box that is not of boxes(), one that lies before what is written, NaN.
   void add(const Box& box, std::span<const float> scores);
-  // Writes what is left, and gives the file its name. Errors: invalid_use while boxes are missing,
-  // naming the first; as Array::save.
+  // Writes what is left, and gives the file its name. Errors: invalid_use while boxes are
+  // missing, naming the first; as Array::save.
   void finish(const Metadata& metadata = {});
   // Bytes of scores and weights in memory now, at most so far.
   std::int64_t memory() const;

@@ -6,17 +6,17 @@
 #include <utility>
 #include <vector>
 
-
 namespace mlarray::training {
 
-// Files of one grid: their spatial shapes are the same. Channels are stacked in the order of the
-// files. A file has the spatial axes, or one axis more: its channels, which are the axis that the
-// metadata calls so, else the first.
+// Files of one grid: their spatial shapes are the same. Channels are stacked in the order of
+// the files. A file has the spatial axes, or one axis more: its channels, which are the axis
+// that the metadata calls so, else the first.
 struct Case {
   std::string name;  // what errors say; empty: the stem of the first image
   std::vector<std::filesystem::path> image;
   std::vector<std::filesystem::path> label = {};  // none: a case without labels
-  // Others that are cut out with them, as maps of weights: name, files. Every case has the same.
+  // Others that are cut out with them, as maps of weights: name, files. Every case has the
+  // same.
   std::vector<std::pair<std::string, std::vector<std::filesystem::path>>> extra = {};
 };
 

@@ -1,13 +1,14 @@
 // LabelIndex: where the classes of a label map are, so that a voxel of a class is drawn without
-// reading the map. Of every class an exact count, and up to `positions` of its voxels, which are a
-// uniform choice that depends on nothing but the map.
+// reading the map. Of every class an exact count, and up to `positions` of its voxels, which
+// are a uniform choice that depends on nothing but the map.
 //
 //   build_label_index("case_seg.mla");                  // stored in the file, as a record
 //   const auto index = LabelIndex::of(Array::open("case_seg.mla"));
 //   const Shape voxel = index->draw(3, random);
 //
-// Stored it is a record of the label's .mla (docs/format.md, "Records"): it holds for the voxels
-// that it was made of, and an edit of any writer ends it. Immutable; safe from any thread.
+// Stored it is a record of the label's .mla (docs/format.md, "Records"): it holds for the
+// voxels that it was made of, and an edit of any writer ends it. Immutable; safe from any
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,8 @@ struct LabelIndexOptions {
   std::int64_t positions = 10'000;  // kept of one class, at most
   // Not indexed one by one, because draws by class do not ask for it: its count alone is kept.
   std::optional<std::int64_t> background = 0;
-  // Joined classes, as the regions of nnU-Net: a draw of `joined[i]` is one of any of its labels.
+  // Joined classes, as the regions of nnU-Net: a draw of `joined[i]` is one of any of its
+  // labels.
   std::vector<std::vector<std::int64_t>> joined = {};
   int threads = 0;  // 0: the process-wide number
 };
@@ -42,8 +44,8 @@ struct LabelClass {
 class MLARRAY_EXPORT LabelIndex {
  public:
   // Reads all of a label map, by chunk and in parallel. Never with all voxels in memory.
-  // Errors: invalid_type for elements that are no bool or integers of up to 8 bytes; unsupported
-  // for more than 65,536 classes, which is no label map; corruption, io, closed.
+  // Errors: invalid_type for elements that are no bool or integers of up to 8 bytes;
+  // unsupported for more than 65,536 classes, which is no label map; corruption, io, closed.
   static LabelIndex build(const Array& labels, const LabelIndexOptions& options = {});
   // The one that is stored with the array and holds of what it shows.
   static std::optional<LabelIndex> of(const Array& labels);
@@ -60,7 +62,8 @@ class MLARRAY_EXPORT LabelIndex {
   static LabelIndex from_bytes(std::span<const std::byte> bytes);
 
   const Shape& shape() const;
-  // Ascending by label, then the joined ones in their order. Those without a voxel are not here.
+  // Ascending by label, then the joined ones in their order. Those without a voxel are not
+  // here.
   std::span<const LabelClass> classes() const;
   // Where in classes() this label is; -1: nowhere.
   std::int64_t find(std::int64_t label) const;
@@ -79,17 +82,18 @@ class MLARRAY_EXPORT LabelIndex {
   std::shared_ptr<const Impl> impl_;
 };
 
-// Builds the index of a .mla file and stores it there, unless it has the same already: true where
-// something was written. A file without checksums can hold no record.
-// Errors: as LabelIndex::build and Array::open in mode read_write; unsupported.
+// Builds the index of a .mla file and stores it there, unless it has the same already: true
+// where something was written. A file without checksums can hold no record. Errors: as
+// LabelIndex::build and Array::open in mode read_write; unsupported.
 MLARRAY_EXPORT bool build_label_index(const std::filesystem::path& path,
                                       const LabelIndexOptions& options = {},
                                       CommitLevel level = CommitLevel::ordered);
 
-// The index of a label map: the stored one; else one of `cache`, a folder, if that has it; else it
-// is built, and kept in `cache`. A file in the cache is believed only of the same voxels
-// (Array::commit_name()), or, where nothing names them, of the same path, size and time of change.
-// `cache` empty: nothing is kept. Errors: as build. A cache that cannot be written is no error.
+// The index of a label map: the stored one; else one of `cache`, a folder, if that has it; else
+// it is built, and kept in `cache`. A file in the cache is believed only of the same voxels
+// (Array::commit_name()), or, where nothing names them, of the same path, size and time of
+// change. `cache` empty: nothing is kept. Errors: as build. A cache that cannot be written is
+// no error.
 MLARRAY_EXPORT LabelIndex label_index_of(const Array& labels,
                                          const std::filesystem::path& cache = {},
                                          const LabelIndexOptions& options = {});

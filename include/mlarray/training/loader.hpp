@@ -10,9 +10,9 @@
 //   loader.set_epoch(1);
 //
 // Batches come in order and are the same for any number of threads and of ranks. Threads read
-// ahead until `prefetch_bytes` of batches wait. Thread safety: one thread calls next() at a time;
-// cancel() may be called from any. After a fork, the child's loader goes on where the parent's
-// stood, with threads of its own.
+// ahead until `prefetch_bytes` of batches wait. Thread safety: one thread calls next() at a
+// time; cancel() may be called from any. After a fork, the child's loader goes on where the
+// parent's stood, with threads of its own.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +32,17 @@
 namespace mlarray::training {
 
 // What the voxels of an image become in a batch.
-enum class VoxelType { stored, uint8, int16, int32, int64, float16, bfloat16, float32, float64 };
+enum class VoxelType {
+  stored,
+  uint8,
+  int16,
+  int32,
+  int64,
+  float16,
+  bfloat16,
+  float32,
+  float64
+};
 
 // What stands where a box leaves the image. The label's is always constant.
 enum class Padding { constant, edge, reflect };  // reflect: as numpy's, without the edge twice
@@ -42,8 +52,8 @@ struct Normalization {
   enum class From {
     none,
     constants,  // `channels`, one for each channel or one for all
-    stats,      // "stats" of the metadata of each image: mean and std, clipped to its percentiles
-    patch,      // mean and std of the patch itself
+    stats,  // "stats" of the metadata of each image: mean and std, clipped to its percentiles
+    patch,  // mean and std of the patch itself
     foreground,  // the same of its voxels whose label is above 0
   };
   struct Channel {
@@ -58,10 +68,12 @@ struct Normalization {
 struct LoaderOptions {
   Shape patch;  // voxels along the spatial axes
   std::int64_t batch = 2;
-  std::int64_t samples_per_epoch = 0;  // 0: as many as the sampler has by nature, else one a case
+  std::int64_t samples_per_epoch =
+      0;  // 0: as many as the sampler has by nature, else one a case
   std::uint64_t seed = 0;
 
-  // Batch b of an epoch goes to rank b % world_size. Every rank gets the same number of batches.
+  // Batch b of an epoch goes to rank b % world_size. Every rank gets the same number of
+  // batches.
   int rank = 0;
   int world_size = 1;
   // What does not fill a batch of every rank: dropped, or filled up from the epoch's start.
@@ -71,15 +83,15 @@ struct LoaderOptions {
   VoxelType label_type = VoxelType::stored;
   Normalization normalization = {};
   Padding padding = Padding::constant;
-  double image_fill = 0;   // of Padding::constant, before normalisation
-  double label_fill = 0;   // nnU-Net: -1
+  double image_fill = 0;      // of Padding::constant, before normalisation
+  double label_fill = 0;      // nnU-Net: -1
   bool mask_padding = false;  // adds "inside": 1 where the patch is in the image, else 0
 
-  int threads = 0;  // 0: the process-wide number
+  int threads = 0;                                        // 0: the process-wide number
   std::int64_t prefetch_bytes = std::int64_t{256} << 20;  // at least one batch is read ahead
-  int open_cases = 128;  // files kept open, at most
-  std::optional<bool> verify = {};  // as OpenOptions
-  std::filesystem::path index_cache = {};  // label_index_of()
+  int open_cases = 128;                                   // files kept open, at most
+  std::optional<bool> verify = {};                        // as OpenOptions
+  std::filesystem::path index_cache = {};                 // label_index_of()
   LabelIndexOptions index = {};
 
   // A case that cannot be read is an error of next() that names it; or, with `skip`, another
@@ -88,8 +100,8 @@ struct LoaderOptions {
   std::function<void(const std::string&)> warn = {};  // called by next(), in its thread
 };
 
-// One batch. A plain value: its memory goes back to the loader when the last copy goes, also after
-// the loader's end.
+// One batch. A plain value: its memory goes back to the loader when the last copy goes, also
+// after the loader's end.
 class MLARRAY_EXPORT Batch {
  public:
   struct Field {
@@ -102,7 +114,7 @@ class MLARRAY_EXPORT Batch {
   std::span<const Field> fields() const;
   const Field* find(std::string_view name) const;  // null: no such field
   const Field& image() const;
-  const Field& label() const;  // Errors: invalid_use without labels
+  const Field& label() const;           // Errors: invalid_use without labels
   std::span<const Draw> draws() const;  // one for each sample
   std::int64_t epoch() const;
   std::int64_t index() const;  // of the batch in the epoch, of all ranks
@@ -132,29 +144,29 @@ struct SkippedCase {
 // Seconds that threads have spent, summed over them, since the loader was made.
 struct LoaderTimes {
   double draw = 0, read = 0, convert = 0;  // read: open, disk, decode
-  double waited = 0;   // of the consumer, in next()
-  double blocked = 0;  // of threads, because enough was read ahead
+  double waited = 0;                       // of the consumer, in next()
+  double blocked = 0;                      // of threads, because enough was read ahead
   std::int64_t samples = 0;
   std::int64_t voxels_read = 0;
 };
 
 class MLARRAY_EXPORT Loader {
  public:
-  // Opens nothing but the first case. Errors: invalid_value for options that do not fit together;
-  // not_found, corruption ... of the first case.
+  // Opens nothing but the first case. Errors: invalid_value for options that do not fit
+  // together; not_found, corruption ... of the first case.
   Loader(std::vector<Case> cases, std::shared_ptr<const Sampler> sampler,
          const LoaderOptions& options);
   ~Loader();  // stops the threads within one sample's time
   Loader(Loader&&) noexcept;
   Loader& operator=(Loader&&) noexcept;
 
-  // The next batch; nothing at the end of the epoch, until set_epoch(). Errors: those of the case,
-  // which they name; invalid_use after cancel().
+  // The next batch; nothing at the end of the epoch, until set_epoch(). Errors: those of the
+  // case, which they name; invalid_use after cancel().
   std::optional<Batch> next();
   std::int64_t batches() const;  // of this rank in an epoch
   // Goes to the start of an epoch. What was read ahead of another is dropped.
   void set_epoch(std::int64_t epoch);
-  LoaderState state() const;  // also with batches read ahead: they are not counted
+  LoaderState state() const;               // also with batches read ahead: they are not counted
   void restore(const LoaderState& state);  // Errors: invalid_value: of another loader
   // Ends a next() that waits, and all threads. Any thread may call it.
   void cancel() noexcept;

@@ -1,4 +1,5 @@
-// Samplers: which box of which case comes next. They read no image, and of labels the index alone.
+// Samplers: which box of which case comes next. They read no image, and of labels the index
+// alone.
 //
 // A sampler is asked for the draw at an index of an epoch, and answers the same each time: the
 // order depends on neither threads, workers nor ranks. Immutable; called from any thread.
@@ -33,8 +34,9 @@ class MLARRAY_EXPORT CaseInfo {
 // Where the box of a draw may lie.
 enum class Border {
   inside,  // within the image; centred along an axis where the image is smaller than the patch
-  nnunet,  // as nnU-Net 2: start uniform in -pad // 2 ... size - patch + pad // 2 + pad % 2, pad
-           // being what the image lacks to the size of the patch; a centre is clipped below only
+  nnunet,  // as nnU-Net 2: start uniform in -pad // 2 ... size - patch + pad // 2 + pad % 2,
+           // pad being what the image lacks to the size of the patch; a centre is clipped below
+           // only
 };
 
 // Where in an epoch and a batch a draw is.
@@ -44,7 +46,8 @@ struct DrawPlace {
   std::int64_t index = 0;     // of the sample in the epoch
   std::int64_t in_batch = 0;  // index % batch size
   std::int64_t batch = 1;     // the batch size
-  std::int64_t attempt = 0;   // 1 and more: what was drawn at this place before could not be read
+  std::int64_t attempt =
+      0;  // 1 and more: what was drawn at this place before could not be read
 };
 
 class MLARRAY_EXPORT Sampler {
@@ -60,8 +63,8 @@ struct UniformOptions {
   std::vector<double> case_weights = {};  // one for each case; empty: all the same
   Border border = Border::inside;
 };
-MLARRAY_EXPORT std::shared_ptr<const Sampler> uniform_sampler(const Shape& patch,
-                                                              const UniformOptions& options = {});
+MLARRAY_EXPORT std::shared_ptr<const Sampler> uniform_sampler(
+    const Shape& patch, const UniformOptions& options = {});
 
 // How many of a batch's samples are put around a voxel of a drawn class.
 enum class Forced {
@@ -75,9 +78,9 @@ enum class Forced {
 struct BalancedOptions {
   double foreground = 1.0 / 3;  // share of samples with a drawn class. MONAI: pos / (pos + neg)
   Forced forced = Forced::probability;
-  std::vector<std::int64_t> classes = {};    // to draw from; empty: all of the index's foreground
-  std::vector<double> class_weights = {};    // one for each of `classes`; empty: all the same
-  std::vector<double> case_weights = {};     // one for each case
+  std::vector<std::int64_t> classes = {};  // to draw from; empty: all of the index's foreground
+  std::vector<double> class_weights = {};  // one for each of `classes`; empty: all the same
+  std::vector<double> case_weights = {};   // one for each case
   // The class first, from all, then a case that has it: rare classes come as often as others.
   // Needs the index of every case at once.
   bool class_first = false;
@@ -88,8 +91,8 @@ struct BalancedOptions {
 MLARRAY_EXPORT std::shared_ptr<const Sampler> balanced_sampler(
     const Shape& patch, const BalancedOptions& options = {});
 
-// Every case in boxes of a grid, in order: for validation and inference. The last box along an axis
-// ends at the image's end. An epoch is every box of every case once.
+// Every case in boxes of a grid, in order: for validation and inference. The last box along an
+// axis ends at the image's end. An epoch is every box of every case once.
 struct GridOptions {
   Shape overlap = {};  // voxels per axis, less than the patch; empty: none
 };
