@@ -1,0 +1,3 @@
+#define MLARRAY_AUGMENT_KERNELS kBaselineKernels
+#define MLARRAY_AUGMENT_NAME "baseline"
+#include "augment/kernels.inc"

@@ -1,0 +1,342 @@
+#include "augment/spatial.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "augment/kernels.hpp"
+
+namespace mlarray::augment {
+namespace {
+
+void reverse_row(const float* row, std::int64_t count, float* out) {
+  kernels().reverse(row, count, out);
+}
+void reverse_row(const std::int16_t* row, std::int64_t count, std::int16_t* out) {
+  kernels().reverse_labels(row, count, out);
+}
+
+template <class T>
+void copy(const Volume<T>& source, const Size& start, const Size& patch,
+          const std::array<bool, 3>& flips, T outside, T* out) {
+  // Of a row, before it is flipped: [low, high) is in the source.
+  const std::int64_t shift = start[2] - source.origin[2];
+  const std::int64_t low = std::clamp<std::int64_t>(-shift, 0, patch[2]);
+  const std::int64_t high = std::clamp<std::int64_t>(source.size[2] - shift, low, patch[2]);
+  for (std::int64_t oz = 0; oz < patch[0]; ++oz) {
+    const std::int64_t z = start[0] - source.origin[0] + (flips[0] ? patch[0] - 1 - oz : oz);
+    for (std::int64_t oy = 0; oy < patch[1]; ++oy, out += patch[2]) {
+      const std::int64_t y = start[1] - source.origin[1] + (flips[1] ? patch[1] - 1 - oy : oy);
+      if (z < 0 || z >= source.size[0] || y < 0 || y >= source.size[1] || low == high) {
+        std::fill_n(out, patch[2], outside);
+        continue;
+      }
+      const T* row = source.data + z * source.step_z + y * source.step_y + shift + low;
+      const std::int64_t before = flips[2] ? patch[2] - high : low;
+      std::fill_n(out, before, outside);
+      if (flips[2]) {
+        reverse_row(row, high - low, out + before);
+      } else {
+        std::memcpy(out + before, row, static_cast<std::size_t>(high - low) * sizeof(T));
+      }
+      std::fill(out + before + (high - low), out + patch[2], outside);
+    }
+  }
+}
+
+// The rows of a warp, and which part of each has all neighbours in the source.
+class Rows {
+ public:
+  Rows(const Warp& warp, const Size& size, const Size& origin, const Size& patch,
+       std::int64_t step_z, std::int64_t step_y, Workspace::Impl& work)
+      : warp_(warp),
+        size_(size),
+        origin_(origin),
+        count_(patch[2]),
+        step_z_(step_z),
+        step_y_(step_y) {
+    const std::int64_t room = patch[2] + kRowStep;
+    std::int32_t* ints = work.ints.need(4 * room);
+    places_.z = ints;
+    places_.y = ints + room;
+    places_.x = ints + 2 * room;
+    places_.at = ints + 3 * room;
+    float* floats = work.floats.need(3 * room);
+    places_.fz = floats;
+    places_.fy = floats + room;
+    places_.fx = floats + 2 * room;
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+      step_[axis] = static_cast<float>(warp.matrix[3 * axis + 2]);
+    }
+  }
+
+  // Of a planar warp the z is not in places(), but in plane().
+  void go_to(std::int64_t oz, std::int64_t oy) {
+    float start[3];
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+      start[axis] = static_cast<float>(warp_.start[axis] +
+                                       warp_.matrix[3 * axis] * static_cast<double>(oz) +
+                                       warp_.matrix[3 * axis + 1] * static_cast<double>(oy) -
+                                       static_cast<double>(origin_[axis]));
+    }
+    if (warp_.planar) {
+      plane_ = static_cast<std::int64_t>(start[0]);
+      start[0] = 0;
+    }
+    kernels().places(start, step_.data(), count_, step_z_, step_y_, places_);
+    low_ = 0;
+    high_ = count_;
+    // Along a row each coordinate only rises or only falls: what is inside is one piece.
+    while (low_ < high_ && !inside(low_)) ++low_;
+    while (high_ > low_ && !inside(high_ - 1)) --high_;
+  }
+
+  const RowPlaces& places() const { return places_; }
+  RowPlaces places(std::int64_t from) const {
+    return {places_.z + from,  places_.y + from,  places_.x + from, places_.at + from,
+            places_.fz + from, places_.fy + from, places_.fx + from};
+  }
+  std::int64_t low() const { return low_; }
+  std::int64_t high() const { return high_; }
+  std::int64_t plane() const { return warp_.planar ? plane_ : 0; }
+
+  // The eight neighbours of voxel i; `outside` for those that are not there.
+  template <class T>
+  void corners(const Volume<T>& source, std::int64_t i, T outside, T* corner) const {
+    for (std::int64_t k = 0; k < 8; ++k) {
+      const std::int64_t z = plane() + places_.z[i] + (k >> 2);
+      const std::int64_t y = places_.y[i] + ((k >> 1) & 1);
+      const std::int64_t x = places_.x[i] + (k & 1);
+      const bool there =
+          z >= 0 && z < size_[0] && y >= 0 && y < size_[1] && x >= 0 && x < size_[2];
+      corner[k] = there ? source.data[z * source.step_z + y * source.step_y + x] : outside;
+    }
+  }
+
+ private:
+  bool inside(std::int64_t i) const {
+    const bool depth = warp_.planar ? plane_ >= 0 && plane_ < size_[0]
+                                    : places_.z[i] >= 0 && places_.z[i] + 1 < size_[0];
+    return depth && places_.y[i] >= 0 && places_.y[i] + 1 < size_[1] && places_.x[i] >= 0 &&
+           places_.x[i] + 1 < size_[2];
+  }
+
+  const Warp& warp_;
+  Size size_, origin_;
+  std::int64_t count_, step_z_, step_y_;
+  std::array<float, 3> step_{};
+  RowPlaces places_{};
+  std::int64_t low_ = 0, high_ = 0, plane_ = 0;
+};
+
+// Rows of the patch in an order that keeps what they read in the cache: a few of a plane, then
+// the same of the next plane. Measured on Zen 4 at 128^3: 8 rows with look_ahead() 4 to 5 ms
+// an image, by planes without 5 to 13.
+template <class F>
+void for_rows(const Warp& warp, const Size& patch, const F& row) {
+  constexpr std::int64_t kRows = 8;
+  const std::int64_t step = warp.planar ? patch[1] : kRows;
+  for (std::int64_t first = 0; first < patch[1]; first += step) {
+    const std::int64_t stop = std::min(first + step, patch[1]);
+    for (std::int64_t oz = 0; oz < patch[0]; ++oz) {
+      for (std::int64_t oy = first; oy < stop; ++oy) row(oz, oy);
+    }
+  }
+}
+
+// From the voxels of a row to what the row two planes on will need that no other has needed.
+std::int64_t look_ahead(const Warp& warp, std::int64_t step_z, std::int64_t step_y) {
+  if (warp.planar) return 0;
+  const auto& m = warp.matrix;
+  const std::int64_t next =
+      std::lround(m[0]) * step_z + std::lround(m[3]) * step_y + std::lround(m[6]);
+  return 2 * (next + (m[0] > 0 ? step_z : 0));
+}
+
+float sample_corners(const float* corner, const RowPlaces& places, std::int64_t i) {
+  const auto between = [](float a, float b, float t) { return a + t * (b - a); };
+  float line[4];
+  for (int k = 0; k < 4; ++k) {
+    line[k] = between(corner[2 * k], corner[2 * k + 1], places.fx[i]);
+  }
+  return between(between(line[0], line[1], places.fy[i]),
+                 between(line[2], line[3], places.fy[i]), places.fz[i]);
+}
+
+// Voxels to vote on, gathered until there are enough of them for one call.
+class Votes {
+ public:
+  static constexpr std::int64_t kRoom = 256;
+
+  Votes(std::int32_t* at, float* floats, std::uint8_t* odd, std::int64_t* out)
+      : ballot_{0, at, floats, floats + kRoom, floats + 2 * kRoom, odd, out} {}
+
+  bool full() const { return ballot_.count == kRoom; }
+  std::int64_t count() const { return ballot_.count; }
+  void add(std::int64_t at, const RowPlaces& places, std::int64_t i, std::uint8_t odd,
+           std::int64_t out) {
+    const std::int64_t k = ballot_.count++;
+    ballot_.at[k] = static_cast<std::int32_t>(at);
+    ballot_.fz[k] = places.fz[i];
+    ballot_.fy[k] = places.fy[i];
+    ballot_.fx[k] = places.fx[i];
+    ballot_.odd[k] = odd;
+    ballot_.out[k] = out;
+  }
+  void count_votes(const std::int16_t* labels, std::int64_t step_z, std::int64_t step_y,
+                   std::int16_t* out) {
+    kernels().vote(labels, step_z, step_y, ballot_, out);
+    ballot_.count = 0;
+  }
+
+ private:
+  Ballot ballot_;
+};
+
+// Cells of 2 x 2 x 2 labels (planar: 2 x 2), each at the place of its first voxel: in one byte
+// each, or in two where labels need it.
+class Cells {
+ public:
+  Cells(const Volume<std::int16_t>& source, bool planar, Workspace::Impl& work) {
+    std::uint8_t* to = work.cells.need(volume(source.size));
+    const bool fits = each_row(source, planar, [&](const Four& rows, std::int64_t place) {
+      return kernels().cells(rows[0], rows[1], rows[2], rows[3], source.size[2] - 1,
+                             to + place);
+    });
+    if (fits) {
+      narrow_ = to;
+      return;
+    }
+    std::int16_t* wider = work.wide_cells.need(volume(source.size));
+    each_row(source, planar, [&](const Four& rows, std::int64_t place) {
+      kernels().wide_cells(rows[0], rows[1], rows[2], rows[3], source.size[2] - 1,
+                           wider + place);
+      return true;
+    });
+    wide_ = wider;
+  }
+
+  std::int64_t look_up(std::int64_t start, const std::int32_t* at, std::int64_t count,
+                       std::int64_t ahead, std::int16_t* out, std::int32_t* mixed) const {
+    return narrow_ != nullptr
+               ? kernels().look_up(narrow_ + start, at, count, ahead, out, mixed)
+               : kernels().wide_look_up(wide_ + start, at, count, ahead, out, mixed);
+  }
+
+ private:
+  using Four = std::array<const std::int16_t*, 4>;
+
+  template <class F>
+  static bool each_row(const Volume<std::int16_t>& source, bool planar, const F& row) {
+    const std::int64_t depth = planar ? source.size[0] : source.size[0] - 1;
+    const std::int64_t below = planar ? 0 : source.step_z;
+    for (std::int64_t z = 0; z < depth; ++z) {
+      for (std::int64_t y = 0; y + 1 < source.size[1]; ++y) {
+        const std::int16_t* first = source.data + z * source.step_z + y * source.step_y;
+        const Four rows = {first, first + source.step_y, first + below,
+                           first + below + source.step_y};
+        if (!row(rows, (z * source.size[1] + y) * source.size[2])) return false;
+      }
+    }
+    return true;
+  }
+
+  const std::uint8_t* narrow_ = nullptr;
+  const std::int16_t* wide_ = nullptr;
+};
+
+}  // namespace
+
+void copy_image(const Volume<float>& source, const Size& start, const Size& patch,
+                const std::array<bool, 3>& flips, float* out) {
+  copy(source, start, patch, flips, kOutsideImage, out);
+}
+
+void copy_labels(const Volume<std::int16_t>& source, const Size& start, const Size& patch,
+                 const std::array<bool, 3>& flips, std::int16_t* out) {
+  copy(source, start, patch, flips, kOutsideLabel, out);
+}
+
+void warp_image(const Volume<float>& source, const Warp& warp, const Size& patch, float* out,
+                Workspace::Impl& work) {
+  Rows rows(warp, source.size, source.origin, patch, source.step_z, source.step_y, work);
+  const std::int64_t ahead = look_ahead(warp, source.step_z, source.step_y);
+  for_rows(warp, patch, [&](std::int64_t oz, std::int64_t oy) {
+    float* to = out + (oz * patch[1] + oy) * patch[2];
+    rows.go_to(oz, oy);
+    const auto edge = [&](std::int64_t from, std::int64_t stop) {
+      for (std::int64_t i = from; i < stop; ++i) {
+        float corner[8];
+        rows.corners(source, i, kOutsideImage, corner);
+        to[i] = sample_corners(corner, rows.places(), i);
+      }
+    };
+    edge(0, rows.low());
+    const std::int64_t count = rows.high() - rows.low();
+    const RowPlaces inner = rows.places(rows.low());
+    if (warp.planar) {
+      kernels().sample_plane(source.data + rows.plane() * source.step_z, source.step_y, inner,
+                             count, to + rows.low());
+    } else {
+      kernels().sample(source.data, source.step_z, source.step_y, inner, count, ahead,
+                       to + rows.low());
+    }
+    edge(rows.high(), patch[2]);
+  });
+}
+
+void warp_labels(const Volume<std::int16_t>& source, const Warp& warp, const Size& patch,
+                 std::int16_t* out, Workspace::Impl& work) {
+  const Cells cells(source, warp.planar, work);
+  const std::int64_t plane_step = source.size[1] * source.size[2];
+  Rows rows(warp, source.size, source.origin, patch, plane_step, source.size[2], work);
+  const std::int64_t step_z = warp.planar ? 0 : source.step_z;
+
+  constexpr std::int64_t kRoom = Votes::kRoom;
+  std::int32_t* at = work.ballot_ints.need(2 * kRoom + patch[2]);
+  float* floats = work.ballot_floats.need(6 * kRoom);
+  std::uint8_t* bits = work.ballot_bits.need(2 * kRoom);
+  std::int64_t* where = work.ballot_out.need(2 * kRoom);
+  std::int16_t* corners = work.corners.need(8 * kRoom);
+  Votes inner(at, floats, bits, where);
+  Votes edges(at + kRoom, floats + 3 * kRoom, bits + kRoom, where + kRoom);
+  std::int32_t* mixed = at + 2 * kRoom;
+  const std::int64_t ahead = look_ahead(warp, plane_step, source.size[2]);
+
+  for_rows(warp, patch, [&](std::int64_t oz, std::int64_t oy) {
+    const std::int64_t row_start = (oz * patch[1] + oy) * patch[2];
+    rows.go_to(oz, oy);
+    const RowPlaces& places = rows.places();
+    const auto odd = [&](std::int64_t i) {
+      const std::int64_t x = places.x[i] + source.origin[2];
+      const std::int64_t y = places.y[i] + source.origin[1];
+      const std::int64_t z = places.z[i] + source.origin[0];
+      return static_cast<std::uint8_t>((x & 1) | (y & 1) << 1 | (z & 1) << 2);
+    };
+    const auto edge = [&](std::int64_t from, std::int64_t to) {
+      for (std::int64_t i = from; i < to; ++i) {
+        if (edges.full()) edges.count_votes(corners, 4, 2, out);
+        rows.corners(source, i, kOutsideLabel, corners + 8 * edges.count());
+        edges.add(8 * edges.count(), places, i, odd(i), row_start + i);
+      }
+    };
+    const std::int64_t low = rows.low();
+    edge(0, low);
+    const std::int64_t found =
+        cells.look_up(rows.plane() * plane_step, places.at + low, rows.high() - low, ahead,
+                      out + row_start + low, mixed);
+    for (std::int64_t k = 0; k < found; ++k) {
+      const std::int64_t i = low + mixed[k];
+      if (inner.full()) inner.count_votes(source.data, step_z, source.step_y, out);
+      const std::int64_t place = (rows.plane() + places.z[i]) * source.step_z +
+                                 places.y[i] * source.step_y + places.x[i];
+      kernels().fetch_corners(source.data, step_z, source.step_y, place);
+      inner.add(place, places, i, odd(i), row_start + i);
+    }
+    edge(rows.high(), patch[2]);
+  });
+  inner.count_votes(source.data, step_z, source.step_y, out);
+  edges.count_votes(corners, 4, 2, out);
+}
+
+}  // namespace mlarray::augment
