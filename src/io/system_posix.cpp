@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -252,6 +253,12 @@ std::vector<std::string> list_folder(const std::filesystem::path& folder) {
     fail("list folder", display_name(folder), errno);
   }
   return names;
+}
+
+bool descriptors_suffice(int fd) noexcept {
+  rlimit limit{};
+  return getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+         static_cast<rlim_t>(fd) < limit.rlim_cur / 2;
 }
 
 Descriptor open_to_read(const std::filesystem::path& path, std::uint64_t* size) {
