@@ -84,11 +84,12 @@ void fence() noexcept {
 // Where descriptors run out, the file is mapped at once, and the descriptor goes.
 class MappedSource final : public ByteSource {
  public:
-  MappedSource(const std::filesystem::path& path, std::string name) : name_(std::move(name)) {
+  MappedSource(const std::filesystem::path& path, std::string name, bool may_go_without)
+      : name_(std::move(name)) {
     std::uint64_t size = 0;
     file_ = system::open_to_read(path, &size);
     size_.store(size, std::memory_order_release);
-    if (system::descriptors_suffice(file_.get())) return;
+    if (!may_go_without || system::descriptors_suffice(file_.get())) return;
     map_file(size, file_.get());
     if (!map_) return;  // nothing else leads to the bytes
     path_ = std::filesystem::absolute(path);
@@ -401,10 +402,16 @@ std::unique_ptr<ByteSource> open_buffered(const std::filesystem::path& path) {
 
 std::unique_ptr<ByteSource> open_file(const std::filesystem::path& path, Access access,
                                       std::string name) {
-  if (access == Access::mapped) {
-    return std::make_unique<MappedSource>(path, std::move(name));
-  }
-  return std::make_unique<BufferedSource>(path, std::move(name));
+  if (access == Access::buffered)
+    return std::make_unique<BufferedSource>(path, std::move(name));
+  return std::make_unique<MappedSource>(path, std::move(name), false);
+}
+
+std::unique_ptr<ByteSource> open_file_to_read(const std::filesystem::path& path, Access access,
+                                              std::string name) {
+  if (access == Access::buffered)
+    return std::make_unique<BufferedSource>(path, std::move(name));
+  return std::make_unique<MappedSource>(path, std::move(name), true);
 }
 
 std::unique_ptr<ByteSource> from_memory(Bytes bytes, std::string name) {

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -255,11 +254,7 @@ std::vector<std::string> list_folder(const std::filesystem::path& folder) {
   return names;
 }
 
-bool descriptors_suffice(int fd) noexcept {
-  rlimit limit{};
-  return getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
-         static_cast<rlim_t>(fd) < limit.rlim_cur / 2;
-}
+bool descriptors_suffice(int fd) noexcept { return fd < system_calls().descriptor_limit() / 2; }
 
 Descriptor open_to_read(const std::filesystem::path& path, std::uint64_t* size) {
   return open_regular(path, O_RDONLY, "open", size);

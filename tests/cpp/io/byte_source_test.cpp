@@ -54,7 +54,7 @@ int next_descriptor() {
 std::unique_ptr<ByteSource> open_without_descriptor(const std::filesystem::path& path) {
   const int next = next_descriptor();
   const FewDescriptors few(next + 1);
-  auto source = open_mapped(path);
+  auto source = open_file_to_read(path, Access::mapped, path.string());
   EXPECT_EQ(next_descriptor(), next) << "the source has a descriptor";
   return source;
 }
