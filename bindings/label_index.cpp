@@ -146,6 +146,16 @@ void register_label_index(nb::module_& module) {
       "array"_a, "cache"_a, "options"_a,
       nb::sig("def label_index_of(array: Array, cache: str | os.PathLike[str], options: "
               "LabelIndexOptions) -> LabelIndex"));
+  module.def(
+      "nnunet_class_locations",
+      [](const std::filesystem::path& pkl, const Shape& shape,
+         const std::filesystem::path& cache) {
+        const WithoutGil nogil;
+        return training::nnunet_class_locations(pkl, shape, cache);
+      },
+      "pkl"_a, "shape"_a, "cache"_a,
+      nb::sig("def nnunet_class_locations(pkl: str | os.PathLike[str], shape: Sequence[int], "
+              "cache: str | os.PathLike[str]) -> LabelIndex"));
 }
 
 }  // namespace mlarray::bindings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from mlarray.errors import (
     CorruptionError,
     InvalidTypeError,
     InvalidValueError,
+    NotFoundError,
+    OutOfBoundsError,
     UnsupportedError,
 )
 from mlarray.training import LabelClass, LabelIndex
@@ -184,6 +187,69 @@ def test_lists_and_errors(label: Path, tmp_path: Path) -> None:
     assert LabelIndex.cached(label, cache) == first
     assert len(list(cache.iterdir())) == 1
     assert LabelIndex.cached(label, cache) == first
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_reads_nnunet_as_data(tmp_path: Path, protocol: int, order: Any) -> None:
+    random = np.random.default_rng(protocol)
+    shape = (1, 20, 30, 40)
+    voxels = np.unique(np.stack([random.integers(0, n, 500) for n in shape], 1), axis=0)
+    lists: dict[Any, Any] = {
+        np.int64(1): np.asarray(voxels, order=order),
+        2: np.asarray(voxels[:7].astype(">i4"), order=order),
+        3: [],
+        (2, 1): voxels[3:9].astype(np.uint16),
+        (-1, 0, 1, 2): voxels[:0],
+    }
+    path = tmp_path / "case.pkl"
+    content = {"spacing": np.float64(2), "shape": shape, "class_locations": lists}
+    path.write_bytes(pickle.dumps(content, protocol))
+    cache = tmp_path / "cache"
+    index = LabelIndex.from_nnunet(path, shape, cache)
+    assert [one.labels for one in index.classes] == [(1,), (2,), (1, 2)]
+    assert index.classes[0].count == len(voxels)
+    assert (index.voxels(1) == voxels).all()
+    assert (index.voxels(2) == voxels[:7]).all()
+    assert (index.voxels((1, 2)) == voxels[3:9]).all()
+    without = LabelIndex.from_nnunet(path, shape[1:])
+    assert (without.voxels(1) == voxels[:, 1:]).all()
+    # Kept, and not believed for another file or shape.
+    (kept,) = cache.iterdir()
+    time = kept.stat().st_mtime_ns
+    assert LabelIndex.from_nnunet(path, shape, cache) == index
+    assert kept.stat().st_mtime_ns == time
+    path.write_bytes(pickle.dumps({"class_locations": {4: voxels[:2]}}, protocol))
+    assert LabelIndex.from_nnunet(path, shape, cache).classes == [LabelClass((4,), 2, 2)]
+    with pytest.raises(OutOfBoundsError, match=r"case\.pkl.*label 4.*outside"):
+        LabelIndex.from_nnunet(path, (1, 2, 3, 4), cache)
+
+
+class Evil:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os._exit, (3,)
+
+
+def test_other_pickles_are_errors(tmp_path: Path) -> None:
+    path = tmp_path / "case.pkl"
+    whole = pickle.dumps({"class_locations": {1: np.zeros((5, 3), np.int64)}})
+    for content, error in (
+        (b"", CorruptionError),
+        (whole[:-20], CorruptionError),
+        (pickle.dumps([1]), InvalidValueError),
+        (pickle.dumps({"a": 1}), InvalidValueError),
+        (pickle.dumps({"class_locations": 1}), InvalidValueError),
+        (pickle.dumps({"class_locations": {"a": []}}), InvalidValueError),
+        (pickle.dumps({"class_locations": {1: Evil()}}), InvalidValueError),
+        (pickle.dumps({"class_locations": {1: np.zeros((5, 2), int)}}), InvalidValueError),
+        (pickle.dumps({"class_locations": {1: np.zeros((5, 3))}}), InvalidValueError),
+        (whole.replace(b"K\x05K\x03", b"K\x06K\x03"), InvalidValueError),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(error, match=r"case\.pkl"):
+            LabelIndex.from_nnunet(path, (4, 4, 4))
+    with pytest.raises(NotFoundError, match="none"):
+        LabelIndex.from_nnunet(tmp_path / "none.pkl", (4, 4, 4))
 
 
 def test_command(label: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,8 +40,8 @@ class LabelIndex:
     reading the map.
 
     Of every class it has an exact count and up to `positions` of its voxels, which are a
-    uniform choice that depends on nothing but the map. `build`, `of`, `cached` and
-    `from_lists` make one.
+    uniform choice that depends on nothing but the map. `build`, `of`, `cached`, `from_lists`
+    and `from_nnunet` make one.
 
     Examples
     --------
@@ -172,6 +172,32 @@ class LabelIndex:
             labels = [int(label) for label in (key if isinstance(key, tuple) else (key,))]
             given.append((labels, np.ascontiguousarray(voxels, np.int64).tobytes()))
         return cls(_core.LabelIndex.from_lists([int(n) for n in shape], given))
+
+    @classmethod
+    def from_nnunet(
+        cls, pkl: PathLike, shape: Sequence[int], cache: PathLike | None = None
+    ) -> LabelIndex:
+        """What nnU-Net has listed in the ``.pkl`` of a preprocessed case.
+
+        Parameters
+        ----------
+        pkl : path
+            It is read as data: nothing in it is called.
+        shape : sequence of int
+            Of the label map, with the axis of channels or without.
+        cache : path, optional
+            A folder where it is kept, because the ``.pkl`` is slow to read.
+
+        Raises
+        ------
+        InvalidValueError
+            For a pickle of something else.
+        CorruptionError, UnsupportedError
+            For what is no pickle that can be read.
+        """
+        folder = "" if cache is None else os.fsdecode(cache)
+        lengths = [int(length) for length in shape]
+        return cls(_core.nnunet_class_locations(os.fsdecode(pkl), lengths, folder))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> LabelIndex:
