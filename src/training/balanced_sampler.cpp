@@ -326,7 +326,7 @@ class BalancedSampler final : public Sampler {
 
   bool draw_class_first(const CaseInfo& cases, Random& random, Draw& draw) const {
     if (table_->classes.empty()) {
-      cases.warn("no case has " + (options_.classes.empty() ? "a foreground class"
+      cases.warn(std::string("no case has ") + (options_.classes.empty() ? "a foreground class"
                                                             : "any of the classes") +
                  ": samples are put anywhere");
       draw.case_index = draw_case(cases, random);

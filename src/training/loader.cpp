@@ -78,7 +78,7 @@ class Forgiving final : public CaseInfo {
   const OpenCases& cases_;
 };
 
-std::shared_ptr<const Sampler> bind(std::shared_ptr<const Sampler> sampler,
+std::shared_ptr<const Sampler> bound_to(std::shared_ptr<const Sampler> sampler,
                                     const OpenCases& cases, const LoaderOptions& options) {
   if (sampler == nullptr) throw Error(ErrorKind::invalid_value, "a loader without a sampler");
   const Forgiving forgiving(cases);
@@ -167,7 +167,7 @@ class Loader::Impl {
     const std::shared_ptr<const OpenCase> first = first_case(cases, options);
     layout = layout_of(*first, cases.table().extras(), options);
     check_normalization();
-    sampler = bind(std::move(given), cases, options);
+    sampler = bound_to(std::move(given), cases, options);
     plan = plan_of(*sampler, cases, options);
     print = fingerprint(cases.table(), options, plan);
     threads = options.threads > 0 ? options.threads : parallel::num_threads();
@@ -201,8 +201,8 @@ class Loader::Impl {
     ReadAhead* it = read_ahead.load();
     if (it != nullptr && it->generation() == parallel::process_generation()) return *it;
     auto fresh = std::make_unique<ReadAhead>(ReadAhead::Work{
-        [this](std::int64_t epoch, std::int64_t number) {
-          return std::make_shared<Batch::Impl>(layout, pool, epoch, plan.number(number));
+        [this](std::int64_t of_epoch, std::int64_t number) {
+          return std::make_shared<Batch::Impl>(layout, pool, of_epoch, plan.number(number));
         },
         [this](Batch::Impl& batch, std::int64_t place, ReaderScratch& scratch) {
           const std::int64_t index = plan.sample(batch.index, place);
