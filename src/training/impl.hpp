@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "mlarray/training/label_index.hpp"
+#include "session/snapshot.hpp"
 #include "training/packed_positions.hpp"
 
 namespace mlarray::training {
@@ -17,6 +18,11 @@ class LabelIndex::Impl {
     return LabelIndex(std::make_shared<const Impl>(std::move(impl)));
   }
   static const Impl& of(const LabelIndex& index) { return *index.impl_; }
+  // LabelIndex::build() of one state of an array. With a guard; errors name no path.
+  static LabelIndex build(const session::Snapshot& state, const LabelIndexOptions& options,
+                          bool verify, int threads);
+  // The joined classes of some options, each ascending. Errors: invalid_value.
+  static std::vector<std::vector<std::int64_t>> joined_of(const LabelIndexOptions& options);
 
   // One class at the end of `classes`. `numbers`: those of its voxels that are kept, ascending.
   void add(std::vector<std::int64_t> labels, std::int64_t count,

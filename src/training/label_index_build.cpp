@@ -70,7 +70,7 @@ class Builder {
     index_.voxels = element_count(index_.shape);
     index_.most_positions = options.positions;
     index_.background = options.background;
-    index_.joined = checked_joined(options.joined);
+    index_.joined = LabelIndex::Impl::joined_of(options);
     if (options.positions < 0) {
       throw Error(ErrorKind::invalid_value, "positions is " +
                                                 std::to_string(options.positions) +
@@ -91,24 +91,6 @@ class Builder {
   }
 
  private:
-  static std::vector<std::vector<std::int64_t>> checked_joined(
-      std::vector<std::vector<std::int64_t>> joined) {
-    if (joined.size() > kMostClasses) {
-      throw Error(ErrorKind::invalid_value, std::to_string(joined.size()) +
-                                                " joined classes are asked for: at most 65536 "
-                                                "are possible");
-    }
-    for (std::size_t i = 0; i < joined.size(); ++i) {
-      std::sort(joined[i].begin(), joined[i].end());
-      joined[i].erase(std::unique(joined[i].begin(), joined[i].end()), joined[i].end());
-      if (joined[i].empty()) {
-        throw Error(ErrorKind::invalid_value, "joined class " + std::to_string(i) +
-                                                  " has no labels: give it one or more");
-      }
-    }
-    return joined;
-  }
-
   template <class T>
   void count(const DType& dtype, bool verify, int threads) {
     const statistics::VoxelScan scan({&state_, verify, nullptr, dtype, {}}, {}, {}, threads);
@@ -177,15 +159,39 @@ class Builder {
 
 }  // namespace
 
+std::vector<std::vector<std::int64_t>> LabelIndex::Impl::joined_of(
+    const LabelIndexOptions& options) {
+  std::vector<std::vector<std::int64_t>> joined = options.joined;
+  if (joined.size() > kMostClasses) {
+    throw Error(ErrorKind::invalid_value,
+                std::to_string(joined.size()) +
+                    " joined classes are asked for: at most 65536 are possible");
+  }
+  for (std::size_t i = 0; i < joined.size(); ++i) {
+    std::sort(joined[i].begin(), joined[i].end());
+    joined[i].erase(std::unique(joined[i].begin(), joined[i].end()), joined[i].end());
+    if (joined[i].empty()) {
+      throw Error(ErrorKind::invalid_value,
+                  "joined class " + std::to_string(i) + " has no labels: give it one or more");
+    }
+  }
+  return joined;
+}
+
+LabelIndex LabelIndex::Impl::build(const Snapshot& state, const LabelIndexOptions& options,
+                                   bool verify, int threads) {
+  return io::checked(*state.chunks, [&] {
+    return Builder(state, options)
+        .build(verify, options.threads > 0 ? options.threads : threads);
+  });
+}
+
 LabelIndex LabelIndex::build(const Array& labels, const LabelIndexOptions& options) {
   const parallel::OperationGuard guard;
   const Array::Impl& array = Array::Inside::impl(labels);
   const auto state = array.open_snapshot();
   return base::naming(array.path, [&] {
-    return io::checked(*state->chunks, [&] {
-      return Builder(*state, options)
-          .build(array.verifies(), options.threads > 0 ? options.threads : array.threads);
-    });
+    return Impl::build(*state, options, array.verifies(), array.threads);
   });
 }
 

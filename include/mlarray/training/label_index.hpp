@@ -88,10 +88,15 @@ class MLARRAY_EXPORT LabelIndex {
 };
 
 // Builds the index of a .mla file and stores it there, unless it has the same already: true
-// where something was written. A file without checksums can hold no record. Errors: as
-// LabelIndex::build and Array::open in mode read_write; unsupported.
+// where something was written. It stays there until voxels are edited. A file without checksums
+// can hold no record. Errors: as LabelIndex::build and Array::open in mode read_write;
+// unsupported.
 MLARRAY_EXPORT bool build_label_index(const std::filesystem::path& path,
                                       const LabelIndexOptions& options = {},
+                                      CommitLevel level = CommitLevel::ordered);
+// The same of an array that is open in mode read_write, with a commit of all edits.
+// Errors: also invalid_use if voxels are edited meanwhile.
+MLARRAY_EXPORT bool build_label_index(Array& labels, const LabelIndexOptions& options = {},
                                       CommitLevel level = CommitLevel::ordered);
 
 // The index of a label map: the stored one; else one of `cache`, a folder, if that has it; else
