@@ -325,9 +325,9 @@ class BalancedSampler final : public Sampler {
 
   bool draw_class_first(const CaseInfo& cases, Random& random, Draw& draw) const {
     if (table_->classes.empty()) {
-      cases.warn(std::string("no case has ") +
-                 (options_.classes.empty() ? "a foreground class" : "any of the classes") +
-                 ": samples are put anywhere");
+      cases.warn(options_.classes.empty()
+                     ? "no case has a foreground class: samples are put anywhere"
+                     : "no case has any of the classes: samples are put anywhere");
       draw.case_index = draw_case(cases, random);
       return false;
     }
