@@ -193,6 +193,7 @@ std::shared_ptr<const OpenCase> OpenCases::open_now(std::int64_t i) const {
   auto one = std::make_shared<OpenCase>();
   one->index = i;
   one->name = files.name;
+  one->class_locations = files.class_locations;
   one->image = open_group(files.image, true);
   one->label = open_group(files.label, false);
   for (const auto& [name, paths] : files.extra) one->extra.push_back(open_group(paths, false));
@@ -239,8 +240,11 @@ std::shared_ptr<const LabelIndex> OpenCases::labels(std::int64_t i) const {
   const auto make = [&] {
     const std::shared_ptr<const OpenCase> one = open(i);
     return naming_case(*this, i, [&] {
+      const Array& labels = one->label.files.front().array;
       return std::make_shared<const LabelIndex>(
-          label_index_of(one->label.files.front().array, index_cache_, index_));
+          one->class_locations.empty()
+              ? label_index_of(labels, index_cache_, index_)
+              : nnunet_class_locations(one->class_locations, labels.shape(), index_cache_));
     });
   };
   if (!has_labels_) return nullptr;

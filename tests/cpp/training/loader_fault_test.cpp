@@ -13,7 +13,9 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -493,6 +495,50 @@ TEST(LoaderFault, AStaleIndexIsMadeAnewWithOneWarning) {
   EXPECT_NE(warnings[0].find("case 'case0': the label index is stale"), std::string::npos)
       << warnings[0];
   EXPECT_EQ(thread, std::this_thread::get_id());
+}
+
+// pickle.dumps({"class_locations": {1: np.array([[0, 3, 4, 5], [0, 3, 4, 6]]),
+//                                   3: np.array([[0, 9, 10, 11]])}}, 4)
+constexpr std::string_view kLocations =
+    "80049528010000000000007d948c0f636c6173735f6c6f636174696f6e73947d94284b018c166e756d70"
+    "792e5f636f72652e6d756c74696172726179948c0c5f7265636f6e7374727563749493948c056e756d70"
+    "79948c076e6461727261799493944b0085944301629487945294284b014b024b04869468068c05647479"
+    "70659493948c02693894898887945294284b038c013c944e4e4e4affffffff4affffffff4b0074946289"
+    "434000000000000000000300000000000000040000000000000005000000000000000000000000000000"
+    "030000000000000004000000000000000600000000000000947494624b03680568084b008594680a8794"
+    "5294284b014b014b0486946812894320000000000000000009000000000000000a000000000000000b00"
+    "0000000000009474946275732e";
+
+TEST(LoaderFault, ClassLocationsOfNnunetTakeThePlaceOfAnIndex) {
+  const TempDir dir;
+  std::vector<Scan> scans = make_scans(dir, 1);
+  std::vector<std::uint8_t> labels(16 * 14 * 18);
+  labels[(3 * 14 + 4) * 18 + 5] = labels[(3 * 14 + 4) * 18 + 6] = 1;
+  labels[(9 * 14 + 10) * 18 + 11] = 3;
+  labels[0] = 3;  // which is not listed
+  Array::save_voxels(dir / "case0_seg.mla", labels, scans[0].shape);
+  {
+    std::ofstream file(dir / "case0.pkl", std::ios::binary);
+    for (std::size_t i = 0; i < kLocations.size(); i += 2) {
+      file.put(static_cast<char>(std::stoi(std::string(kLocations.substr(i, 2)), nullptr, 16)));
+    }
+  }
+  scans[0].files.class_locations = dir / "case0.pkl";
+  BalancedOptions balanced;
+  balanced.foreground = 1;
+  LoaderOptions options = fault_options();
+  options.warn = [](const std::string& text) { ADD_FAILURE() << text; };
+  Loader loader(cases_of(scans), balanced_sampler(options.patch, balanced), options);
+  std::map<std::int64_t, std::set<Shape>> centers;
+  while (const auto batch = loader.next()) {
+    for (const Draw& draw : batch->draws()) centers[*draw.label].insert(draw.center);
+  }
+  EXPECT_EQ(centers[1], (std::set<Shape>{{3, 4, 5}, {3, 4, 6}}));
+  EXPECT_EQ(centers[3], (std::set<Shape>{{9, 10, 11}}));
+  EXPECT_EQ(loader.case_at(0).class_locations, scans[0].files.class_locations);
+  fs::remove(dir / "case0.pkl");
+  Loader other(cases_of(scans), balanced_sampler(options.patch, balanced), options);
+  EXPECT_TRUE(says(error_of([&] { other.next(); }), {"case 'case0'", "case0.pkl"}));
 }
 
 TEST(LoaderFault, AHundredThousandCasesTakeLittleMemory) {
