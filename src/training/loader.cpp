@@ -321,6 +321,7 @@ class Loader::Impl {
   // Where next() stands: of the thread that calls it, inside an OperationGuard.
   std::int64_t epoch = 0;
   std::int64_t done = 0;
+  std::shared_ptr<Batch::Impl> held;  // read, and not handed out yet
   std::atomic<bool> cancelled = false;
   std::atomic<ReadAhead*> read_ahead = nullptr;  // owned
 
@@ -343,9 +344,8 @@ Loader& Loader::operator=(Loader&&) noexcept = default;
 
 std::optional<Batch> Loader::next() {
   Impl& it = *impl_;
-  std::shared_ptr<Batch::Impl> batch;
   try {
-    if (!it.cancelled) batch = it.threads_of_this_process().next();
+    if (it.held == nullptr && !it.cancelled) it.held = it.threads_of_this_process().next();
   } catch (...) {
     it.tell_warnings();
     throw;
@@ -353,13 +353,11 @@ std::optional<Batch> Loader::next() {
   if (it.cancelled) {
     throw Error(ErrorKind::invalid_use, "the loader was cancelled; make another one");
   }
-  if (batch != nullptr) {
-    const parallel::OperationGuard guard;
-    ++it.done;
-  }
-  it.tell_warnings();
-  if (batch == nullptr) return std::nullopt;
-  return Batch(std::move(batch));
+  it.tell_warnings();  // may throw: then the batch is for the next call
+  if (it.held == nullptr) return std::nullopt;
+  const parallel::OperationGuard guard;
+  ++it.done;
+  return Batch(std::move(it.held));
 }
 
 std::int64_t Loader::batches() const { return impl_->plan.batches(); }
@@ -392,10 +390,11 @@ void Loader::restore(const LoaderState& state) {
   const bool moves = state.epoch != it.epoch || state.batches_done != it.done;
   it.epoch = state.epoch;
   it.done = state.batches_done;
+  const bool held = std::exchange(it.held, nullptr) != nullptr;
   ReadAhead* threads = it.read_ahead.load();
   const bool mine =
       threads != nullptr && threads->generation() == parallel::process_generation();
-  if (mine && moves) threads->go_to(it.epoch, it.done);
+  if (mine && (moves || held)) threads->go_to(it.epoch, it.done);
 }
 
 void Loader::cancel() noexcept {

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -499,6 +500,36 @@ TEST(LoaderFault, AStaleIndexIsMadeAnewWithOneWarning) {
   EXPECT_NE(warnings[0].find("case 'case0': the label index is stale"), std::string::npos)
       << warnings[0];
   EXPECT_EQ(thread, std::this_thread::get_id());
+}
+
+TEST(LoaderFault, AWarningThatThrowsLosesNoBatch) {
+  const TempDir dir;
+  const std::vector<Scan> scans = make_scans(dir, 3);
+  BalancedOptions balanced;
+  balanced.foreground = 1;
+  balanced.classes = {7};  // absent: one warning a case
+  LoaderOptions options = fault_options();
+  Loader quiet(cases_of(scans), balanced_sampler(options.patch, balanced), options);
+  const std::vector<std::string> all = batches_of(quiet);
+  options.warn = [](const std::string& text) { throw std::runtime_error(text); };
+  Loader loader(cases_of(scans), balanced_sampler(options.patch, balanced), options);
+  std::vector<std::string> found;
+  int thrown = 0;
+  for (;;) {
+    try {
+      const std::int64_t done = loader.state().batches_done;
+      ASSERT_EQ(done, static_cast<std::int64_t>(found.size()));
+      if (thrown == 1) loader.restore(loader.state());
+      const auto batch = loader.next();
+      if (!batch) break;
+      found.push_back(contents(*batch));
+    } catch (const std::runtime_error& error) {
+      EXPECT_NE(std::string(error.what()).find("none of the classes 7"), std::string::npos);
+      ++thrown;
+    }
+  }
+  EXPECT_GT(thrown, 0);
+  EXPECT_EQ(found, all);
 }
 
 // pickle.dumps({"class_locations": {1: np.array([[0, 3, 4, 5], [0, 3, 4, 6]]),
