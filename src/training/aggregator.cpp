@@ -373,6 +373,12 @@ Aggregator& Aggregator::operator=(Aggregator&&) noexcept = default;
 
 const std::vector<Box>& Aggregator::boxes() const { return impl_->plan().boxes; }
 
+std::vector<Box> Aggregator::boxes_of(const Shape& shape, const Shape& patch,
+                                      const AggregatorOptions& options) {
+  check_options(shape, patch, 1, options);
+  return AggregatorPlan(shape, patch, resampled_shape(shape, options), options).boxes;
+}
+
 void Aggregator::add(const Box& box, std::span<const float> scores) {
   const parallel::OperationGuard guard;
   impl_->add(box, scores.data(), scores.size());

@@ -1,6 +1,7 @@
 #include "training/score_store.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <cstring>
@@ -16,10 +17,21 @@
 namespace mlarray::training {
 namespace {
 
+// Rows are added in pieces, each step in a loop of its own, which is vectorised.
+constexpr std::int64_t kPiece = 256;
+
 template <class T, class Score>
 void add_row(T* to, const Score* from, const float* weights, float weight, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    store(to_float(to[i]) + (weight * weights[i]) * to_float(from[i]), to[i]);
+  std::array<float, kPiece> sum, scores;
+  for (std::int64_t first = 0; first < count; first += kPiece) {
+    const auto length = static_cast<std::size_t>(std::min(kPiece, count - first));
+    to_floats(to + first, sum.data(), length);
+    to_floats(from + first, scores.data(), length);
+    for (std::size_t i = 0; i < length; ++i) {
+      sum[i] += (weight * weights[first + static_cast<std::int64_t>(i)]) * scores[i];
+    }
+    for (std::size_t i = 0; i < length; ++i)
+      store(sum[i], to[first + static_cast<std::int64_t>(i)]);
   }
 }
 

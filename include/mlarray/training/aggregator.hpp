@@ -88,6 +88,10 @@ class MLARRAY_EXPORT Aggregator {
   // where the image is shorter than the patch, the box leaves it, by as much on both sides:
   // read it padded. What is predicted outside is not used.
   const std::vector<Box>& boxes() const;
+  // The same before there is one, when the number of classes is not known yet. Errors:
+  // invalid_value.
+  static std::vector<Box> boxes_of(const Shape& shape, const Shape& patch,
+                                   const AggregatorOptions& options = {});
   // Scores of the next box, (classes, *patch), C order. Errors: invalid_value for another box,
   // naming the one that is expected, another number of scores, scores that are not finite or,
   // with half_scores, beyond 65504: nothing has changed then. invalid_use after finish(), in a

@@ -260,6 +260,13 @@ TEST(Aggregator, BoxesAreThoseOfNnunet) {
   EXPECT_EQ(distinct(second), (std::vector<std::int64_t>{0, 44, 87, 131, 174, 218, 261, 305}));
   EXPECT_EQ(distinct(third), (std::vector<std::int64_t>{-32}));
   EXPECT_EQ(out.boxes().size(), 4 * 8);
+  const auto before = Aggregator::boxes_of({300, 401, 96}, {128, 96, 160});
+  ASSERT_EQ(before.size(), out.boxes().size());
+  for (std::size_t k = 0; k < before.size(); ++k) {
+    EXPECT_EQ(before[k].start, out.boxes()[k].start);
+    EXPECT_EQ(before[k].stop, out.boxes()[k].stop);
+  }
+  EXPECT_ERROR(Aggregator::boxes_of({4}, {2, 2}), ErrorKind::invalid_value, "(2, 2)");
 }
 
 TEST(Aggregator, SlicesOfAVolume) {
