@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mlarray import MLArray, errors
 from mlarray.training import Aggregator
 
@@ -126,7 +127,8 @@ def test_equals_the_whole_computation(
     near = 0.02 if options["half_scores"] else 1e-4
     expected = np.zeros((task["classes"], *original))
     if options["output"] == "argmax":
-        assert found.shape == original and found.dtype == np.uint8
+        assert found.shape == original
+        assert found.dtype == np.uint8
         outside = found.copy()
         outside[crop] = 0
         assert not outside.any()
@@ -182,7 +184,8 @@ def test_has_the_geometry_of_the_image(tmp_path: Path) -> None:
             add_all(out)
         labels = MLArray.open(tmp_path / "a.mla")
         assert labels.shape == (6, 7, 8)
-        assert list(labels.spacing) == [3, 1, 2] and list(labels.origin) == [5, 6, 7]
+        assert labels.spacing == [3, 1, 2]
+        assert labels.origin == [5, 6, 7]
         assert labels.meta.is_seg.is_seg is True
         assert labels.meta.source["PatientID"] == "x"
     with Aggregator(
@@ -190,29 +193,31 @@ def test_has_the_geometry_of_the_image(tmp_path: Path) -> None:
     ) as out:
         add_all(out)
     scores = MLArray.open(tmp_path / "b.mla")
-    assert scores.shape == (2, 6, 7, 8) and scores.dtype == np.float16
-    assert list(scores.spacing) == [3, 1, 2] and scores.spatial_ndim == 3
+    assert scores.shape == (2, 6, 7, 8)
+    assert scores.dtype == np.float16
+    assert scores.spacing == [3, 1, 2]
+    assert scores.spatial_ndim == 3
     assert (scores[...] == 0.5).all()
+
+
+def interrupted(path: Path, error: Exception | None) -> None:
+    with Aggregator(path, (9,), 4, 1) as out:
+        out.add(out.boxes[0], np.zeros((1, 4)))
+        if error is not None:
+            raise error
 
 
 def test_an_exception_leaves_nothing(tmp_path: Path) -> None:
     MLArray(np.arange(3)).save(tmp_path / "a.mla")
     for _ in range(2):
-        with (
-            pytest.raises(ZeroDivisionError),
-            Aggregator(tmp_path / "a.mla", (9,), 4, 1) as out,
-        ):
-            out.add(out.boxes[0], np.zeros((1, 4)))
-            raise ZeroDivisionError
+        with pytest.raises(ZeroDivisionError):
+            interrupted(tmp_path / "a.mla", ZeroDivisionError())
         assert os.listdir(tmp_path) == ["a.mla"]
-    with (
-        pytest.raises(errors.InvalidUseError, match="boxes are missing, the first is"),
-        Aggregator(tmp_path / "b.mla", (9,), 4, 1) as out,
-    ):
-        out.add(out.boxes[0], np.zeros((1, 4)))
+    with pytest.raises(errors.InvalidUseError, match="boxes are missing, the first is"):
+        interrupted(tmp_path / "b.mla", None)
+    dropped = Aggregator(tmp_path / "a.mla", (9,), 4, 1)
+    dropped.discard()
     with pytest.raises(errors.InvalidUseError, match=r"a\.mla.*discarded"):
-        dropped = Aggregator(tmp_path / "a.mla", (9,), 4, 1)
-        dropped.discard()
         dropped.add(dropped.boxes[0], np.zeros((1, 4)))
     Aggregator(tmp_path / "c.mla", (9,), 4, 1)  # and let go of
     assert os.listdir(tmp_path) == ["a.mla"]
@@ -278,7 +283,7 @@ def test_bad_scores(tmp_path: Path) -> None:
     with pytest.raises(errors.InvalidValueError, match=r"a\.mla.*\(4, 2\).*\(2, 4\)"):
         out.add(out.boxes[0], np.zeros((4, 2)))
     with pytest.raises(errors.InvalidValueError, match=r"a\.mla.*inf, of class 1 at voxel \(2"):
-        out.add(out.boxes[0], [[0, 0, 0, 0], [0, 0, math.inf, 0]])
+        out.add(out.boxes[0], np.array([[0, 0, 0, 0], [0, 0, math.inf, 0]]))
     with pytest.raises(errors.InvalidValueError, match="is next"):
         out.add(out.boxes[1], np.zeros((2, 4)))
     with pytest.raises(ValueError, match="read-only"):
