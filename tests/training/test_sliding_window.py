@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from mlarray import MLArray, errors
-from mlarray.training._sliding_window import sliding_window
+from mlarray.torch import sliding_window
+from pages import ROOT, run_page
 
 SHAPE = (21, 34, 17)
 
@@ -227,3 +228,8 @@ def test_what_fails_leaves_nothing(tmp_path: Path, images: list[Path]) -> None:
     assert sorted(os.listdir(tmp_path)) == before
     left = [t.name for t in threading.enumerate() if t.name.startswith("mlarray-")]
     assert left == []
+
+
+def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_page(ROOT / "docs" / "inference.md")
