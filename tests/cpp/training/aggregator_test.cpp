@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <cmath>
 #include <limits>
 #include <random>
 #include <sstream>
 
 #include "base/half.hpp"
+#include "io/system_calls.hpp"
 #include "mlarray/mlarray.hpp"
 #include "support/child_process.hpp"
 #include "support/errors.hpp"
@@ -445,6 +447,52 @@ TEST(Aggregator, WithoutFinishNothingIsLeft) {
   EXPECT_EQ(Array::open(dir / "p.mla").shape(), (Shape{3}));
 }
 
+// Writes fail from the n-th on.
+class FullDisk final : public io::SystemCalls {
+ public:
+  explicit FullDisk(int left) : left_(left) {}
+  ssize_t pwrite(int fd, const void* from, std::size_t size, off_t offset) override {
+    if (left_-- > 0) return io::SystemCalls::pwrite(fd, from, size, offset);
+    errno = ENOSPC;
+    return -1;
+  }
+
+ private:
+  int left_;
+};
+
+TEST(Aggregator, AFullDiskLeavesNothing) {
+  const Task task{{40, 9}, {8, 8}, 2, {.threads = 1}, 4};
+  int failed = 0;
+  for (int left = 0; left < 1000; ++left) {
+    const TempDir dir;
+    FullDisk disk(left);
+    const io::ScopedSystemCalls calls(disk);
+    std::optional<Error> error;
+    {
+      std::optional<Aggregator> out;
+      error = test::error_of([&] {
+        AggregatorOptions options = task.options;
+        options.save.layout.patch = AutomaticLayout{};
+        options.save.layout.chunk = options.save.layout.block = Shape{4, 4};
+        out.emplace(dir / "p.mla", task.shape, task.patch, task.classes, options);
+        run(task, *out);
+      });
+      if (!error) break;
+      ++failed;
+      EXPECT_EQ(error->kind(), ErrorKind::io);
+      EXPECT_NE(std::string(error->what()).find("p.mla"), std::string::npos);
+      if (out) {
+        EXPECT_ERROR(out->finish(), ErrorKind::invalid_use, "failed earlier");
+        EXPECT_ERROR(out->add(out->boxes()[0], std::vector<float>(128)), ErrorKind::invalid_use,
+                     "failed earlier");
+      }
+    }
+    EXPECT_TRUE(dir.names().empty());
+  }
+  EXPECT_GT(failed, 5);
+}
+
 TEST(Aggregator, WrongScoresChangeNothing) {
   const TempDir dir;
   Task task{{20, 6}, {8, 6}, 2, {}, 5};
@@ -549,7 +597,9 @@ TEST(Aggregator, AForkedChildCannotAdd) {
   const std::vector<float> scores(8, 1.0f);
   test::ChildProcess child([&] {
     const auto error = test::error_of([&] { out.add(out.boxes()[0], scores); });
-    { const Aggregator dropped = std::move(out); }
+    {
+      const Aggregator dropped = std::move(out);
+    }
     return error && error->kind() == ErrorKind::invalid_use ? 0 : 1;
   });
   EXPECT_EQ(child.wait(), 0);
