@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <string>
 #include <utility>
 
@@ -25,7 +24,9 @@ namespace {
 constexpr std::int64_t kPieceVoxels = std::int64_t{1} << 17;
 // Of all classes, where they are needed at once.
 constexpr std::int64_t kPieceScores = std::int64_t{1} << 20;
-constexpr float kLargestHalf = 65504;
+// Scores up to these stay finite when they are added and resampled, rounding included.
+constexpr float kLargest = 1e30f;
+constexpr float kLargestHalf = 60000;
 
 // What a thread works in.
 struct Scratch {
@@ -127,15 +128,15 @@ class Aggregator::Impl {
   void add(const Box& box, const Score* scores, std::size_t count) {
     check_usable();
     check(box, count);
-    const float limit = options_.half_scores ? kLargestHalf : std::numeric_limits<float>::max();
+    const float limit = options_.half_scores ? kLargestHalf : kLargest;
     const std::string wrong =
         wrong_score(plan_, next_, classes_, scores, limit, options_.threads);
     if (!wrong.empty()) {
       throw Error(ErrorKind::invalid_value,
-                  "a score is " + wrong + ": scores must be finite" +
+                  "a score is " + wrong + ": scores must be finite, and at most " +
                       (options_.half_scores
-                           ? " and, with half_scores, at most 65504: blend them in float32"
-                           : ""));
+                           ? "60000 with half_scores: blend them in float32, or scale them"
+                           : "1e30"));
     }
     or_fail([&] {
       store_->begin(next_);

@@ -17,9 +17,11 @@
 // where overlap is what two neighbouring patches share along the axis where that is the least
 // part of the image: the longest for a patch of equal sides. 5 classes, patches of 128 voxels
 // that share 64, an image of 300 x 400 x 400: 5 * 4 * 64 * 300 * 400 = 154 MB, and some more
-// for the row of patches that is being added. memory_bound() gives the exact number beforehand.
-// On top of it come some MB for each thread, and the chunks that are being compressed. Thread
-// safety: one caller at a time. A forked child can only let go of it.
+// for the row of patches that is being added. memory_bound() is a bound of it, known before the
+// first box. On top of it come some MB for each thread, and the chunks that are being
+// compressed.
+//
+// Thread safety: one caller at a time. A forked child can only let go of it.
 #pragma once
 
 #include <cstdint>
@@ -49,8 +51,8 @@ enum class Output {
 };
 
 struct AggregatorOptions {
-  // From one box to the next along each axis, in voxels: at most this, and even, so that the
-  // last box ends at the image's end. Empty: patch * (1 - overlap).
+  // From one box to the next along each axis, in voxels, at most: boxes are spread evenly, so
+  // that the last one ends where the image does. Empty: patch * (1 - overlap).
   Shape step = {};
   double overlap = 0.5;  // share of the patch, in [0, 1); nnU-Net's 0.5
   Blend blend = Blend::gaussian;
@@ -93,9 +95,9 @@ class MLARRAY_EXPORT Aggregator {
   static std::vector<Box> boxes_of(const Shape& shape, const Shape& patch,
                                    const AggregatorOptions& options = {});
   // Scores of the next box, (classes, *patch), C order. Errors: invalid_value for another box,
-  // naming the one that is expected, another number of scores, scores that are not finite or,
-  // with half_scores, beyond 65504: nothing has changed then. invalid_use after finish(), in a
-  // forked child and after any other error: io.
+  // naming the one that is expected, another number of scores, scores that are not finite or
+  // beyond 1e30 (with half_scores 60000): nothing has changed then. invalid_use after finish(),
+  // in a forked child and after any other error: io.
   void add(const Box& box, std::span<const float> scores);
   // The same of float16, as its bits.
   void add(const Box& box, std::span<const std::uint16_t> scores);

@@ -50,7 +50,7 @@ class Aggregator:
     then they are resampled, where `original_shape` asks for it; then the argmax or softmax is
     taken, and written. A score is dropped as soon as no later box adds to it, so that about
     ``classes * 4 bytes * overlap * the other axes`` is in memory, where `overlap` is what
-    neighbouring patches share along the longest axis. `memory_bound` tells it beforehand.
+    neighbouring patches share along the longest axis. `memory_bound` is known beforehand.
 
     Without `finish`, nothing is left of the file, and what was at `path` stays. As a context
     manager, it finishes at the end, and discards the file after an exception.
@@ -202,7 +202,7 @@ class Aggregator:
         ------
         InvalidValueError
             For another box than the next one, another shape, and scores that are not finite or
-            do not fit float16 with `half_scores`. Nothing has changed then.
+            beyond 1e30 (with `half_scores` 60000). Nothing has changed then.
         InvalidUseError
             After `finish`, and after any other error.
         FileAccessError

@@ -507,7 +507,7 @@ TEST(Aggregator, WrongScoresChangeNothing) {
   wrong[48 + 2 * 6 + 3] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_ERROR(out.add(boxes[0], wrong), ErrorKind::invalid_value, "nan", "class 1", "(2, 3)");
   wrong[48 + 2 * 6 + 3] = 70000;
-  EXPECT_ERROR(out.add(boxes[0], wrong), ErrorKind::invalid_value, "70000", "65504");
+  EXPECT_ERROR(out.add(boxes[0], wrong), ErrorKind::invalid_value, "70000", "60000");
   EXPECT_EQ(out.added(), 0);
   for (std::size_t k = 0; k < all.size(); ++k) out.add(boxes[k], all[k]);
   EXPECT_ERROR(out.add(boxes[0], all[0]), ErrorKind::invalid_value, "after the last");
@@ -515,6 +515,29 @@ TEST(Aggregator, WrongScoresChangeNothing) {
   check(task, Array::open(dir / "p.mla"), boxes);
   EXPECT_ERROR(out.finish(), ErrorKind::invalid_use, "finished");
   EXPECT_ERROR(out.add(boxes[0], all[0]), ErrorKind::invalid_use, "finished");
+}
+
+// Rounding does not make the greatest scores infinite.
+TEST(Aggregator, TheGreatestScores) {
+  for (const bool half_scores : {false, true}) {
+    const float most = half_scores ? 60000 : 1e30f;
+    const TempDir dir;
+    AggregatorOptions options;
+    options.half_scores = half_scores;
+    options.output = Output::logits;
+    options.original_shape = {50, 41};
+    Aggregator out(dir / "p.mla", {31, 30}, {8, 7}, 2, options);
+    std::vector<float> scores(2 * 8 * 7, most);
+    for (std::size_t i = 0; i < scores.size(); i += 3) scores[i] = -most;
+    for (const Box& box : out.boxes()) out.add(box, scores);
+    out.finish();
+    for (const double value : values_of(Array::open(dir / "p.mla"))) {
+      ASSERT_LE(std::abs(value), static_cast<double>(most) * 1.01);
+    }
+    Aggregator other(dir / "p.mla", {31, 30}, {8, 7}, 2, options);
+    scores[50] = std::nextafter(most, std::numeric_limits<float>::infinity());
+    EXPECT_ERROR(other.add(other.boxes()[0], scores), ErrorKind::invalid_value, "at most");
+  }
 }
 
 TEST(Aggregator, OptionsThatDoNotFit) {
