@@ -28,14 +28,6 @@ constexpr std::int64_t kPieceScores = std::int64_t{1} << 20;
 constexpr float kLargest = 1e30f;
 constexpr float kLargestHalf = 60000;
 
-// What a thread works in.
-struct Scratch {
-  std::vector<float> scores, spare;
-  std::vector<float> best;  // or the scores of all classes
-  std::vector<std::int32_t> labels;
-  std::vector<std::byte> voxels;
-};
-
 template <class T, class Value>
 void put_elements(const std::vector<Value>& from, std::vector<std::byte>& to) {
   to.resize(from.size() * sizeof(T));
@@ -165,6 +157,14 @@ class Aggregator::Impl {
   }
 
  private:
+  // What a thread works in.
+  struct Scratch {
+    std::vector<float> scores, spare;
+    std::vector<float> best;  // or the scores of all classes
+    std::vector<std::int32_t> labels;
+    std::vector<std::byte> voxels;
+  };
+
   static std::string name_of(const Box& box) {
     return to_string(box.start) + " to " + to_string(box.stop);
   }

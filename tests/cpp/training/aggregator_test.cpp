@@ -379,14 +379,14 @@ TEST(Aggregator, HalfRowsAreThoseOfTheBase) {
 // The bound of the header: what two rows of patches share along the longest axis, and a row.
 TEST(Aggregator, MemoryIsBoundedAt117Classes) {
   constexpr std::int64_t kClasses = 117;
-  const Shape shape{96, 40, 40};
+  const Shape shape{64, 32, 32};
   const std::int64_t whole = kClasses * element_count(shape) * 4;
   for (const bool half_scores : {false, true}) {
     for (const bool resampled : {false, true}) {
       const TempDir dir;
       AggregatorOptions options;
       options.half_scores = half_scores;
-      if (resampled) options.original_shape = {150, 66, 66};
+      if (resampled) options.original_shape = {100, 52, 52};
       Aggregator out(dir / "p.mla", shape, {16, 16, 16}, kClasses, options);
       std::vector<float> scores(kClasses * 16 * 16 * 16);
       std::int64_t peak = 0;
@@ -405,10 +405,10 @@ TEST(Aggregator, MemoryIsBoundedAt117Classes) {
       const std::int64_t size = half_scores ? 2 : 4;
       // 8 planes that wait, another patch along the second axis; if resampled, a plane and a
       // bit more. The labels.
-      const std::int64_t planes = (8 * (40 + 16) + (resampled ? 60 : 0)) * 40;
-      const std::int64_t labels = (resampled ? 150 * 66 * 66 : 96 * 40 * 40);
+      const std::int64_t planes = (8 * (32 + 16) + (resampled ? 48 : 0)) * 32;
+      const std::int64_t labels = (resampled ? 100 * 52 * 52 : 64 * 32 * 32);
       EXPECT_LE(out.memory_bound(), kClasses * size * planes + labels);
-      EXPECT_LE(out.memory_bound(), whole * size / 4 / 6);
+      EXPECT_LE(out.memory_bound(), whole * size / 4 / 4);
     }
   }
 }
