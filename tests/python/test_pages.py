@@ -80,8 +80,7 @@ def test_every_public_name_is_in_the_python_reference(name: str) -> None:
 def test_every_public_header_is_in_the_cpp_reference() -> None:
     page = (ROOT / "docs" / "api" / "cpp.md").read_text(encoding="utf-8")
     entries = re.findall(r"^```\{doxygenfile\} (\S+)$", page, re.M)
-    folder = ROOT / "include" / "mlarray"
-    headers = [path.relative_to(folder).as_posix() for path in folder.rglob("*.hpp")]
+    headers = [path.name for path in (ROOT / "include" / "mlarray").rglob("*.hpp")]
     headers.remove("array_inline.hpp")  # a part of array.hpp
     assert sorted(entries) == sorted(headers)
 

@@ -195,7 +195,7 @@ class Aggregator:
         box : array of int
             (2, axes): start and stop, as in `boxes`.
         scores : array
-            (classes, *patch): float16 and float32 are taken as they are, others become float32.
+            ``(classes, *patch)``: float16 and float32 are taken as they are, others become float32.
             A tensor must be on the CPU.
 
         Raises
