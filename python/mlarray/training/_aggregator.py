@@ -195,8 +195,8 @@ class Aggregator:
         box : array of int
             (2, axes): start and stop, as in `boxes`.
         scores : array
-            ``(classes, *patch)``: float16 and float32 are taken as they are, others become float32.
-            A tensor must be on the CPU.
+            ``(classes, *patch)``: float16 and float32 are taken as they are, others become
+            float32. A tensor must be on the CPU.
 
         Raises
         ------
