@@ -17,6 +17,7 @@
 #include "codec/lz_functions.hpp"
 #include "io/system_calls.hpp"
 #include "mlarray/salvage.hpp"
+#include "mlarray/training/aggregator.hpp"
 #include "mlarray/training/label_index.hpp"
 #include "support/temp_dir.hpp"
 #include "support/voxels.hpp"
@@ -352,6 +353,22 @@ std::vector<Case> cases() {
        }},
       {"save over its own", will_commit,
        [](Scene& s) { s.writer->save(s.path, options_at(CommitLevel::durable)); }},
+      {"aggregate", none,
+       [](Scene& s) {
+         training::AggregatorOptions options;
+         options.output = training::Output::softmax;
+         options.original_shape = {14, 25};
+         options.crop = Box{{1, 2}, {13, 22}};
+         options.save = options_at(CommitLevel::durable);
+         options.save.layout = {};
+         options.threads = 1;
+         const std::filesystem::path path = s.folder / "b.mla";
+         training::Aggregator out(path, kShape, {7, 8}, 2, options);
+         const std::vector<float> scores(2 * 7 * 8, 1.0f);
+         for (const Box& box : out.boxes()) out.add(box, scores);
+         out.finish();
+         std::filesystem::remove(path);
+       }},
       {"create over a writer",
        [](Scene& s) {
          s.edit();
