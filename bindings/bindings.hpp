@@ -13,5 +13,7 @@ void register_array(nanobind::module_& module);
 void register_statistics(nanobind::module_& module);
 void register_verify(nanobind::module_& module);
 void register_salvage(nanobind::module_& module);
+void register_label_index(nanobind::module_& module);
+void register_aggregator(nanobind::module_& module);
 
 }  // namespace mlarray::bindings

@@ -22,4 +22,6 @@ NB_MODULE(_core, module) {
   mlarray::bindings::register_statistics(module);
   mlarray::bindings::register_verify(module);
   mlarray::bindings::register_salvage(module);
+  mlarray::bindings::register_label_index(module);
+  mlarray::bindings::register_aggregator(module);
 }
