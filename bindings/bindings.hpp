@@ -15,5 +15,6 @@ void register_verify(nanobind::module_& module);
 void register_salvage(nanobind::module_& module);
 void register_label_index(nanobind::module_& module);
 void register_aggregator(nanobind::module_& module);
+void register_augment(nanobind::module_& module);
 
 }  // namespace mlarray::bindings

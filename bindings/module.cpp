@@ -24,4 +24,5 @@ NB_MODULE(_core, module) {
   mlarray::bindings::register_salvage(module);
   mlarray::bindings::register_label_index(module);
   mlarray::bindings::register_aggregator(module);
+  mlarray::bindings::register_augment(module);
 }

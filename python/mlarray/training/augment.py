@@ -1,0 +1,258 @@
+"""Augmentation of samples: nnU-Net's, drawn first and applied in one pass of one thread."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from .. import _core
+from ..errors import InvalidValueError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Labels", "Pipeline", "instruction_sets", "nnunet", "use_instruction_set"]
+
+Labels: TypeAlias = "NDArray[np.int16] | list[NDArray[np.int16]]"
+
+
+class Pipeline:
+    """What is done to one sample, as plain data.
+
+    Made by a preset as :func:`nnunet`, or of the maps and lists that :attr:`value` shows.
+    Immutable; two of the same value are equal and have the same hash. Safe from any thread:
+    :meth:`apply` releases the GIL and uses the calling thread alone.
+
+    Parameters
+    ----------
+    value : mapping
+        Its parts: "patch" and "initial", the spatial shapes of what comes out and of what
+        goes in; "spatial"; "intensity", a list of transforms by name; "mirror_axes"; "labels".
+        What is missing has its default; names that are not known are refused.
+
+    Raises
+    ------
+    InvalidValueError, InvalidTypeError
+        Both name the field, as ``intensity[2].sigma``.
+    """
+
+    __slots__ = ("_core", "_value")
+
+    def __init__(self, value: Mapping[str, Any]) -> None:
+        self._core = _core.AugmentPipeline.from_value(dict(value))
+        self._value: dict[str, Any] = self._core.value()
+
+    @classmethod
+    def _of(cls, core: _core.AugmentPipeline) -> Pipeline:
+        return cls(core.value())
+
+    @classmethod
+    def from_json(cls, text: str) -> Pipeline:
+        """Read what :meth:`to_json` has written."""
+        return cls(json.loads(text))
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Return it as JSON."""
+        return json.dumps(self._value, indent=indent)
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """A copy of it as maps and lists, to be changed and given to :class:`Pipeline`."""
+        copy: dict[str, Any] = json.loads(self.to_json())
+        return copy
+
+    @property
+    def patch(self) -> tuple[int, ...]:
+        """Spatial shape of what comes out."""
+        return tuple(self._value["patch"])
+
+    @property
+    def initial(self) -> tuple[int, ...]:
+        """Spatial shape of what goes in."""
+        return tuple(self._value["initial"])
+
+    def draw(self, seed: int, channels: int = 1) -> dict[str, Any]:
+        """Draw what one sample gets, as plain data.
+
+        The same seed gives the same. It has "matrix" (by rows; None: voxels are copied),
+        "flips", "steps" (a transform, a channel and its values each) and "seed", of the noise.
+        """
+        drawn: dict[str, Any] = self._core.draw(seed % 2**64, channels)
+        return drawn
+
+    def support(self, drawn: Mapping[str, Any]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return start and stop of the box of the initial patch that is used."""
+        start, stop = self._core.support(dict(drawn))
+        return tuple(start), tuple(stop)
+
+    def apply(
+        self,
+        image: ArrayLike,
+        label: ArrayLike | None = None,
+        *,
+        seed: int | None = None,
+        drawn: Mapping[str, Any] | None = None,
+    ) -> tuple[NDArray[np.float32], Labels | None]:
+        """Make one sample of an initial patch.
+
+        Parameters
+        ----------
+        image : array_like
+            (channels, \\*initial), numbers.
+        label : array_like, optional
+            (channels, \\*initial), whole numbers of 16 bits.
+        seed : int, optional
+            Of all that is random.
+        drawn : mapping, optional
+            Instead of `seed`: what :meth:`draw` has returned.
+
+        Returns
+        -------
+        image : float32 array, (channels, \\*patch)
+            Labels of an earlier stage are further channels.
+        label : int16 array, list of them, or None
+            A list where the pipeline has scales for deep supervision.
+
+        Raises
+        ------
+        InvalidValueError
+            For shapes that do not fit, neither or both of seed and drawn.
+        """
+        voxels = _rows_without_gaps(np.asarray(image, dtype=np.float32))
+        if (seed is None) == (drawn is None):
+            raise InvalidValueError("give either a seed or what was drawn, and not both")
+        axes = len(self.patch)
+        if voxels.ndim != axes + 1:
+            raise InvalidValueError(
+                f"image has shape {voxels.shape}; channels and {axes} axes are needed"
+            )
+        if drawn is None:
+            assert seed is not None
+            drawn = self.draw(seed, voxels.shape[0])
+        classes = None if label is None else _as_labels(label)
+        made: list[NDArray[np.int16]] = []
+        channels = voxels.shape[0]
+        if classes is not None:
+            if classes.ndim != axes + 1:
+                raise InvalidValueError(
+                    f"label has shape {classes.shape}; channels and {axes} axes are needed"
+                )
+            made = [
+                np.empty(shape, np.int16) for shape in self._core.label_shapes(classes.shape[0])
+            ]
+            channels = self._core.image_channels(channels)
+        out = np.empty((channels, *self.patch), np.float32)
+        self._core.apply(dict(drawn), voxels, classes, out, made)
+        if classes is None:
+            return out, None
+        return out, made if self._value["labels"]["scales"] else made[0]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Pipeline):
+            return NotImplemented
+        return self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(json.dumps(self._value, sort_keys=True))
+
+    def __reduce__(self) -> tuple[type[Pipeline], tuple[dict[str, Any]]]:
+        return Pipeline, (self._value,)
+
+    def __repr__(self) -> str:
+        names = [transform["transform"] for transform in self._value["intensity"]]
+        return f"Pipeline({self.initial} -> {self.patch}, {', '.join(names) or 'no intensity'})"
+
+
+def nnunet(
+    patch_size: Sequence[int],
+    *,
+    initial: Sequence[int] | None = None,
+    planar: bool | None = None,
+    max_angle: float | None = None,
+    mirror_axes: Sequence[int] | None = None,
+    masked_channels: Sequence[int] = (),
+    previous: Sequence[int] = (),
+    regions: Sequence[int | Sequence[int]] = (),
+    ignore_label: int | None = None,
+    scales: Sequence[Sequence[float]] = (),
+    validation: bool = False,
+) -> Pipeline:
+    """Return nnU-Net's default training, with the distributions of nnunetv2 2.8.1.
+
+    What is None is as its trainer chooses it by the shape of the patch.
+
+    Parameters
+    ----------
+    patch_size : sequence of int
+        Two or three lengths.
+    initial : sequence of int, optional
+        The larger patch that is read, so that turned and scaled patches lie within.
+    planar : bool, optional
+        Whether three axes are warped in the plane of the last two alone ("dummy 2-D").
+    max_angle : float, optional
+        Rotations are drawn up to it, in radians.
+    mirror_axes : sequence of int, optional
+        Axes that are flipped, each with probability 1/2.
+    masked_channels : sequence of int
+        Channels that become 0 outside, where the label is negative (``use_mask_for_norm``).
+    previous : sequence of int
+        Of a cascade: the foreground labels of its second label channel.
+    regions : sequence of int or of sequences of int
+        Labels that are joined, one channel of the label each.
+    ignore_label : int, optional
+        With regions: the last channel.
+    scales : sequence of sequences of float
+        Of deep supervision: a factor for each axis.
+    validation : bool
+        The same labels, and nothing random.
+    """
+    return Pipeline._of(
+        _core.augment_nnunet(
+            list(patch_size),
+            initial=None if initial is None else list(initial),
+            planar=planar,
+            max_angle=max_angle,
+            mirror_axes=None if mirror_axes is None else list(mirror_axes),
+            masked_channels=list(masked_channels),
+            previous=list(previous),
+            regions=[[r] if isinstance(r, int) else list(r) for r in regions],
+            ignore_label=ignore_label,
+            scales=[list(factors) for factors in scales],
+            validation=validation,
+        )
+    )
+
+
+def instruction_sets() -> list[str]:
+    """What this CPU can do, the one in use first. Results differ by rounding alone."""
+    return list(_core.augment_instruction_sets())
+
+
+def use_instruction_set(name: str) -> None:
+    """Let the process use another one, for tests and measurements; "": the best."""
+    _core.augment_use_instruction_set(name)
+
+
+def _rows_without_gaps(array: NDArray[Any]) -> NDArray[Any]:
+    """Return `array`, or a copy where its last axis is not contiguous."""
+    if array.ndim and array.shape[-1] > 1 and array.strides[-1] != array.itemsize:
+        return np.ascontiguousarray(array)
+    return array
+
+
+def _as_labels(label: ArrayLike) -> NDArray[np.int16]:
+    array = np.asarray(label)
+    if array.dtype == np.int16:
+        return _rows_without_gaps(array)
+    if array.dtype.kind not in "bui":
+        raise InvalidValueError(f"label has dtype {array.dtype}; whole numbers are needed")
+    if array.dtype.itemsize > 1 and array.size:
+        least, most = int(array.min()), int(array.max())
+        if least < -(2**15) or most >= 2**15:
+            raise InvalidValueError(
+                f"label has values from {least} to {most}; they are from -32768 to 32767"
+            )
+    return _rows_without_gaps(array.astype(np.int16))
