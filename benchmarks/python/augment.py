@@ -1,6 +1,6 @@
 """Time nnU-Net's default training transforms side by side: ours and batchgeneratorsv2's.
 
-One thread each; core milliseconds of a sample, and of each transform alone. Needs torch,
+One thread each; core milliseconds of a sample, and of each transform alone. Needs torch;
 nnunetv2 is not needed::
 
     pip install torch==2.13.0 batchgeneratorsv2==0.3.6
@@ -13,6 +13,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def make_volume(shape: tuple[int, ...], channels: int) -> tuple[np.ndarray, np.n
     rng = np.random.default_rng(0)
     image = rng.normal(size=(channels, *shape)).astype(np.float32)
     far = np.sqrt(sum((axis - n / 2) ** 2 for axis, n in zip(np.indices(shape), shape)))
-    label = np.digitize(far, [0.1, 0.18, 0.26, 0.34][0:4] * np.array(max(shape)))
+    label = np.digitize(far, np.array([0.1, 0.18, 0.26, 0.34]) * max(shape))
     return image, label[None].astype(np.int16)
 
 
@@ -38,7 +39,9 @@ def core_ms(call: Callable[[], Any]) -> float:
     return (time.process_time() - start) * 1e3
 
 
-def reference(patch: tuple[int, ...], planar: bool, angle: float, scales: list[list[float]]):
+def reference(
+    patch: tuple[int, ...], planar: bool, angle: float, scales: list[list[float]]
+) -> list[tuple[str, Any]]:
     """Return batchgeneratorsv2's transforms as nnunetv2 2.8.1 lists them, with names."""
     from batchgeneratorsv2.transforms.intensity.brightness import (
         MultiplicativeBrightnessTransform,
@@ -130,7 +133,7 @@ def main() -> None:
         named = []
         print("batchgeneratorsv2 is not installed: ours alone")
     for seed in range(-3, options.samples):
-        mine = core_ms(lambda seed=seed: pipeline.apply(image, label, seed=seed))
+        mine = core_ms(partial(pipeline.apply, image, label, seed=seed))
         other = 0.0
         if named:
             data = {
@@ -152,7 +155,7 @@ def main() -> None:
             theirs.append(other)
 
     single: dict[str, float] = {"copy": 0, "warp": 0}
-    plain = {"seed": 1, "matrix": None, "flips": [], "steps": []}
+    plain: dict[str, Any] = {"seed": 1, "matrix": None, "flips": [], "steps": []}
     turned = pipeline.value
     turned["spatial"]["p_rotation"] = 1
     turned_pipeline = augment.Pipeline(turned)
@@ -160,16 +163,17 @@ def main() -> None:
     for k in range(rounds):
         single["copy"] += core_ms(lambda: pipeline.apply(image, label, drawn=plain)) / rounds
         drawn = {**turned_pipeline.draw(k), "steps": []}
-        single["warp"] += (
-            core_ms(lambda drawn=drawn: pipeline.apply(image, label, drawn=drawn)) / rounds
-        )
-    bare = core_ms(lambda: [pipeline.apply(image, drawn=plain) for _ in range(rounds)]) / rounds
+        single["warp"] += core_ms(partial(pipeline.apply, image, label, drawn=drawn)) / rounds
+
+    def repeat(drawn: dict[str, Any]) -> None:
+        for _ in range(rounds):
+            pipeline.apply(image, drawn=drawn)
+
+    bare = core_ms(partial(repeat, plain)) / rounds
     for index, transform in enumerate(pipeline.value["intensity"]):
         steps = [{"transform": index, "channel": 0, "values": [0.8] * 3, "keep_stats": True}]
         one = {**plain, "steps": steps}
-        whole = core_ms(
-            lambda one=one: [pipeline.apply(image, drawn=one) for _ in range(rounds)]
-        )
+        whole = core_ms(partial(repeat, one))
         single[transform["transform"]] = whole / rounds - bare
 
     result = {

@@ -58,7 +58,7 @@ def test_a_wrong_output_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def names_of_the_package() -> list[str]:
     """Every public name, by its module's `__all__`."""
     modules = ("mlarray", "mlarray.meta", "mlarray.errors", "mlarray.convert", "mlarray.cli")
-    modules += ("mlarray.training",)
+    modules += ("mlarray.training", "mlarray.training.augment")
     return sorted(
         {
             f"{module}.{name}"

@@ -1,6 +1,6 @@
 """Each transform of nnU-Net's default equals batchgeneratorsv2's, given what was drawn.
 
-Needs torch and batchgeneratorsv2 (0.3.6). What it draws is compared too.
+Needs the packages torch and batchgeneratorsv2 (0.3.6). What it draws is compared too.
 """
 
 from __future__ import annotations

@@ -247,7 +247,7 @@ def _as_labels(label: ArrayLike) -> NDArray[np.int16]:
     array = np.asarray(label)
     if array.dtype == np.int16:
         return _rows_without_gaps(array)
-    if array.dtype.kind not in "bui":
+    if array.dtype.kind not in ("b", "u", "i"):
         raise InvalidValueError(f"label has dtype {array.dtype}; whole numbers are needed")
     if array.dtype.itemsize > 1 and array.size:
         least, most = int(array.min()), int(array.max())
