@@ -181,7 +181,7 @@ Warp warp_of(const Pipeline& pipeline, const Drawn& drawn) {
   const std::array<bool, 3> flips = flips_of(pipeline, drawn);
   Warp warp;
   warp.planar = pipeline.patch.size() == 2 || pipeline.spatial.planar;
-  warp.matrix = *drawn.matrix;
+  if (drawn.matrix) warp.matrix = *drawn.matrix;
   for (std::size_t i = 0; i < 3; ++i) {
     warp.start[i] = static_cast<double>(initial[i] - 1) / 2;
     for (std::size_t j = 0; j < 3; ++j) {

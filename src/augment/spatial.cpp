@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstring>
 
 #include "augment/kernels.hpp"
@@ -156,7 +157,7 @@ std::int64_t look_ahead(const Warp& warp, std::int64_t step_z, std::int64_t step
 float sample_corners(const float* corner, const RowPlaces& places, std::int64_t i) {
   const auto between = [](float a, float b, float t) { return a + t * (b - a); };
   float line[4];
-  for (int k = 0; k < 4; ++k) {
+  for (std::ptrdiff_t k = 0; k < 4; ++k) {
     line[k] = between(corner[2 * k], corner[2 * k + 1], places.fx[i]);
   }
   return between(between(line[0], line[1], places.fy[i]),
