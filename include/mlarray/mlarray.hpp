@@ -3,6 +3,8 @@
 
 #include "mlarray/affine.hpp"
 #include "mlarray/array.hpp"
+#include "mlarray/augment/pipeline.hpp"
+#include "mlarray/augment/presets.hpp"
 #include "mlarray/byte_source.hpp"
 #include "mlarray/dtype.hpp"
 #include "mlarray/error.hpp"
