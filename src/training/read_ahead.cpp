@@ -81,7 +81,8 @@ std::shared_ptr<Batch::Impl> ReadAhead::next() {
   {
     const parallel::OperationGuard guard;
     const std::scoped_lock lock(mutex_);
-    if (failed_ && window_.empty() && lost_ == nullptr) drop_window();  // the caller tries again
+    if (failed_ && window_.empty() && lost_ == nullptr)
+      drop_window();  // the caller tries again
   }
   {
     std::unique_lock lock(mutex_);
