@@ -307,6 +307,7 @@ class BalancedSampler final : public Sampler {
       CasesOfClass one{label, std::move(of_class), {}};
       if (!options_.case_weights.empty()) {
         std::vector<double> of_cases;
+        of_cases.reserve(one.cases.size());
         for (const std::int64_t i : one.cases) {
           of_cases.push_back(options_.case_weights[static_cast<std::size_t>(i)]);
         }

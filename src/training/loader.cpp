@@ -78,7 +78,7 @@ class Forgiving final : public CaseInfo {
   const OpenCases& cases_;
 };
 
-std::shared_ptr<const Sampler> bound_to(std::shared_ptr<const Sampler> sampler,
+std::shared_ptr<const Sampler> bound_to(const std::shared_ptr<const Sampler>& sampler,
                                         const OpenCases& cases, const LoaderOptions& options) {
   if (sampler == nullptr) throw Error(ErrorKind::invalid_value, "a loader without a sampler");
   const Forgiving forgiving(cases);
@@ -160,14 +160,14 @@ void add_to(std::atomic<double>& sum, double value) {
 
 class Loader::Impl {
  public:
-  Impl(const std::vector<Case>& all, std::shared_ptr<const Sampler> given,
+  Impl(const std::vector<Case>& all, const std::shared_ptr<const Sampler>& given,
        const LoaderOptions& chosen)
       : options(chosen), cases(all, options) {
     const parallel::OperationGuard guard;
     const std::shared_ptr<const OpenCase> first = first_case(cases, options);
     layout = layout_of(*first, cases.table().extras(), options);
     check_normalization();
-    sampler = bound_to(std::move(given), cases, options);
+    sampler = bound_to(given, cases, options);
     plan = plan_of(*sampler, cases, options);
     print = fingerprint(cases.table(), options, plan);
     threads = options.threads > 0 ? options.threads : parallel::num_threads();
@@ -332,10 +332,10 @@ class Loader::Impl {
   std::atomic<std::int64_t> voxels_read = 0;
 };
 
-Loader::Loader(std::vector<Case> cases, std::shared_ptr<const Sampler> sampler,
+Loader::Loader(const std::vector<Case>& cases, const std::shared_ptr<const Sampler>& sampler,
                const LoaderOptions& options) {
   check_options(options);
-  impl_ = std::make_unique<Impl>(cases, std::move(sampler), options);
+  impl_ = std::make_unique<Impl>(cases, sampler, options);
 }
 
 Loader::~Loader() = default;

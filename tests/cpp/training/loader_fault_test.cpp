@@ -148,9 +148,11 @@ std::size_t descriptors() {
 
 void overwrite(const fs::path& path, double from, double to) {
   const auto size = static_cast<double>(fs::file_size(path));
+  const auto start = static_cast<std::streamoff>(size * from);
+  const auto stop = static_cast<std::streamoff>(size * to);
   std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekp(static_cast<std::streamoff>(size * from));
-  for (double at = size * from; at < size * to; ++at) file.put('\x5a');
+  file.seekp(start);
+  for (std::streamoff at = start; at < stop; ++at) file.put('\x5a');
 }
 
 TEST(LoaderFault, GridsThatDoNotAgreeAreAnErrorThatNamesBothFiles) {
