@@ -8,11 +8,14 @@
 #include "augment/kernels.hpp"
 #include "augment/labels.hpp"
 #include "augment/spatial.hpp"
+#include "base/text.hpp"
 #include "mlarray/augment/pipeline.hpp"
 #include "mlarray/error.hpp"
 
 namespace mlarray::augment {
 namespace {
+
+constexpr double kWidestBlur = 100;  // sigma
 
 [[noreturn]] void misfit(const std::string& message) {
   throw Error(ErrorKind::invalid_value, message);
@@ -73,6 +76,17 @@ void check_drawn(const Pipeline& pipeline, const Drawn& drawn, std::int64_t chan
       misfit("a step is for transform " + std::to_string(step.transform) + " and channel " +
              std::to_string(step.channel) + "; there are " + std::to_string(transforms) +
              " transforms and " + std::to_string(channels) + " channels");
+    }
+    const Intensity& transform = pipeline.intensity[static_cast<std::size_t>(step.transform)];
+    const bool scales = std::holds_alternative<LowResolution>(transform);
+    const bool each = scales || std::holds_alternative<GaussianBlur>(transform);
+    const double most = scales ? 1 : each ? kWidestBlur : std::numeric_limits<float>::max();
+    for (std::size_t i = 0; i < (each ? pipeline.patch.size() : 1); ++i) {
+      const double value = step.values[i];
+      if (value >= 0 && value <= most && (value > 0 || !scales)) continue;
+      misfit("a step of transform " + std::to_string(step.transform) + " has the value " +
+             base::float_repr(value) + "; numbers from 0 to " + base::float_repr(most) +
+             " are needed");
     }
   }
 }

@@ -20,6 +20,7 @@ std::int64_t reflected(std::int64_t index, std::int64_t length) {
 }
 
 std::vector<float> gaussian(double sigma) {
+  if (sigma == 0) return {1};
   // 6 sigma + 0.5 to the nearest whole number, half way to the even one; if that is even, to
   // the odd one on the other side.
   const double wanted = sigma * 6 + 0.5;

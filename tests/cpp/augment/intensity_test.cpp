@@ -4,9 +4,11 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <vector>
 
 #include "mlarray/augment/pipeline.hpp"
+#include "mlarray/error.hpp"
 #include "sample.hpp"
 
 namespace mlarray::augment {
@@ -212,6 +214,18 @@ TEST_P(Intensities, BlurIsAGaussianAlongEachAxis) {
   for (std::size_t k = 0; k < made.size(); ++k) {
     ASSERT_NEAR(static_cast<double>(made[k]), wanted[k], 2e-4);
   }
+}
+
+TEST_P(Intensities, AreRefusedForValuesThatMakeNoImage) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(sample_of(GaussianBlur{}).run(one_step({0, 0, 0})).image,
+            sample_of(GaussianBlur{}).image.voxels);
+  EXPECT_THROW(sample_of(GaussianBlur{}).run(one_step({1, 1, 101})), Error);
+  EXPECT_THROW(sample_of(GaussianBlur{}).run(one_step({1, nan, 1})), Error);
+  EXPECT_THROW(sample_of(LowResolution{}).run(one_step({1, 1, 1.1})), Error);
+  EXPECT_THROW(sample_of(LowResolution{}).run(one_step({1, 0, 1})), Error);
+  EXPECT_THROW(sample_of(Gamma{}).run(one_step({nan})), Error);
+  EXPECT_THROW(sample_of(Brightness{}).run(one_step({-1})), Error);
 }
 
 // Nearest voxels, then linearly between them, along the last axis alone.
