@@ -13,5 +13,8 @@ void register_array(nanobind::module_& module);
 void register_statistics(nanobind::module_& module);
 void register_verify(nanobind::module_& module);
 void register_salvage(nanobind::module_& module);
+void register_samplers(nanobind::module_& module);
+void register_batch(nanobind::module_& module);
+void register_loader(nanobind::module_& module);
 
 }  // namespace mlarray::bindings

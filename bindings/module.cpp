@@ -22,4 +22,7 @@ NB_MODULE(_core, module) {
   mlarray::bindings::register_statistics(module);
   mlarray::bindings::register_verify(module);
   mlarray::bindings::register_salvage(module);
+  mlarray::bindings::register_samplers(module);
+  mlarray::bindings::register_batch(module);
+  mlarray::bindings::register_loader(module);
 }
