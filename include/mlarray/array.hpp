@@ -96,8 +96,7 @@ class MLARRAY_EXPORT Array {
   std::string path() const;   // empty in memory
   Seal seal() const;          // as found when opened
   // Names the commit shown: the same name, the same voxels and metadata, as sure as checksums
-  // are. Empty unless open in Mode::read and verified, all chunks by this library. Errors:
-  // closed.
+  // are. Empty unless open in Mode::read, verified, all chunks by this library. Errors: closed.
   std::string commit_name() const;
   std::int64_t file_bytes() const;  // of the last committed state; 0 in memory
   bool writable() const;
@@ -187,7 +186,8 @@ class MLARRAY_EXPORT Array {
   std::optional<Array> newer() const;
 
   void set_commit_budget(const CommitBudget& budget);
-  class Impl;  // of the library's own
+  class Impl;     // of the library's own,
+  struct Inside;  // and how its other layers come to it
 
  private:
   struct Typed;  // what the templates call: array_inline.hpp

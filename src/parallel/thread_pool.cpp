@@ -12,6 +12,7 @@
 #include <optional>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "parallel/fork_gate.hpp"
@@ -387,6 +388,11 @@ void run(std::size_t count, int threads, const Body& body, bool pausable) {
 }
 
 }  // namespace
+
+std::thread start_thread(std::function<void()> body) {
+  const SignalsBlocked blocked;
+  return std::thread(std::move(body));
+}
 
 void parallel_for(std::size_t count, int threads, const Body& body) {
   run(count, threads, body, false);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <thread>
 
 namespace mlarray::parallel {
 
@@ -54,6 +55,11 @@ class OperationGuard {
   OperationGuard(const OperationGuard&) = delete;
   OperationGuard& operator=(const OperationGuard&) = delete;
 };
+
+// A thread that is no worker: whoever starts it joins it. Signals are for the threads of the
+// application, so it has those blocked. A forked child does not have it. Errors:
+// std::system_error.
+std::thread start_thread(std::function<void()> body);
 
 // Called in a child after fork, in the order of registration. For static objects only.
 void at_fork_child(void (*callback)());

@@ -61,6 +61,7 @@ std::shared_ptr<const Snapshot> with_voxels(const Snapshot& now, const Box& box,
   pipeline::encode_chunks(whole, geometry, codec, threads, fill, take);
   auto next = std::make_shared<Snapshot>(now);
   next->chunks = std::make_shared<const store::ChunkStore>(std::move(chunks));
+  if (!base::mutant("records_kept")) next->records.reset();  // they were of other voxels
   return next;
 }
 

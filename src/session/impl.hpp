@@ -9,7 +9,9 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "io/file.hpp"
 #include "mlarray/array.hpp"
@@ -30,6 +32,10 @@ class Array::Impl : public std::enable_shared_from_this<Array::Impl> {
   void set_metadata(const Metadata& metadata);
   void flush(CommitLevel level);
   void close();
+  void write_record(const session::Snapshot& state, std::string_view name,
+                    std::span<const std::byte> bytes, CommitLevel level);
+  // What write_record() throws whatever the bytes are.
+  void check_record(const session::Snapshot& state, std::string_view name) const;
   void after_fork() noexcept;
 
   // Does a block's checksum have to be right for the block to be decoded?

@@ -74,8 +74,16 @@ void NewFile::finish(io::AtomicFile& out) {
   if (store_metadata_) {
     vlmeta.push_back({std::string(store::kMetadataLayer), {metadata_layer_, nullptr}});
   }
+  std::vector<store::Record> records;
+  for (const auto& [name, bytes] : records_) {
+    records.push_back({name, store::append_pages(bytes, [&](auto page) {
+                         const std::uint64_t offset = out.position();
+                         out.append(page);
+                         return offset;
+                       })});
+  }
   Tail tail = build_tail(header_, header_bytes_, out.position(), frame::build_index(index_),
-                         tables_.finish(out.position()), std::move(vlmeta));
+                         tables_.finish(out.position()), std::move(vlmeta), std::move(records));
   if (!tail.pages.empty()) out.append(tail.pages);
   out.append(tail.bytes);
   out.write_at(0, header_bytes_);

@@ -5,6 +5,9 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "frame/frame.hpp"
@@ -31,6 +34,10 @@ class NewFile {
   std::vector<std::byte> metadata_layer() const { return metadata_layer_; }
   // Other metalayers to carry along.
   void carry(std::vector<frame::VlMetalayer> layers) { carried_ = std::move(layers); }
+  // Records of the voxels that will be added.
+  void carry_record(std::string_view name, std::vector<std::byte> bytes) {
+    records_.emplace_back(name, std::move(bytes));
+  }
   // Metadata that could not be read, to be written as it was.
   void keep_metadata_layer(std::vector<std::byte> chunk) { metadata_layer_ = std::move(chunk); }
 
@@ -55,6 +62,7 @@ class NewFile {
   store::ArrayHeader array_;
   std::vector<std::byte> metadata_layer_;
   std::vector<frame::VlMetalayer> carried_;
+  std::vector<std::pair<std::string, std::vector<std::byte>>> records_;
   frame::Header header_;
   std::vector<std::byte> header_bytes_;
   std::vector<frame::IndexEntry> index_;

@@ -4,11 +4,13 @@
 #include <utility>
 
 #include "base/naming.hpp"
+#include "codec/encoder.hpp"
 #include "grid/gather.hpp"
 #include "mlarray/error.hpp"
 #include "mlarray/metadata_only.hpp"
 #include "parallel/thread_pool.hpp"
 #include "pipeline/read_box.hpp"
+#include "session/array_records.hpp"
 #include "session/impl.hpp"
 #include "session/new_file.hpp"
 #include "session/publish.hpp"
@@ -66,6 +68,13 @@ void write_copy(const Array::Impl& from, io::AtomicFile& out, const std::filesys
     }
   }
   if (options.store_metadata) file.carry(std::move(others));
+
+  if (!codec::shortens(file.array().codec)) {
+    for (const std::string_view name : store::kRecordsOfVoxels) {
+      auto record = base::naming(from.path, [&] { return session::read_record(*state, name); });
+      if (record) file.carry_record(name, std::move(*record));
+    }
+  }
 
   const grid::Geometry& geometry = file.geometry();
   const auto fill = [&](std::int64_t number, std::span<std::byte> chunk) {

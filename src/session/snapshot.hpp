@@ -22,7 +22,7 @@ namespace mlarray::session {
 struct Snapshot {
   std::shared_ptr<const store::ArrayHeader> array;
   std::shared_ptr<const store::StoredLayers> layers;
-  // Those of the opened file that this version does not make itself: see records_that_hold().
+  // Of these voxels, in the file; those of the blocks' places not among them.
   std::shared_ptr<const std::vector<store::Record>> records;
   std::shared_ptr<const store::ChunkStore> chunks;  // nullptr: the array is closed
   Seal seal = Seal::absent;                         // as found when the file was opened

@@ -41,9 +41,7 @@ Tail build_tail(frame::Header& header, std::vector<std::byte>& header_bytes,
 }
 
 std::vector<store::Record> records_that_hold(const Snapshot& state) {
-  const bool edited = state.chunks->index().has_replacements();
-  if (!state.records || edited) return {};
-  return *state.records;
+  return state.records ? *state.records : std::vector<store::Record>();
 }
 
 }  // namespace mlarray::session

@@ -30,7 +30,7 @@ Tail build_tail(frame::Header& header, std::vector<std::byte>& header_bytes,
                 store::NewTables tables, std::vector<frame::VlMetalayer> layers,
                 std::vector<store::Record> records = {});
 
-// The records of others that still hold of a state: none of one whose voxels were edited.
+// The records of a state but those of the tables.
 std::vector<store::Record> records_that_hold(const Snapshot& state);
 
 }  // namespace mlarray::session

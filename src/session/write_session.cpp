@@ -40,7 +40,13 @@ WriteSession::WriteSession(const std::filesystem::path& path, frame::Committed c
       reach_(end_),
       writeback_(level, end_),
       committed_at_(std::chrono::steady_clock::now()) {
-  for (const store::Record& record : records_that_hold(state)) {
+  count_records(state);
+}
+
+void WriteSession::count_records(const Snapshot& state) {
+  record_bytes_ = 0;
+  if (!state.records) return;
+  for (const store::Record& record : *state.records) {
     record_bytes_ += record.pages.stored_bytes();
   }
 }
@@ -144,7 +150,7 @@ void WriteSession::commit(const Snapshot& state, CommitLevel level) {
     index_chunk_ = std::move(tail.bytes);
     index_chunk_.resize(tail.index_bytes);
     tables_ = std::move(tail.tables);
-    if (index_.has_replacements()) record_bytes_ = 0;
+    count_records(state);
     writeback_.skip_to(end_);
     committed_ = ever_committed_ = true;
     reached_ = std::min(level, CommitLevel::ordered);

@@ -83,6 +83,7 @@ class WriteSession {
   void guarded(Body body);
   void poison(const Error& error) noexcept;
   void check_named();
+  void count_records(const Snapshot& state);
   std::vector<std::byte> index_chunk(const store::ChunkIndex& index) const;
   void flip(std::span<const std::byte> header_bytes);
   bool take_flip_back() noexcept;
@@ -100,7 +101,7 @@ class WriteSession {
   std::vector<std::byte> index_chunk_;
   store::ChunkIndex index_;
   store::WrittenTables tables_;
-  std::uint64_t record_bytes_ = 0;  // of those that others made
+  std::uint64_t record_bytes_ = 0;  // but those of the tables
   std::uint64_t end_;    // where the next chunk goes: behind all that anybody may need
   std::uint64_t reach_;  // the furthest that a write was tried: the file may end there
   io::Writeback writeback_;

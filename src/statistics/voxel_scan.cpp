@@ -107,15 +107,16 @@ class VoxelScan::Reader {
     if (scan_.voxels_.view || scan_.mask_) return std::nullopt;
     enter(chunk);
     if (!special_) return std::nullopt;
-    return Elements{first(scratch_, geometry_.itemsize()),
-                    element_count(geometry_.chunk_box(chunk).shape())};
+    box_ = geometry_.chunk_box(chunk);
+    return Elements{first(scratch_, geometry_.itemsize()), element_count(box_.shape()), &box_};
   }
 
   // Nothing if none of the block's voxels is selected.
   std::optional<Elements> read(std::int64_t unit) {
     const std::int64_t chunk = unit / geometry_.block_count();
     const std::int64_t block = unit % geometry_.block_count();
-    const Box box = geometry_.block_box(chunk, block);
+    box_ = geometry_.block_box(chunk, block);
+    const Box& box = box_;
     if (box.empty()) return std::nullopt;
     const std::int64_t count = element_count(box.shape());
     const std::int64_t selected = scan_.mask_ ? select(*scan_.mask_, box, count) : count;
@@ -123,13 +124,13 @@ class VoxelScan::Reader {
     if (scan_.voxels_.view) {
       const auto out = first(scratch_, count * geometry_.itemsize());
       read_native(scan_.voxels_, box, out);
-      return Elements{selected < count ? pick(out, count) : out};
+      return Elements{selected < count ? pick(out, count) : out, 1, &box_};
     }
     enter(chunk);
-    if (special_) return Elements{first(scratch_, geometry_.itemsize()), selected};
+    if (special_) return Elements{first(scratch_, geometry_.itemsize()), selected, &box_};
     const auto out = cut(stored(block), box, count);
     to_native(scan_.voxels_.dtype, out);
-    return Elements{selected < count ? pick(out, count) : out};
+    return Elements{selected < count ? pick(out, count) : out, 1, &box_};
   }
 
  private:
@@ -210,6 +211,7 @@ class VoxelScan::Reader {
   std::int64_t chunk_ = -1;  // whose facts these are:
   pipeline::DecodeJob job_;
   bool special_ = false;  // its one voxel is in scratch_
+  Box box_;               // of what was read last
   codec::Decoder decoder_;
   std::vector<std::byte> scratch_, compact_, whole_, mask_;
   std::vector<std::uint8_t> selected_;

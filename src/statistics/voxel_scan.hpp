@@ -33,6 +33,7 @@ struct VoxelSource {
 struct Elements {
   std::span<const std::byte> bytes;  // in the byte order of the machine
   std::int64_t repeat = 1;           // how often each counts
+  const Box* box = nullptr;          // theirs in the array, in C order where all are selected
 };
 
 class VoxelScan {

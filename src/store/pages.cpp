@@ -94,7 +94,7 @@ std::uint64_t PageList::stored_bytes() const {
   return total;
 }
 
-io::Bytes read_page(const PageList& list, std::size_t page, const io::ByteSource& source,
+io::Bytes read_page(const PageList& list, std::size_t page, io::ByteSource& source,
                     std::string_view what) {
   const Page& place = list.pages[page];
   const std::size_t length = list.length_of(page);
@@ -105,12 +105,32 @@ io::Bytes read_page(const PageList& list, std::size_t page, const io::ByteSource
                     "; 'mlarray salvage' makes a new file of what is whole; verify=False "
                     "reads the bytes as they are");
   };
-  if (place.offset > source.size() || length > source.size() - place.offset) {
+  const auto is_inside = [&] {
+    return place.offset <= source.size() && length <= source.size() - place.offset;
+  };
+  if (!is_inside()) source.refresh();  // this process may have appended it
+  if (!is_inside()) {
     throw_damaged("its " + std::to_string(length) + " bytes pass the end of the file");
   }
   io::Bytes bytes = source.get({place.offset, length});
   if (!is_as_written(list, page, bytes.data)) throw_damaged("its hash is another one");
   return bytes;
+}
+
+PageList append_pages(std::span<const std::byte> bytes,
+                      const std::function<std::uint64_t(std::span<const std::byte>)>& append) {
+  // Of what is read as a whole, few large ones: the list is read whenever the file is opened.
+  constexpr std::uint32_t kLarge = std::uint32_t{1} << 20;
+  PageList out;
+  if (bytes.empty()) return out;
+  out.bytes = bytes.size();
+  out.page_bytes = kLarge;
+  out.pages.resize((bytes.size() - 1) / kLarge + 1);
+  for (std::size_t i = 0; i < out.pages.size(); ++i) {
+    const auto page = bytes.subspan(i * kLarge, out.length_of(i));
+    out.pages[i] = {append(page), page_hash(page, i)};
+  }
+  return out;
 }
 
 Pages::Pages(PageList list, std::shared_ptr<io::ByteSource> source, std::string_view what)

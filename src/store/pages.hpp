@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -52,8 +53,12 @@ struct PageList {
 };
 
 // One page, read and verified. Errors: corruption (the page, what of: `what`), io.
-io::Bytes read_page(const PageList& list, std::size_t page, const io::ByteSource& source,
+io::Bytes read_page(const PageList& list, std::size_t page, io::ByteSource& source,
                     std::string_view what);
+
+// All of some bytes as pages. `append` puts one into the file and says where.
+PageList append_pages(std::span<const std::byte> bytes,
+                      const std::function<std::uint64_t(std::span<const std::byte>)>& append);
 
 // Pages in a file, each verified when it is first looked at. Thread safe.
 class Pages {

@@ -24,6 +24,10 @@ namespace mlarray::store {
 
 inline constexpr std::string_view kRecordLayer = "mlarray:records";
 
+// Those of the voxels themselves, however they are cut and encoded: saving keeps them.
+inline constexpr std::string_view kLabelIndex = "label_index";
+inline constexpr std::array<std::string_view, 1> kRecordsOfVoxels = {kLabelIndex};
+
 struct Record {
   std::string name;  // at most 255 bytes
   PageList pages;

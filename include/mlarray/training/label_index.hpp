@@ -25,7 +25,8 @@
 namespace mlarray::training {
 
 struct LabelIndexOptions {
-  std::int64_t positions = 10'000;  // kept of one class, at most
+  // Kept of one class, at most; in all at most 2^22, so of more than 419 classes fewer of each.
+  std::int64_t positions = 10'000;
   // Not indexed one by one, because draws by class do not ask for it: its count alone is kept.
   std::optional<std::int64_t> background = 0;
   // Joined classes, as the regions of nnU-Net: a draw of `joined[i]` is one of any of its
@@ -67,11 +68,15 @@ class MLARRAY_EXPORT LabelIndex {
   std::span<const LabelClass> classes() const;
   // Where in classes() this label is; -1: nowhere.
   std::int64_t find(std::int64_t label) const;
-  // Voxels of all classes but the background.
+  // Voxels of all single classes but the background.
   std::int64_t foreground() const;
+  std::optional<std::int64_t> background() const;  // as it was asked for; of lists: nothing
   // A voxel of classes()[which], all that are kept being equally likely. O(1).
   // Errors: out_of_bounds; invalid_value for a class of which no positions are kept.
   Shape draw(std::size_t which, Random& random) const;
+  // The kept voxels of it themselves, in C order: 0 ... LabelClass::positions - 1.
+  // Errors: out_of_bounds.
+  Shape voxel(std::size_t which, std::int64_t position) const;
   // Memory that it takes.
   std::size_t memory() const;
 
@@ -83,10 +88,15 @@ class MLARRAY_EXPORT LabelIndex {
 };
 
 // Builds the index of a .mla file and stores it there, unless it has the same already: true
-// where something was written. A file without checksums can hold no record. Errors: as
-// LabelIndex::build and Array::open in mode read_write; unsupported.
+// where something was written. It stays there until voxels are edited. A file without checksums
+// can hold no record. Errors: as LabelIndex::build and Array::open in mode read_write;
+// unsupported.
 MLARRAY_EXPORT bool build_label_index(const std::filesystem::path& path,
                                       const LabelIndexOptions& options = {},
+                                      CommitLevel level = CommitLevel::ordered);
+// The same of an array that is open in mode read_write, with a commit of all edits.
+// Errors: also invalid_use if voxels are edited meanwhile.
+MLARRAY_EXPORT bool build_label_index(Array& labels, const LabelIndexOptions& options = {},
                                       CommitLevel level = CommitLevel::ordered);
 
 // The index of a label map: the stored one; else one of `cache`, a folder, if that has it; else

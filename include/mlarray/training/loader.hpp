@@ -48,13 +48,14 @@ enum class VoxelType {
 enum class Padding { constant, edge, reflect };  // reflect: as numpy's, without the edge twice
 
 // Per voxel: clip to [low, high], then (x - mean) / std. In float32, rounded once to the type.
+// A std of 0 counts as 1.
 struct Normalization {
   enum class From {
     none,
     constants,  // `channels`, one for each channel or one for all
     stats,  // "stats" of the metadata of each image: mean and std, clipped to its percentiles
-    patch,  // mean and std of the patch itself
-    foreground,  // the same of its voxels whose label is above 0
+    patch,  // mean and std of the patch itself, as far as it is in the image
+    foreground,  // the same of its voxels whose label is above 0, if it has any
   };
   struct Channel {
     double mean = 0, std = 1;
@@ -93,11 +94,14 @@ struct LoaderOptions {
   std::optional<bool> verify = {};                        // as OpenOptions
   std::filesystem::path index_cache = {};                 // label_index_of()
   LabelIndexOptions index = {};
+  // Indexes that the caller has: one for each case, or null: label_index_of().
+  std::vector<std::shared_ptr<const LabelIndex>> indexes = {};
 
   // A case that cannot be read is an error of next() that names it; or, with `skip`, another
   // sample is drawn for its place, and skipped() has the error.
   bool skip_unreadable = false;
-  std::function<void(const std::string&)> warn = {};  // called by next(), in its thread
+  // Called by next() and sample(), in their thread.
+  std::function<void(const std::string&)> warn = {};
 };
 
 // One batch. A plain value: its memory goes back to the loader when the last copy goes, also
@@ -133,7 +137,8 @@ class MLARRAY_EXPORT Batch {
 struct LoaderState {
   std::int64_t epoch = 0;
   std::int64_t batches_done = 0;  // of this rank
-  std::uint64_t fingerprint = 0;  // of cases, sampler-independent options: a check on restore()
+  int world_size = 1;             // in the middle of an epoch it must be the same
+  std::uint64_t fingerprint = 0;  // of cases' names and what else draws depend on but the sampler
 };
 
 struct SkippedCase {
@@ -152,8 +157,9 @@ struct LoaderTimes {
 
 class MLARRAY_EXPORT Loader {
  public:
-  // Opens nothing but the first case. Errors: invalid_value for options that do not fit
-  // together; not_found, corruption ... of the first case.
+  // Opens nothing but the first case, and what the sampler asks for (Sampler::bound()). Errors:
+  // invalid_value for options that do not fit together; not_found, corruption ... of the first
+  // case.
   Loader(std::vector<Case> cases, std::shared_ptr<const Sampler> sampler,
          const LoaderOptions& options);
   ~Loader();  // stops the threads within one sample's time
@@ -161,7 +167,8 @@ class MLARRAY_EXPORT Loader {
   Loader& operator=(Loader&&) noexcept;
 
   // The next batch; nothing at the end of the epoch, until set_epoch(). Errors: those of the
-  // case, which they name; invalid_use after cancel().
+  // case, which they name: the batch counts as not handed out, and another call reads it again;
+  // invalid_use after cancel().
   std::optional<Batch> next();
   std::int64_t batches() const;  // of this rank in an epoch
   // Goes to the start of an epoch. What was read ahead of another is dropped.
@@ -171,12 +178,13 @@ class MLARRAY_EXPORT Loader {
   // Ends a next() that waits, and all threads. Any thread may call it.
   void cancel() noexcept;
 
-  // One sample on the caller's thread, for who has workers of his own: a batch of one.
-  // Errors: out_of_bounds.
+  // One sample on the caller's thread, for who has workers of his own: a batch of one. Any
+  // thread may call it. Errors: out_of_bounds; those of the case.
   Batch sample(std::int64_t epoch, std::int64_t index) const;
   std::int64_t samples() const;  // in an epoch, of all ranks
 
-  const std::vector<Case>& cases() const;
+  std::int64_t case_count() const;
+  Case case_at(std::int64_t i) const;  // Errors: out_of_bounds
   std::vector<SkippedCase> skipped() const;
   LoaderTimes times() const;
 

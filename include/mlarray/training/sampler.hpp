@@ -29,14 +29,16 @@ class MLARRAY_EXPORT CaseInfo {
   virtual std::shared_ptr<const LabelIndex> labels(std::int64_t case_index) const = 0;
   // Told once for each text, as a warning to the user.
   virtual void warn(const std::string& text) const = 0;
+  // As warnings and errors say it; if not overridden, "3" for the case 3.
+  virtual std::string name(std::int64_t case_index) const;
 };
 
 // Where the box of a draw may lie.
 enum class Border {
   inside,  // within the image; centred along an axis where the image is smaller than the patch
-  nnunet,  // as nnU-Net 2: start uniform in -pad // 2 ... size - patch + pad // 2 + pad % 2,
-           // pad being what the image lacks to the size of the patch; a centre is clipped below
-           // only
+  nnunet,  // as nnU-Net 2: start uniform in -pad // 2 ... size - patch + pad // 2 + pad % 2
+           // (// rounds down), pad being what the image lacks to the size of the patch, at least
+           // `pad` of the options; a centre is clipped below only
 };
 
 // Where in an epoch and a batch a draw is.
@@ -56,43 +58,64 @@ class MLARRAY_EXPORT Sampler {
   virtual Draw draw(const CaseInfo& cases, const DrawPlace& place) const = 0;
   // How many samples an epoch has by nature; nothing: as many as one asks for.
   virtual std::optional<std::int64_t> length(const CaseInfo& cases) const;
+  // The same sampler for these cases, with what it needs of all of them looked up once; null:
+  // there is nothing to look up. Without it, draw() looks up each time. Errors: invalid_value
+  // for options that do not fit the cases; those of opening a case.
+  virtual std::shared_ptr<const Sampler> bound(const CaseInfo& cases) const;
 };
+
+// Of a place, the numbers that its draw is made of: with each attempt, others.
+inline Random random_of(const DrawPlace& place) {
+  const Random random(place.seed, static_cast<std::uint64_t>(place.epoch),
+                      static_cast<std::uint64_t>(place.index));
+  return place.attempt == 0 ? random : random.split(static_cast<std::uint64_t>(place.attempt));
+}
 
 // All cases and all boxes are equally likely, or cases by weight.
 struct UniformOptions {
   std::vector<double> case_weights = {};  // one for each case; empty: all the same
   Border border = Border::inside;
+  Shape pad = {};  // of Border::nnunet, voxels per axis: its initial patch less its final one
 };
 MLARRAY_EXPORT std::shared_ptr<const Sampler> uniform_sampler(
     const Shape& patch, const UniformOptions& options = {});
 
 // How many of a batch's samples are put around a voxel of a drawn class.
 enum class Forced {
-  last,         // the last round(batch * foreground) of each batch: nnU-Net's rule
+  last,         // of each batch, from place round(batch * (1 - foreground)) on: nnU-Net's rule,
+                // halves to the even number
   probability,  // each sample by itself: nnU-Net's probabilistic oversampling, MONAI's ratio
 };
 
 // A share of the samples is drawn around a voxel of a class: first the case, then one of the
 // classes that it has, then one of its voxels. Where a case has none of the classes, the sample
-// is drawn uniformly from it, and one warning names the case.
+// is drawn uniformly from it, and one warning names case and classes.
 struct BalancedOptions {
   double foreground = 1.0 / 3;  // share of samples with a drawn class. MONAI: pos / (pos + neg)
   Forced forced = Forced::probability;
-  std::vector<std::int64_t> classes = {};  // to draw from; empty: all of the index's foreground
+  // To draw from. Empty: where the index has joined classes, these; else all labels above 0.
+  std::vector<std::int64_t> classes = {};
   std::vector<double> class_weights = {};  // one for each of `classes`; empty: all the same
   std::vector<double> case_weights = {};   // one for each case
   // The class first, from all, then a case that has it: rare classes come as often as others.
   // Needs the index of every case at once.
   bool class_first = false;
-  // The other samples avoid the classes: their centre is background (MONAI's negatives).
+  // The other samples avoid the classes: their centre is a voxel of another one (MONAI's
+  // negatives). Needs positions of the background: LabelIndexOptions::background empty.
   bool negatives = false;
+  // The other samples are put around a voxel of the joined class of these labels, which is not
+  // drawn from unless there is nothing else: nnU-Net's annotated voxels, where labels are
+  // ignored.
+  std::vector<std::int64_t> others = {};
   Border border = Border::inside;
+  Shape pad = {};  // as UniformOptions
 };
 MLARRAY_EXPORT std::shared_ptr<const Sampler> balanced_sampler(
     const Shape& patch, const BalancedOptions& options = {});
 
 // Every case in boxes of a grid, in order: for validation and inference. The last box along an
-// axis ends at the image's end. An epoch is every box of every case once.
+// axis ends at the image's end; along an axis where the image is smaller than the patch, there
+// is one box, with the image in its middle. An epoch is every box of every case once.
 struct GridOptions {
   Shape overlap = {};  // voxels per axis, less than the patch; empty: none
 };

@@ -1,0 +1,120 @@
+#include "training/batch.hpp"
+
+#include <algorithm>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "mlarray/error.hpp"
+#include "parallel/thread_pool.hpp"
+
+namespace mlarray::training {
+namespace {
+
+constexpr std::align_val_t kAlignment{64};
+
+}  // namespace
+
+Buffer::Buffer(std::int64_t bytes)
+    : data_(static_cast<std::byte*>(
+          ::operator new(static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1)),
+                         kAlignment))) {}
+
+Buffer::~Buffer() { ::operator delete(data_, kAlignment); }
+
+std::unique_ptr<Buffer> BufferPool::take() {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!free_.empty()) {
+      std::unique_ptr<Buffer> buffer = std::move(free_.back());
+      free_.pop_back();
+      return buffer;
+    }
+    free_.reserve(most_);  // so that give_back() takes no memory
+  }
+  return std::make_unique<Buffer>(bytes_);
+}
+
+void BufferPool::give_back(std::unique_ptr<Buffer> buffer) noexcept {
+  const std::scoped_lock lock(mutex_);
+  if (free_.size() < most_ && free_.size() < free_.capacity()) {
+    free_.push_back(std::move(buffer));
+  }
+}
+
+void BufferPool::close() noexcept {
+  std::vector<std::unique_ptr<Buffer>> gone;
+  const std::scoped_lock lock(mutex_);
+  most_ = 0;
+  gone.swap(free_);
+}
+
+Batch::Impl::Impl(const BatchLayout& layout, std::shared_ptr<BufferPool> pool,
+                  std::int64_t epoch_number, std::int64_t number)
+    : draws(static_cast<std::size_t>(layout.batch)),
+      affines(static_cast<std::size_t>(layout.batch)),
+      epoch(epoch_number),
+      index(number),
+      label(layout.label),
+      pool_(std::move(pool)),
+      buffer_(pool_->take()) {
+  fields.reserve(layout.fields.size());
+  for (const FieldLayout& one : layout.fields) {
+    Field field;
+    field.name = one.name;
+    field.dtype = one.dtype;
+    field.bfloat16 = one.kind == Kind::bf16;
+    field.shape = {layout.batch, one.channels};
+    field.shape.insert(field.shape.end(), layout.patch.begin(), layout.patch.end());
+    field.bytes = {data() + one.offset,
+                   static_cast<std::size_t>(one.item_bytes * layout.batch)};
+    fields.push_back(std::move(field));
+  }
+}
+
+Batch::Impl::~Impl() {
+  const parallel::OperationGuard guard;
+  pool_->give_back(std::move(buffer_));
+}
+
+Batch::Batch(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+std::span<const Batch::Field> Batch::fields() const { return impl_->fields; }
+
+const Batch::Field* Batch::find(std::string_view name) const {
+  const auto it = std::find_if(impl_->fields.begin(), impl_->fields.end(),
+                               [&](const Field& field) { return field.name == name; });
+  return it == impl_->fields.end() ? nullptr : &*it;
+}
+
+const Batch::Field& Batch::image() const { return impl_->fields.front(); }
+
+const Batch::Field& Batch::label() const {
+  if (impl_->label < 0) throw Error(ErrorKind::invalid_use, "the cases have no labels");
+  return impl_->fields[static_cast<std::size_t>(impl_->label)];
+}
+
+std::span<const Draw> Batch::draws() const { return impl_->draws; }
+
+std::int64_t Batch::epoch() const { return impl_->epoch; }
+
+std::int64_t Batch::index() const { return impl_->index; }
+
+Matrix Batch::affine(std::size_t i) const {
+  if (i >= impl_->affines.size()) {
+    throw Error(ErrorKind::out_of_bounds, "sample " + std::to_string(i) + " of a batch of " +
+                                              std::to_string(impl_->affines.size()));
+  }
+  Matrix affine = impl_->affines[i];
+  const Shape& start = impl_->draws[i].box.start;
+  for (std::size_t row = 0; row < start.size(); ++row) {
+    double moved = affine[row].back();
+    for (std::size_t a = 0; a < start.size(); ++a) {
+      moved += affine[row][a] * static_cast<double>(start[a]);
+    }
+    affine[row].back() = moved;
+  }
+  return affine;
+}
+
+}  // namespace mlarray::training

@@ -1,0 +1,455 @@
+#include "mlarray/training/loader.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "base/text.hpp"
+#include "mlarray/error.hpp"
+#include "parallel/thread_pool.hpp"
+#include "training/batch.hpp"
+#include "training/batch_layout.hpp"
+#include "training/epoch_plan.hpp"
+#include "training/open_cases.hpp"
+#include "training/patch_reader.hpp"
+#include "training/read_ahead.hpp"
+
+namespace mlarray::training {
+namespace {
+
+constexpr std::int64_t kMostAttempts = 100;
+
+void check(bool fits, const std::string& what) {
+  if (!fits) throw Error(ErrorKind::invalid_value, what);
+}
+
+void check_options(const LoaderOptions& o) {
+  check(!o.patch.empty() && std::all_of(o.patch.begin(), o.patch.end(),
+                                        [](std::int64_t n) { return n > 0; }),
+        "a patch of shape " + to_string(o.patch) +
+            "; give the voxels along each spatial axis, 1 or more");
+  const auto at_least = [](std::int64_t value, std::int64_t least, const char* name) {
+    check(value >= least, std::string(name) + " is " + std::to_string(value) + "; it is " +
+                              std::to_string(least) + " or more");
+  };
+  at_least(o.batch, 1, "batch");
+  at_least(o.samples_per_epoch, 0, "samples_per_epoch");
+  at_least(o.threads, 0, "threads");
+  at_least(o.prefetch_bytes, 0, "prefetch_bytes");
+  at_least(o.open_cases, 1, "open_cases");
+  at_least(o.world_size, 1, "world_size");
+  check(o.rank >= 0 && o.rank < o.world_size,
+        "rank is " + std::to_string(o.rank) + "; with a world_size of " +
+            std::to_string(o.world_size) + " it is 0 to " + std::to_string(o.world_size - 1));
+  const Normalization& n = o.normalization;
+  check(n.from != Normalization::From::constants || !n.channels.empty(),
+        "a normalisation by constants without channels; give one for each, or one for all");
+}
+
+// Which cases fail to open, where samples of others take their place: they have no shape and
+// no labels then.
+class Forgiving final : public CaseInfo {
+ public:
+  explicit Forgiving(const OpenCases& cases) : cases_(cases) {}
+  std::int64_t count() const override { return cases_.count(); }
+  Shape shape(std::int64_t i) const override {
+    return tried<Shape>(i, [&] { return cases_.shape(i); });
+  }
+  std::shared_ptr<const LabelIndex> labels(std::int64_t i) const override {
+    return tried<std::shared_ptr<const LabelIndex>>(i, [&] { return cases_.labels(i); });
+  }
+  void warn(const std::string& text) const override { cases_.warn(text); }
+  std::string name(std::int64_t i) const override { return cases_.name(i); }
+
+ private:
+  template <class T, class Body>
+  T tried(std::int64_t i, Body body) const {
+    try {
+      return body();
+    } catch (const Error& error) {
+      cases_.skip(i, error.what());
+      return {};
+    }
+  }
+
+  const OpenCases& cases_;
+};
+
+std::shared_ptr<const Sampler> bound_to(std::shared_ptr<const Sampler> sampler,
+                                    const OpenCases& cases, const LoaderOptions& options) {
+  if (sampler == nullptr) throw Error(ErrorKind::invalid_value, "a loader without a sampler");
+  const Forgiving forgiving(cases);
+  const CaseInfo& info =
+      options.skip_unreadable ? static_cast<const CaseInfo&>(forgiving) : cases;
+  std::shared_ptr<const Sampler> bound = sampler->bound(info);
+  return bound != nullptr ? bound : sampler;
+}
+
+// The first case that can be opened.
+std::shared_ptr<const OpenCase> first_case(const OpenCases& cases,
+                                           const LoaderOptions& options) {
+  for (std::int64_t i = 0;; ++i) {
+    try {
+      return cases.open(i);
+    } catch (const Error& error) {
+      if (!options.skip_unreadable || i + 1 == cases.count()) throw;
+      cases.skip(i, error.what());
+    }
+  }
+}
+
+EpochPlan plan_of(const Sampler& sampler, const OpenCases& cases,
+                  const LoaderOptions& options) {
+  EpochPlan plan;
+  plan.samples = options.samples_per_epoch;
+  if (plan.samples == 0) plan.samples = sampler.length(cases).value_or(cases.count());
+  plan.batch = options.batch;
+  plan.world_size = options.world_size;
+  plan.rank = options.rank;
+  plan.drop_last = options.drop_last;
+  check(plan.samples >= 1, "an epoch has no samples");
+  check(plan.batches() >= 1,
+        "an epoch of " + std::to_string(plan.samples) + " samples has no batch of " +
+            std::to_string(plan.batch) + " for each of " + std::to_string(plan.world_size) +
+            " ranks; ask for more samples_per_epoch, or set drop_last to false");
+  return plan;
+}
+
+// FNV-1a (Fowler, Noll and Vo), 64 bits: the same on all machines.
+class Fingerprint {
+ public:
+  void add(std::string_view text) {
+    for (const char c : text) add_byte(static_cast<unsigned char>(c));
+    add_byte(0);
+  }
+  void add(std::int64_t number) { add(std::to_string(number)); }
+  std::uint64_t value() const { return hash_; }
+
+ private:
+  void add_byte(unsigned char byte) { hash_ = (hash_ ^ byte) * 0x100000001b3; }
+  std::uint64_t hash_ = 0xcbf29ce484222325;
+};
+
+std::uint64_t fingerprint(const CaseTable& cases, const LoaderOptions& options,
+                          const EpochPlan& plan) {
+  Fingerprint print;
+  print.add(to_string(options.patch));
+  print.add(plan.batch);
+  print.add(plan.samples);
+  print.add(std::to_string(options.seed));
+  print.add(plan.drop_last ? 1 : 0);
+  for (std::int64_t i = 0; i < cases.count(); ++i) print.add(cases.name(i));
+  return print.value();
+}
+
+ReaderScratch& scratch_of_this_thread() {
+  static thread_local ReaderScratch scratch;
+  return scratch;
+}
+
+void add_to(std::atomic<double>& sum, double value) {
+  double before = sum.load(std::memory_order_relaxed);
+  while (!sum.compare_exchange_weak(before, before + value, std::memory_order_relaxed)) {
+  }
+}
+
+}  // namespace
+
+class Loader::Impl {
+ public:
+  Impl(const std::vector<Case>& all, std::shared_ptr<const Sampler> given,
+       const LoaderOptions& chosen)
+      : options(chosen), cases(all, options) {
+    const parallel::OperationGuard guard;
+    const std::shared_ptr<const OpenCase> first = first_case(cases, options);
+    layout = layout_of(*first, cases.table().extras(), options);
+    check_normalization();
+    sampler = bound_to(std::move(given), cases, options);
+    plan = plan_of(*sampler, cases, options);
+    print = fingerprint(cases.table(), options, plan);
+    threads = options.threads > 0 ? options.threads : parallel::num_threads();
+    ahead = std::max<std::int64_t>(
+        options.prefetch_bytes / std::max<std::int64_t>(layout.bytes, 1), 1);
+    ahead = std::min(ahead, plan.batches());
+    const auto kept = static_cast<std::size_t>(std::min<std::int64_t>(ahead + 2, 1024));
+    pool = std::make_shared<BufferPool>(layout.bytes, kept);
+    single = with_batch(layout, 1);
+    single_pool = std::make_shared<BufferPool>(single.bytes, static_cast<std::size_t>(threads));
+    options.indexes.clear();  // `cases` has them
+  }
+
+  ~Impl() {
+    leave(read_ahead.exchange(nullptr));
+    const parallel::OperationGuard guard;
+    pool->close();
+    single_pool->close();
+  }
+
+  void check_normalization() const {
+    const std::size_t given = options.normalization.channels.size();
+    const std::int64_t channels = layout.fields.front().channels;
+    if (options.normalization.from != Normalization::From::constants) return;
+    check(given == 1 || static_cast<std::int64_t>(given) == channels,
+          "a normalisation of " + std::to_string(given) + " channels for images with " +
+              std::to_string(channels) + "; give one for each, or one for all");
+  }
+
+  ReadAhead& threads_of_this_process() {
+    ReadAhead* it = read_ahead.load();
+    if (it != nullptr && it->generation() == parallel::process_generation()) return *it;
+    auto fresh = std::make_unique<ReadAhead>(ReadAhead::Work{
+        [this](std::int64_t of_epoch, std::int64_t number) {
+          return std::make_shared<Batch::Impl>(layout, pool, of_epoch, plan.number(number));
+        },
+        [this](Batch::Impl& batch, std::int64_t place, ReaderScratch& scratch) {
+          const std::int64_t index = plan.sample(batch.index, place);
+          read_sample(batch, layout, place, batch.epoch, index, scratch);
+        },
+        plan.batch, plan.batches(), ahead, threads});
+    fresh->go_to(epoch, done);
+    read_ahead = fresh.get();
+    leave(it);
+    return *fresh.release();
+  }
+
+  static void leave(ReadAhead* old) {
+    if (old == nullptr) return;
+    if (old->generation() == parallel::process_generation()) {
+      delete old;  // NOLINT(cppcoreguidelines-owning-memory): an atomic has no owner
+    } else {
+      old->abandon();
+    }
+  }
+
+  // The sample at an index of an epoch, at a place of a batch.
+  void read_sample(Batch::Impl& batch, const BatchLayout& into, std::int64_t item,
+                   std::int64_t of_epoch, std::int64_t index, ReaderScratch& scratch) {
+    DrawPlace place{options.seed, of_epoch, index, index % plan.batch, plan.batch, 0};
+    for (;; ++place.attempt) {
+      Draw draw;
+      draw.case_index = -1;
+      try {
+        if (try_sample(batch, into, item, place, draw, scratch)) break;
+        if (place.attempt < kMostAttempts) continue;
+        throw Error(ErrorKind::corruption,
+                    "the label index does not agree with the labels, though it was made anew");
+      } catch (const Error& error) {
+        const std::int64_t i = draw.case_index;
+        if (i < 0) throw;
+        if (!options.skip_unreadable || place.attempt >= kMostAttempts) {
+          naming_case(cases, i, [&] { throw error; });
+        }
+        cases.skip(i, error.what());
+      }
+    }
+    add_to(read_seconds, std::exchange(scratch.read_seconds, 0));
+    add_to(convert_seconds, std::exchange(scratch.convert_seconds, 0));
+    voxels_read.fetch_add(std::exchange(scratch.voxels_read, 0), std::memory_order_relaxed);
+    samples_read.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  // False: the index of labels is stale, and was made anew.
+  bool try_sample(Batch::Impl& batch, const BatchLayout& into, std::int64_t item,
+                  const DrawPlace& place, Draw& draw, ReaderScratch& scratch) {
+    const auto start = std::chrono::steady_clock::now();
+    draw = sampler->draw(Watched{cases, draw.case_index}, place);
+    const std::shared_ptr<const OpenCase> one = cases.open(draw.case_index);
+    add_to(draw_seconds,
+           std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    reader.read_label(*one, draw, into, batch.data(), item, scratch);
+    if (draw.label) {
+      const std::shared_ptr<const LabelIndex> index = cases.labels(draw.case_index);
+      if (index != nullptr && !PatchReader::has_label(draw, into, batch.data(), item,
+                                                      index->classes())) {
+        cases.rebuild_labels(draw.case_index, index);
+        return false;
+      }
+    }
+    reader.read_others(*one, draw, into, batch.data(), item, scratch);
+    batch.affines[static_cast<std::size_t>(item)] = one->affine;
+    batch.draws[static_cast<std::size_t>(item)] = draw;
+    return true;
+  }
+
+  // Notes which case a sampler has asked for last, so that an error is about it.
+  class Watched final : public CaseInfo {
+   public:
+    Watched(const OpenCases& cases, std::int64_t& last) : cases_(cases), last_(last) {}
+    std::int64_t count() const override { return cases_.count(); }
+    Shape shape(std::int64_t i) const override {
+      last_ = i;
+      return cases_.shape(i);
+    }
+    std::shared_ptr<const LabelIndex> labels(std::int64_t i) const override {
+      last_ = i;
+      return cases_.labels(i);
+    }
+    void warn(const std::string& text) const override { cases_.warn(text); }
+    std::string name(std::int64_t i) const override { return cases_.name(i); }
+
+   private:
+    const OpenCases& cases_;
+    std::int64_t& last_;
+  };
+
+  void tell_warnings() const {
+    std::vector<std::string> texts;
+    {
+      const parallel::OperationGuard guard;
+      texts = cases.take_warnings();
+    }
+    if (!options.warn) return;
+    for (const std::string& text : texts) options.warn(text);
+  }
+
+  LoaderOptions options;
+  OpenCases cases;
+  std::shared_ptr<const Sampler> sampler;
+  PatchReader reader{options};
+  BatchLayout layout;
+  BatchLayout single;
+  EpochPlan plan;
+  std::uint64_t print = 0;
+  int threads = 1;
+  std::int64_t ahead = 1;
+  std::shared_ptr<BufferPool> pool;
+  std::shared_ptr<BufferPool> single_pool;
+
+  // Where next() stands: of the thread that calls it, inside an OperationGuard.
+  std::int64_t epoch = 0;
+  std::int64_t done = 0;
+  std::atomic<bool> cancelled = false;
+  std::atomic<ReadAhead*> read_ahead = nullptr;  // owned
+
+  std::atomic<double> draw_seconds = 0;
+  std::atomic<double> read_seconds = 0;
+  std::atomic<double> convert_seconds = 0;
+  std::atomic<std::int64_t> samples_read = 0;
+  std::atomic<std::int64_t> voxels_read = 0;
+};
+
+Loader::Loader(std::vector<Case> cases, std::shared_ptr<const Sampler> sampler,
+               const LoaderOptions& options) {
+  check_options(options);
+  impl_ = std::make_unique<Impl>(cases, std::move(sampler), options);
+}
+
+Loader::~Loader() = default;
+Loader::Loader(Loader&&) noexcept = default;
+Loader& Loader::operator=(Loader&&) noexcept = default;
+
+std::optional<Batch> Loader::next() {
+  Impl& it = *impl_;
+  std::shared_ptr<Batch::Impl> batch;
+  try {
+    if (!it.cancelled) batch = it.threads_of_this_process().next();
+  } catch (...) {
+    it.tell_warnings();
+    throw;
+  }
+  if (it.cancelled) {
+    throw Error(ErrorKind::invalid_use, "the loader was cancelled; make another one");
+  }
+  if (batch != nullptr) {
+    const parallel::OperationGuard guard;
+    ++it.done;
+  }
+  it.tell_warnings();
+  if (batch == nullptr) return std::nullopt;
+  return Batch(std::move(batch));
+}
+
+std::int64_t Loader::batches() const { return impl_->plan.batches(); }
+
+void Loader::set_epoch(std::int64_t epoch) {
+  check(epoch >= 0, "epoch " + std::to_string(epoch) + "; it is 0 or more");
+  LoaderState state = this->state();
+  state.epoch = epoch;
+  state.batches_done = 0;
+  restore(state);
+}
+
+LoaderState Loader::state() const {
+  return {impl_->epoch, impl_->done, impl_->options.world_size, impl_->print};
+}
+
+void Loader::restore(const LoaderState& state) {
+  Impl& it = *impl_;
+  check(state.fingerprint == it.print,
+        "the state is of a loader of other cases or options; restore it with the same cases in "
+        "the same order, and the same patch, batch, samples_per_epoch, seed and drop_last");
+  check(state.batches_done == 0 || state.world_size == it.options.world_size,
+        "the state is from the middle of an epoch of " + std::to_string(state.world_size) +
+            " ranks, and cannot be restored with " + std::to_string(it.options.world_size) +
+            "; an epoch's start can");
+  check(state.epoch >= 0 && state.batches_done >= 0 && state.batches_done <= batches(),
+        "a state of epoch " + std::to_string(state.epoch) + " after " +
+            std::to_string(state.batches_done) + " batches of " + std::to_string(batches()));
+  const parallel::OperationGuard guard;
+  const bool moves = state.epoch != it.epoch || state.batches_done != it.done;
+  it.epoch = state.epoch;
+  it.done = state.batches_done;
+  ReadAhead* threads = it.read_ahead.load();
+  const bool mine =
+      threads != nullptr && threads->generation() == parallel::process_generation();
+  if (mine && moves) threads->go_to(it.epoch, it.done);
+}
+
+void Loader::cancel() noexcept {
+  impl_->cancelled = true;
+  ReadAhead* threads = impl_->read_ahead.load();
+  if (threads != nullptr && threads->generation() == parallel::process_generation()) {
+    threads->cancel();
+  }
+}
+
+Batch Loader::sample(std::int64_t epoch, std::int64_t index) const {
+  Impl& it = *impl_;
+  if (epoch < 0 || index < 0 || index >= it.plan.samples) {
+    throw Error(ErrorKind::out_of_bounds, "sample " + std::to_string(index) + " of epoch " +
+                                              std::to_string(epoch) + "; an epoch has " +
+                                              std::to_string(it.plan.samples));
+  }
+  std::shared_ptr<Batch::Impl> batch;
+  {
+    const parallel::OperationGuard guard;
+    batch = std::make_shared<Batch::Impl>(it.single, it.single_pool, epoch,
+                                          index / it.plan.batch);
+    it.read_sample(*batch, it.single, 0, epoch, index, scratch_of_this_thread());
+  }
+  it.tell_warnings();
+  return Batch(std::move(batch));
+}
+
+std::int64_t Loader::samples() const { return impl_->plan.samples; }
+
+std::int64_t Loader::case_count() const { return impl_->cases.count(); }
+
+Case Loader::case_at(std::int64_t i) const { return impl_->cases.table().at(i); }
+
+std::vector<SkippedCase> Loader::skipped() const {
+  const parallel::OperationGuard guard;
+  return impl_->cases.skipped();
+}
+
+LoaderTimes Loader::times() const {
+  const Impl& it = *impl_;
+  LoaderTimes times;
+  times.draw = it.draw_seconds;
+  times.read = it.read_seconds;
+  times.convert = it.convert_seconds;
+  times.samples = it.samples_read;
+  times.voxels_read = it.voxels_read;
+  const parallel::OperationGuard guard;
+  const ReadAhead* threads = it.read_ahead.load();
+  if (threads != nullptr && threads->generation() == parallel::process_generation()) {
+    times.waited = threads->waited();
+    times.blocked = threads->blocked();
+  }
+  return times;
+}
+
+}  // namespace mlarray::training

@@ -1,0 +1,169 @@
+#include "training/read_ahead.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <system_error>
+#include <utility>
+
+#include "parallel/thread_pool.hpp"
+
+namespace mlarray::training {
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+ReadAhead::ReadAhead(Work work)
+    : work_(std::move(work)), generation_(parallel::process_generation()) {}
+
+ReadAhead::~ReadAhead() {
+  cancel();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void ReadAhead::abandon() { window_.clear(); }
+
+bool ReadAhead::has_ticket() const {
+  if (failed_) return false;
+  if (!window_.empty() && window_.back()->taken < work_.places) return true;
+  const auto waiting = static_cast<std::int64_t>(window_.size());
+  return waiting < work_.ahead && next_number_ + waiting < work_.batches;
+}
+
+bool ReadAhead::is_next_ready() const {
+  if (lost_ != nullptr) return true;
+  if (window_.empty()) return false;
+  const Slot& slot = *window_.front();
+  return slot.done == slot.taken && (slot.done == work_.places || slot.error != nullptr);
+}
+
+// Threads that are at a batch of it end their sample, which nobody will see.
+void ReadAhead::drop_window() {
+  window_.clear();
+  failed_ = false;
+  if (threads_waiting_ > 0) for_threads_.notify_all();
+}
+
+void ReadAhead::go_to(std::int64_t epoch, std::int64_t number) {
+  const parallel::OperationGuard guard;
+  const std::scoped_lock lock(mutex_);
+  drop_window();
+  epoch_ = epoch;
+  next_number_ = number;
+}
+
+void ReadAhead::cancel() noexcept {
+  const parallel::OperationGuard guard;
+  const std::scoped_lock lock(mutex_);
+  stopping_ = true;
+  for_threads_.notify_all();
+  for_consumer_.notify_all();
+}
+
+void ReadAhead::start() {
+  const auto wanted = static_cast<std::size_t>(work_.threads);
+  if (threads_.size() >= wanted) return;
+  threads_.reserve(wanted);
+  try {
+    while (threads_.size() < wanted) {
+      threads_.push_back(parallel::start_thread([this] { work(); }));
+    }
+  } catch (const std::system_error&) {
+    if (threads_.empty()) throw;  // else those there are do the work
+  }
+}
+
+std::shared_ptr<Batch::Impl> ReadAhead::next() {
+  start();
+  {
+    std::unique_lock lock(mutex_);
+    if (!stopping_ && next_number_ >= work_.batches) return nullptr;
+    if (!stopping_ && !is_next_ready()) {
+      const auto began = std::chrono::steady_clock::now();
+      consumer_waits_ = true;
+      for_consumer_.wait(lock, [&] { return stopping_ || is_next_ready(); });
+      consumer_waits_ = false;
+      waited_ = waited_.load(std::memory_order_relaxed) + seconds_since(began);
+    }
+    if (stopping_) return nullptr;
+  }
+  std::shared_ptr<Slot> slot;
+  std::exception_ptr error;
+  {
+    const parallel::OperationGuard guard;
+    const std::scoped_lock lock(mutex_);
+    error = std::exchange(lost_, nullptr);
+    if (error == nullptr) {
+      slot = window_.front();
+      error = slot->error;
+    }
+    if (error != nullptr) {
+      drop_window();
+    } else {
+      window_.pop_front();
+      ++next_number_;
+      if (threads_waiting_ > 0) for_threads_.notify_all();
+    }
+  }
+  if (error != nullptr) std::rethrow_exception(error);
+  return std::move(slot->batch);
+}
+
+void ReadAhead::work() noexcept {
+  ReaderScratch scratch;
+  for (;;) {
+    {
+      std::unique_lock lock(mutex_);
+      if (!stopping_ && !has_ticket()) {
+        const auto began = std::chrono::steady_clock::now();
+        ++threads_waiting_;
+        for_threads_.wait(lock, [&] { return stopping_ || has_ticket(); });
+        --threads_waiting_;
+        blocked_ = blocked_.load(std::memory_order_relaxed) + seconds_since(began);
+      }
+      if (stopping_) return;
+    }
+    const parallel::OperationGuard guard;  // waits here while a fork is made
+    std::shared_ptr<Slot> slot;
+    std::int64_t place = 0;
+    std::exception_ptr error;
+    {
+      const std::scoped_lock lock(mutex_);
+      if (stopping_ || !has_ticket()) continue;
+      if (window_.empty() || window_.back()->taken == work_.places) {
+        const auto number = next_number_ + static_cast<std::int64_t>(window_.size());
+        try {
+          slot = std::make_shared<Slot>();
+          slot->batch = work_.begin(epoch_, number);
+          window_.push_back(slot);
+        } catch (...) {  // there is no memory
+          lost_ = std::current_exception();
+          failed_ = true;
+          for_consumer_.notify_all();
+          continue;
+        }
+      }
+      slot = window_.back();
+      place = slot->taken++;
+    }
+    try {
+      work_.read(*slot->batch, place, scratch);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    const std::scoped_lock lock(mutex_);
+    ++slot->done;
+    if (error != nullptr && (slot->error == nullptr || place < slot->failed_place)) {
+      slot->error = error;
+      slot->failed_place = place;
+      // Not of a window that was dropped meanwhile.
+      if (std::find(window_.begin(), window_.end(), slot) != window_.end()) failed_ = true;
+    }
+    if (consumer_waits_ && is_next_ready()) for_consumer_.notify_one();
+  }
+}
+
+}  // namespace mlarray::training
