@@ -2,8 +2,6 @@
 // one of them does.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/vector.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -123,21 +121,11 @@ nb::typed<nb::dict, nb::str, nb::any> arrays(const Batch& batch) {
   return nb::borrow<nb::typed<nb::dict, nb::str, nb::any>>(out);
 }
 
-std::vector<std::string> bfloat16_fields(const Batch& batch) {
-  std::vector<std::string> names;
-  for (const Batch::Field& field : batch.fields()) {
-    if (field.bfloat16) names.push_back(field.name);
-  }
-  return names;
-}
-
 }  // namespace
 
 void register_batch(nb::module_& module) {
   nb::class_<Batch>(module, "Batch", "Some samples, read and decoded.")
       .def("arrays", &arrays, "Its fields and what is known of its samples, as NumPy arrays.")
-      .def_prop_ro("bfloat16", &bfloat16_fields,
-                   "Fields that hold the bits of bfloat16 as uint16.")
       .def_prop_ro("epoch", &Batch::epoch)
       .def_prop_ro("index", &Batch::index);
 }

@@ -204,22 +204,22 @@ class HeldLoader {
   std::shared_ptr<Loader> loader_;  // shared with calls that are inside
 };
 
-using State = nb::typed<nb::tuple, int, int, int>;
+using State = nb::typed<nb::tuple, int, int, int, int>;
 
 State state(const HeldLoader& self) {
   const auto state = self.get()->state();
   return nb::borrow<State>(
-      nb::make_tuple(state.epoch, state.batches_done, state.fingerprint));
+      nb::make_tuple(state.epoch, state.batches_done, state.world_size, state.fingerprint));
 }
 
 void restore(const HeldLoader& self, std::int64_t epoch, std::int64_t batches_done,
-             std::uint64_t fingerprint) {
+             int world_size, std::uint64_t fingerprint) {
   const auto loader = self.get();
   const WithoutGil nogil;
-  loader->restore({epoch, batches_done, fingerprint});
+  loader->restore({epoch, batches_done, world_size, fingerprint});
 }
 
-nb::typed<nb::dict, nb::str, float> times(const HeldLoader& self) {
+nb::typed<nb::dict, nb::str, nb::any> times(const HeldLoader& self) {
   const training::LoaderTimes times = self.get()->times();
   nb::dict out;
   out["draw"] = times.draw;
@@ -229,7 +229,7 @@ nb::typed<nb::dict, nb::str, float> times(const HeldLoader& self) {
   out["blocked"] = times.blocked;
   out["samples"] = times.samples;
   out["voxels_read"] = times.voxels_read;
-  return nb::borrow<nb::typed<nb::dict, nb::str, float>>(out);
+  return nb::borrow<nb::typed<nb::dict, nb::str, nb::any>>(out);
 }
 
 nb::list skipped(const HeldLoader& self) {
@@ -240,13 +240,8 @@ nb::list skipped(const HeldLoader& self) {
   return out;
 }
 
-nb::tuple case_at(const HeldLoader& self, std::size_t index) {
-  const auto loader = self.get();
-  if (index >= loader->cases().size()) {
-    throw Error(ErrorKind::out_of_bounds, "case " + std::to_string(index) + " of " +
-                                              std::to_string(loader->cases().size()));
-  }
-  return case_to_python(loader->cases()[index]);
+nb::tuple case_at(const HeldLoader& self, std::int64_t index) {
+  return case_to_python(self.get()->case_at(index));
 }
 
 }  // namespace
@@ -283,11 +278,12 @@ void register_loader(nb::module_& module) {
             loader->set_epoch(epoch);
           },
           "epoch"_a)
-      .def("state", &state, "Epoch, batches done and fingerprint.")
-      .def("restore", &restore, "epoch"_a, "batches_done"_a, "fingerprint"_a)
+      .def("state", &state, "Epoch, batches done, ranks and fingerprint.")
+      .def("restore", &restore, "epoch"_a, "batches_done"_a, "world_size"_a,
+           "fingerprint"_a)
       .def_prop_ro("batches", [](const HeldLoader& self) { return self.get()->batches(); })
       .def_prop_ro("samples", [](const HeldLoader& self) { return self.get()->samples(); })
-      .def_prop_ro("cases", [](const HeldLoader& self) { return self.get()->cases().size(); })
+      .def_prop_ro("cases", [](const HeldLoader& self) { return self.get()->case_count(); })
       .def("case_at", &case_at, "index"_a)
       .def("skipped", &skipped)
       .def("times", &times)

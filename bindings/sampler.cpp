@@ -40,18 +40,19 @@ Forced forced_from_text(const std::string& text) {
               "forced='" + text + "' is not one of 'last' and 'probability'");
 }
 
-HeldSampler uniform(const Shape& patch, std::vector<double> case_weights,
-                    const std::string& border) {
+HeldSampler uniform(const Shape& patch, std::vector<double> case_weights, const std::string& border,
+                    Shape pad) {
   training::UniformOptions options;
   options.case_weights = std::move(case_weights);
   options.border = border_from_text(border);
+  options.pad = std::move(pad);
   return {training::uniform_sampler(patch, options)};
 }
 
 HeldSampler balanced(const Shape& patch, double foreground, const std::string& forced,
                      std::vector<std::int64_t> classes, std::vector<double> class_weights,
                      std::vector<double> case_weights, bool class_first, bool negatives,
-                     const std::string& border) {
+                     std::vector<std::int64_t> others, const std::string& border, Shape pad) {
   training::BalancedOptions options;
   options.foreground = foreground;
   options.forced = forced_from_text(forced);
@@ -60,7 +61,9 @@ HeldSampler balanced(const Shape& patch, double foreground, const std::string& f
   options.case_weights = std::move(case_weights);
   options.class_first = class_first;
   options.negatives = negatives;
+  options.others = std::move(others);
   options.border = border_from_text(border);
+  options.pad = std::move(pad);
   return {training::balanced_sampler(patch, options)};
 }
 
@@ -81,10 +84,10 @@ HeldSampler listed(const Shape& patch, std::vector<std::pair<std::int64_t, Shape
 void register_samplers(nb::module_& module) {
   nb::class_<HeldSampler>(module, "Sampler", "Which box of which case comes next.");
   module.def("uniform_sampler", &uniform, "patch"_a, nb::kw_only(), "case_weights"_a,
-             "border"_a);
+             "border"_a, "pad"_a);
   module.def("balanced_sampler", &balanced, "patch"_a, nb::kw_only(), "foreground"_a,
              "forced"_a, "classes"_a, "class_weights"_a, "case_weights"_a, "class_first"_a,
-             "negatives"_a, "border"_a);
+             "negatives"_a, "others"_a, "border"_a, "pad"_a);
   module.def("grid_sampler", &grid, "patch"_a, nb::kw_only(), "overlap"_a);
   module.def("listed_sampler", &listed, "patch"_a, "boxes"_a, nb::kw_only(), "shuffle"_a);
 }

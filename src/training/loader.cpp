@@ -362,6 +362,10 @@ std::optional<Batch> Loader::next() {
   return Batch(std::move(batch));
 }
 
+bool Loader::wait(std::chrono::milliseconds longest) {
+  return impl_->cancelled || impl_->threads_of_this_process().wait(longest);
+}
+
 std::int64_t Loader::batches() const { return impl_->plan.batches(); }
 
 void Loader::set_epoch(std::int64_t epoch) {

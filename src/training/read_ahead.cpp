@@ -76,6 +76,22 @@ void ReadAhead::start() {
   }
 }
 
+bool ReadAhead::has_answer() const {
+  return stopping_ || next_number_ >= work_.batches || is_next_ready();
+}
+
+bool ReadAhead::wait(std::chrono::milliseconds longest) {
+  start();
+  std::unique_lock lock(mutex_);
+  if (has_answer()) return true;
+  const auto began = std::chrono::steady_clock::now();
+  consumer_waits_ = true;
+  const bool answer = for_consumer_.wait_for(lock, longest, [&] { return has_answer(); });
+  consumer_waits_ = false;
+  waited_ = waited_.load(std::memory_order_relaxed) + seconds_since(began);
+  return answer;
+}
+
 std::shared_ptr<Batch::Impl> ReadAhead::next() {
   start();
   {

@@ -13,11 +13,12 @@ from pages import ROOT, UNTESTED, assert_same, blocks_of, run_page
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 RUN = ("python", "console")
-# docs/usage.md is run by test_seed_page.py.
+# docs/usage.md is run by test_seed_page.py, docs/torch.md by tests/training.
 WITH_EXAMPLES = [
     page
     for page in PAGES
-    if page.name != "usage.md" and any(block.language in RUN for block in blocks_of(page))
+    if page.name not in ("usage.md", "torch.md")
+    and any(block.language in RUN for block in blocks_of(page))
 ]
 
 
@@ -57,6 +58,7 @@ def test_a_wrong_output_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def names_of_the_package() -> list[str]:
     """Every public name, by its module's `__all__`."""
     modules = ("mlarray", "mlarray.meta", "mlarray.errors", "mlarray.convert", "mlarray.cli")
+    modules += ("mlarray.training",)
     return sorted(
         {
             f"{module}.{name}"
