@@ -48,6 +48,8 @@ class PatchLoader(IterableDataset[Tensors]):
         What patches are drawn of.
     patch_size : int or sequence of int
         Voxels along each axis of space.
+    batch_size : int
+        Samples in a batch.
     device : device or str, optional
         Where tensors of voxels are put; those that tell about samples stay on the CPU. Default:
         all stay there.
@@ -60,6 +62,7 @@ class PatchLoader(IterableDataset[Tensors]):
         self,
         cases: Iterable[Case],
         patch_size: int | Sequence[int],
+        batch_size: int = 2,
         *,
         device: torch.device | str | None = None,
         **options: Unpack[LoaderOptions],
@@ -70,7 +73,7 @@ class PatchLoader(IterableDataset[Tensors]):
             options["rank"] = torch.distributed.get_rank()
             options["world_size"] = torch.distributed.get_world_size()
         self.device = None if device is None else torch.device(device)
-        self._arrays = training.PatchLoader(cases, patch_size, **options)
+        self._arrays = training.PatchLoader(cases, patch_size, batch_size, **options)
         self._stream: Any = None
         # Read from the NumPy loader, and not handed out yet; and where that stood before.
         self._ahead: Tensors | None = None
@@ -82,6 +85,7 @@ class PatchLoader(IterableDataset[Tensors]):
         images: PathLike,
         labels: PathLike | None = None,
         patch_size: int | Sequence[int] | None = None,
+        batch_size: int = 2,
         *,
         device: torch.device | str | None = None,
         **options: Unpack[LoaderOptions],
@@ -96,6 +100,8 @@ class PatchLoader(IterableDataset[Tensors]):
             A folder of label maps.
         patch_size : int or sequence of int, optional
             Default: the patch that the first image was saved for.
+        batch_size : int
+            Samples in a batch.
         device : device or str, optional
             As for the class.
         **options
@@ -108,7 +114,7 @@ class PatchLoader(IterableDataset[Tensors]):
         """
         cases = cases_from_folder(images, labels)
         patch = stored_patch(cases[0]) if patch_size is None else patch_size
-        return cls(cases, patch, device=device, **options)
+        return cls(cases, patch, batch_size, device=device, **options)
 
     def __iter__(self) -> Iterator[Tensors]:
         """The rest of this epoch; where it ends, the next one begins."""
@@ -262,10 +268,10 @@ class PatchDataset(Dataset[Tensors]):
         What patches are drawn of.
     patch_size : int or sequence of int
         Voxels along each axis of space.
+    batch_size : int
+        That of the `DataLoader`: which samples of a batch `Balanced` forces depends on it.
     **options
-        As for `mlarray.training.PatchLoader`. `batch_size` is that of the `DataLoader`: which
-        samples of a batch `Balanced` forces depends on it. `rank`, `world_size` and
-        `drop_last` are the affair of the `DataLoader`'s sampler.
+        As for `mlarray.training.PatchLoader`. `rank`, `world_size` and `drop_last` are the affair of the `DataLoader`'s sampler.
 
     Examples
     --------
@@ -281,10 +287,12 @@ class PatchDataset(Dataset[Tensors]):
         self,
         cases: Iterable[Case],
         patch_size: int | Sequence[int],
+        batch_size: int = 2,
         **options: Unpack[LoaderOptions],
     ) -> None:
         self._cases = list(cases)
         self._patch_size = patch_size
+        self._batch_size = batch_size
         options.update({"rank": None, "world_size": None, "drop_last": False})
         options["threads"] = options.get("threads") or 1
         self._options = options
@@ -300,7 +308,9 @@ class PatchDataset(Dataset[Tensors]):
     def _reader(self) -> training.PatchLoader:
         """The loader of this process."""
         if self._made is None or self._process != os.getpid():
-            self._made = training.PatchLoader(self._cases, self._patch_size, **self._options)
+            self._made = training.PatchLoader(
+                self._cases, self._patch_size, self._batch_size, **self._options
+            )
             self._process = os.getpid()
         return self._made
 
@@ -351,6 +361,8 @@ def _distributed() -> bool:
 def _tensors(arrays: training.Batch, bfloat16: frozenset[str]) -> Tensors:
     tensors = {}
     for name, array in arrays.items():
+        if name == "seed":  # the same bits: few operations take a uint64
+            array = array.view("int64")
         tensor = torch.from_numpy(array)
         tensors[name] = tensor.view(torch.bfloat16) if name in bfloat16 else tensor
     return tensors

@@ -14,9 +14,9 @@ AliasTable::AliasTable(std::span<const double> weights, const char* what) {
   double sum = 0;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     if (!std::isfinite(weights[i]) || weights[i] < 0) {
-      throw Error(ErrorKind::invalid_value,
-                  std::string(what) + "[" + std::to_string(i) + "] is " +
-                      base::float_repr(weights[i]) + "; use a finite number of 0 or more");
+      throw Error(ErrorKind::invalid_value, std::string(what) + "[" + std::to_string(i) +
+                                                "] is " + base::float_repr(weights[i]) +
+                                                "; use a finite number of 0 or more");
     }
     sum += weights[i];
   }

@@ -21,8 +21,7 @@ namespace {
 // ascending labels.
 std::size_t first_joined(std::span<const LabelClass> classes) {
   for (std::size_t i = 0; i < classes.size(); ++i) {
-    const bool ascending =
-        i == 0 || classes[i].labels.front() > classes[i - 1].labels.front();
+    const bool ascending = i == 0 || classes[i].labels.front() > classes[i - 1].labels.front();
     if (classes[i].labels.size() != 1 || !ascending) return i;
   }
   return classes.size();
@@ -63,9 +62,9 @@ class BalancedSampler final : public Sampler {
       : options_(std::move(options)), placing_(patch, options_.border, options_.pad) {
     const BalancedOptions& o = options_;
     if (!(o.foreground >= 0 && o.foreground <= 1)) {
-      throw Error(ErrorKind::invalid_value, "a share of foreground of " +
-                                                base::float_repr(o.foreground) +
-                                                "; it is 0 to 1");
+      throw Error(
+          ErrorKind::invalid_value,
+          "a share of foreground of " + base::float_repr(o.foreground) + "; it is 0 to 1");
     }
     if (!o.class_weights.empty() && o.class_weights.size() != o.classes.size()) {
       throw Error(ErrorKind::invalid_value, std::to_string(o.class_weights.size()) +
@@ -147,9 +146,9 @@ class BalancedSampler final : public Sampler {
     }
     std::size_t first = first_joined(classes);
     // Others that are the only joined class leave the single labels to draw from.
-    const bool joined = std::any_of(classes.begin() + static_cast<std::ptrdiff_t>(first),
-                                    classes.end(),
-                                    [&](const LabelClass& one) { return !is_others(one); });
+    const bool joined =
+        std::any_of(classes.begin() + static_cast<std::ptrdiff_t>(first), classes.end(),
+                    [&](const LabelClass& one) { return !is_others(one); });
     if (!joined) first = 0;
     std::size_t left_out = classes.size();
     for (std::size_t i = first; i < classes.size(); ++i) {
@@ -326,17 +325,17 @@ class BalancedSampler final : public Sampler {
 
   bool draw_class_first(const CaseInfo& cases, Random& random, Draw& draw) const {
     if (table_->classes.empty()) {
-      cases.warn(std::string("no case has ") + (options_.classes.empty() ? "a foreground class"
-                                                            : "any of the classes") +
+      cases.warn(std::string("no case has ") +
+                 (options_.classes.empty() ? "a foreground class" : "any of the classes") +
                  ": samples are put anywhere");
       draw.case_index = draw_case(cases, random);
       return false;
     }
     const CasesOfClass& one =
         table_->classes[static_cast<std::size_t>(table_->weights.draw(random))];
-    const std::int64_t at =
-        one.weights.empty() ? static_cast<std::int64_t>(random.below(one.cases.size()))
-                            : one.weights.draw(random);
+    const std::int64_t at = one.weights.empty()
+                                ? static_cast<std::int64_t>(random.below(one.cases.size()))
+                                : one.weights.draw(random);
     draw.case_index = one.cases[static_cast<std::size_t>(at)];
     const std::shared_ptr<const LabelIndex> index = cases.labels(draw.case_index);
     thread_local std::vector<std::size_t> which;

@@ -16,9 +16,8 @@ constexpr std::align_val_t kAlignment{64};
 }  // namespace
 
 Buffer::Buffer(std::int64_t bytes)
-    : data_(static_cast<std::byte*>(
-          ::operator new(static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1)),
-                         kAlignment))) {}
+    : data_(static_cast<std::byte*>(::operator new(
+          static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1)), kAlignment))) {}
 
 Buffer::~Buffer() { ::operator delete(data_, kAlignment); }
 

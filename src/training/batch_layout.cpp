@@ -40,9 +40,9 @@ FieldLayout field(const std::string& name, const FileGroup& group, VoxelType typ
 void check_fill(const FieldLayout& field, double fill, const char* option) {
   if (fill == 0) return;
   std::array<std::byte, 8> voxel;
-  const bool fits = field.kind != Kind::other &&
-                    convert(Kind::f64, reinterpret_cast<const std::byte*>(&fill), field.kind,
-                            voxel.data(), 1, nullptr);
+  const bool fits =
+      field.kind != Kind::other && convert(Kind::f64, reinterpret_cast<const std::byte*>(&fill),
+                                           field.kind, voxel.data(), 1, nullptr);
   const auto back = fits ? whole_number(field.kind, voxel.data()) : std::nullopt;
   if (fits && (!is_integer(field.kind) || static_cast<double>(*back) == fill)) return;
   throw Error(ErrorKind::invalid_value,
@@ -89,12 +89,12 @@ BatchLayout with_batch(BatchLayout layout, std::int64_t batch) {
   layout.batch = batch;
   layout.bytes = 0;
   for (FieldLayout& field : layout.fields) {
-    const std::int64_t most =
-        kMostBytes / layout.voxels / field.voxel_bytes / batch / (std::max<std::int64_t>)(1, field.channels);
+    const std::int64_t most = kMostBytes / layout.voxels / field.voxel_bytes / batch /
+                              (std::max<std::int64_t>)(1, field.channels);
     if (most == 0) {
-      throw Error(ErrorKind::invalid_value,
-                  "a batch of " + std::to_string(batch) + " patches of shape " +
-                      to_string(layout.patch) + " has more bytes than memory can have");
+      throw Error(ErrorKind::invalid_value, "a batch of " + std::to_string(batch) +
+                                                " patches of shape " + to_string(layout.patch) +
+                                                " has more bytes than memory can have");
     }
     field.item_bytes = layout.voxels * field.voxel_bytes * field.channels;
     field.offset = layout.bytes;

@@ -35,10 +35,9 @@ float float_of(T value) {
 
 // Does every S fit in T?
 template <class S, class T>
-constexpr bool kFits = std::cmp_greater_equal(std::numeric_limits<S>::min(),
-                                              std::numeric_limits<T>::min()) &&
-                       std::cmp_less_equal(std::numeric_limits<S>::max(),
-                                           std::numeric_limits<T>::max());
+constexpr bool kFits =
+    std::cmp_greater_equal(std::numeric_limits<S>::min(), std::numeric_limits<T>::min()) &&
+    std::cmp_less_equal(std::numeric_limits<S>::max(), std::numeric_limits<T>::max());
 
 // One voxel. `bad` becomes true where it does not fit.
 template <class T, class S>
@@ -160,7 +159,8 @@ double sum(const S* voxels, std::int64_t count, const std::uint8_t* mask, Term t
     for (; i < count; ++i) lanes[0] += term(float_of(voxels[i]));
   } else {
     for (; i < count; ++i) {
-      if (mask[i] != 0) lanes[static_cast<std::size_t>(i % kLanes)] += term(float_of(voxels[i]));
+      if (mask[i] != 0)
+        lanes[static_cast<std::size_t>(i % kLanes)] += term(float_of(voxels[i]));
     }
   }
   double all = 0;
@@ -171,8 +171,8 @@ double sum(const S* voxels, std::int64_t count, const std::uint8_t* mask, Term t
 }  // namespace
 
 Kind kind_of(const DType& dtype) {
-  const bool foreign = std::endian::native == std::endian::little ? dtype.big_endian()
-                                                                  : !dtype.big_endian();
+  const bool foreign =
+      std::endian::native == std::endian::little ? dtype.big_endian() : !dtype.big_endian();
   if (dtype.structured() || (foreign && dtype.itemsize() > 1)) return Kind::other;
   const auto pick = [&](Kind one, Kind two, Kind four, Kind eight) {
     switch (dtype.itemsize()) {
@@ -252,9 +252,9 @@ DType dtype_of(Kind kind) {
 }
 
 std::string name_of(Kind kind) {
-  static constexpr const char* kNames[] = {"uint8",   "int8",     "uint16",  "int16",  "uint32",
-                                           "int32",   "uint64",   "int64",   "float16",
-                                           "bfloat16", "float32", "float64", "another type"};
+  static constexpr const char* kNames[] = {
+      "uint8", "int8",    "uint16",   "int16",   "uint32",  "int32",       "uint64",
+      "int64", "float16", "bfloat16", "float32", "float64", "another type"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 

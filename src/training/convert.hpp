@@ -13,7 +13,19 @@ namespace mlarray::training {
 
 // What voxels are stored as, or become.
 enum class Kind : std::uint8_t {
-  u8, i8, u16, i16, u32, i32, u64, i64, f16, bf16, f32, f64, other
+  u8,
+  i8,
+  u16,
+  i16,
+  u32,
+  i32,
+  u64,
+  i64,
+  f16,
+  bf16,
+  f32,
+  f64,
+  other
 };
 
 // Of elements in memory; `other` for big-endian, complex, structured ... ones. bool is u8.
@@ -41,13 +53,14 @@ Scaling scaling_of(const Normalization::Channel& channel);
 bool convert(Kind from, const std::byte* source, Kind to, std::byte* target, std::int64_t count,
              const Scaling* scaling);
 
-// Mean and standard deviation; of those of `mask` (uint8) that are not 0, if it is given and any
-// is. Sums in double.
+// Mean and standard deviation; of those of `mask` (uint8) that are not 0, if it is given and
+// any is. Sums in double.
 struct Moments {
   double mean = 0;
   double std = 1;
 };
-Moments moments(Kind kind, const std::byte* voxels, std::int64_t count, const std::uint8_t* mask);
+Moments moments(Kind kind, const std::byte* voxels, std::int64_t count,
+                const std::uint8_t* mask);
 
 // 1 where a voxel is above 0, else 0.
 void mark_positive(Kind kind, const std::byte* voxels, std::int64_t count, std::uint8_t* mask);

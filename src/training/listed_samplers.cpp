@@ -50,10 +50,9 @@ class GridSampler final : public Sampler {
       const std::int64_t boxes = count(image, a);
       const std::int64_t at = rest % boxes;
       rest /= boxes;
-      draw.box.start[a] =
-          image[a] <= patch_[a]
-              ? centered_start(image[a], patch_[a])
-              : std::min(at * (patch_[a] - overlap_[a]), image[a] - patch_[a]);
+      draw.box.start[a] = image[a] <= patch_[a]
+                              ? centered_start(image[a], patch_[a])
+                              : std::min(at * (patch_[a] - overlap_[a]), image[a] - patch_[a]);
       draw.box.stop[a] = draw.box.start[a] + patch_[a];
     }
     return draw;
@@ -132,10 +131,10 @@ class ListedSampler final : public Sampler {
     if (boxes_.empty()) throw Error(ErrorKind::invalid_value, "no boxes are listed");
     for (std::size_t i = 0; i < boxes_.size(); ++i) {
       if (boxes_[i].start.size() == patch_.size() && boxes_[i].case_index >= 0) continue;
-      throw Error(ErrorKind::invalid_value,
-                  "box " + std::to_string(i) + " starts at " + to_string(boxes_[i].start) +
-                      " of case " + std::to_string(boxes_[i].case_index) +
-                      "; the patch has shape " + to_string(patch_));
+      throw Error(ErrorKind::invalid_value, "box " + std::to_string(i) + " starts at " +
+                                                to_string(boxes_[i].start) + " of case " +
+                                                std::to_string(boxes_[i].case_index) +
+                                                "; the patch has shape " + to_string(patch_));
     }
   }
 

@@ -27,8 +27,8 @@ void check(bool fits, const std::string& what) {
 }
 
 void check_options(const LoaderOptions& o) {
-  check(!o.patch.empty() && std::all_of(o.patch.begin(), o.patch.end(),
-                                        [](std::int64_t n) { return n > 0; }),
+  check(!o.patch.empty() &&
+            std::all_of(o.patch.begin(), o.patch.end(), [](std::int64_t n) { return n > 0; }),
         "a patch of shape " + to_string(o.patch) +
             "; give the voxels along each spatial axis, 1 or more");
   const auto at_least = [](std::int64_t value, std::int64_t least, const char* name) {
@@ -79,7 +79,7 @@ class Forgiving final : public CaseInfo {
 };
 
 std::shared_ptr<const Sampler> bound_to(std::shared_ptr<const Sampler> sampler,
-                                    const OpenCases& cases, const LoaderOptions& options) {
+                                        const OpenCases& cases, const LoaderOptions& options) {
   if (sampler == nullptr) throw Error(ErrorKind::invalid_value, "a loader without a sampler");
   const Forgiving forgiving(cases);
   const CaseInfo& info =
@@ -262,8 +262,8 @@ class Loader::Impl {
     reader.read_label(*one, draw, into, batch.data(), item, scratch);
     if (draw.label) {
       const std::shared_ptr<const LabelIndex> index = cases.labels(draw.case_index);
-      if (index != nullptr && !PatchReader::has_label(draw, into, batch.data(), item,
-                                                      index->classes())) {
+      if (index != nullptr &&
+          !PatchReader::has_label(draw, into, batch.data(), item, index->classes())) {
         cases.rebuild_labels(draw.case_index, index);
         return false;
       }
@@ -420,8 +420,8 @@ Batch Loader::sample(std::int64_t epoch, std::int64_t index) const {
   std::shared_ptr<Batch::Impl> batch;
   {
     const parallel::OperationGuard guard;
-    batch = std::make_shared<Batch::Impl>(it.single, it.single_pool, epoch,
-                                          index / it.plan.batch);
+    batch =
+        std::make_shared<Batch::Impl>(it.single, it.single_pool, epoch, index / it.plan.batch);
     it.read_sample(*batch, it.single, 0, epoch, index, scratch_of_this_thread());
   }
   it.tell_warnings();

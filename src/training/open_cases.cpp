@@ -122,10 +122,9 @@ OpenCases::OpenCases(const std::vector<Case>& cases, const LoaderOptions& option
   open_.threads = 1;
   open_.verify = options.verify;
   if (!given_.empty() && static_cast<std::int64_t>(given_.size()) != table_.count()) {
-    throw Error(ErrorKind::invalid_value, std::to_string(given_.size()) +
-                                              " label indexes for " +
-                                              std::to_string(table_.count()) +
-                                              " cases; give one for each, or null");
+    throw Error(ErrorKind::invalid_value,
+                std::to_string(given_.size()) + " label indexes for " +
+                    std::to_string(table_.count()) + " cases; give one for each, or null");
   }
 }
 
@@ -140,8 +139,8 @@ OpenFile OpenCases::open_file(const std::filesystem::path& path, bool stats) con
     file.channels = shape[static_cast<std::size_t>(file.channel_axis)];
   } else if (shape.size() != axes_) {
     throw Error(ErrorKind::invalid_value,
-                "'" + file.path + "' has shape " + to_string(shape) +
-                    ", but the patch has " + std::to_string(axes_) +
+                "'" + file.path + "' has shape " + to_string(shape) + ", but the patch has " +
+                    std::to_string(axes_) +
                     " axes; a file has these, or one more for its channels",
                 file.path);
   }

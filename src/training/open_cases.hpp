@@ -49,7 +49,8 @@ class OpenCases final : public CaseInfo {
   OpenCases(const std::vector<Case>& cases, const LoaderOptions& options);
 
   const CaseTable& table() const { return table_; }
-  // Errors: those of Array::open; invalid_value for grids that do not agree. They name the case.
+  // Errors: those of Array::open; invalid_value for grids that do not agree. They name the
+  // case.
   std::shared_ptr<const OpenCase> open(std::int64_t i) const;
 
   std::int64_t count() const override { return table_.count(); }

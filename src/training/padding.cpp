@@ -26,7 +26,8 @@ void gather_rows(const PaddingMap& map, const std::byte* source, std::byte* targ
   }
   const std::vector<std::int64_t>& row = map.from.back();
   std::int64_t rows = 1;
-  for (std::size_t a = 0; a + 1 < axes; ++a) rows *= static_cast<std::int64_t>(map.from[a].size());
+  for (std::size_t a = 0; a + 1 < axes; ++a)
+    rows *= static_cast<std::int64_t>(map.from[a].size());
   for (std::int64_t r = 0; r < rows; ++r) {
     std::int64_t rest = r;
     const std::byte* from = source;

@@ -24,8 +24,8 @@ PaddingMap padding_map(const Box& box, const Shape& image, Padding padding);
 void gather_padded(const PaddingMap& map, const std::byte* source, std::byte* target,
                    std::int64_t voxel_bytes);
 
-// Calls body(i, j, n) for every run of n voxels of `inside`, which lies in `box`: i is where the
-// run starts among the voxels of `inside`, j among those of the box.
+// Calls body(i, j, n) for every run of n voxels of `inside`, which lies in `box`: i is where
+// the run starts among the voxels of `inside`, j among those of the box.
 template <class Body>
 void for_each_run(const Box& inside, const Box& box, Body body);
 

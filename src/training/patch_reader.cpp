@@ -77,7 +77,7 @@ struct PatchReader::Job {
   const Draw& draw;
   const BatchLayout& layout;
   const FieldLayout& field;
-  std::byte* target;  // (channels, *patch)
+  std::byte* target;                 // (channels, *patch)
   const std::byte* label = nullptr;  // of the sample; for From::foreground
   ReaderScratch& scratch;
   Padding padding;
@@ -94,12 +94,18 @@ PatchReader::PatchReader(const LoaderOptions& options)
       label_fill_(options.label_fill) {}
 
 void PatchReader::read_label(const OpenCase& one, const Draw& draw, const BatchLayout& layout,
-                             std::byte* data, std::int64_t item,
-                             ReaderScratch& scratch) const {
+                             std::byte* data, std::int64_t item, ReaderScratch& scratch) const {
   if (layout.label < 0) return;
   const FieldLayout& field = layout.fields[static_cast<std::size_t>(layout.label)];
-  const Job job{one,     draw,    layout, field, data + field.offset + item * field.item_bytes,
-                nullptr, scratch, Padding::constant, label_fill_};
+  const Job job{one,
+                draw,
+                layout,
+                field,
+                data + field.offset + item * field.item_bytes,
+                nullptr,
+                scratch,
+                Padding::constant,
+                label_fill_};
   read_group(job, one.label);
 }
 
@@ -136,7 +142,7 @@ void PatchReader::read_others(const OpenCase& one, const Draw& draw, const Batch
                               ReaderScratch& scratch) const {
   const auto job_of = [&](std::size_t i, Padding padding, double fill) {
     const FieldLayout& field = layout.fields[i];
-    return Job{one,     draw,    layout, field, data + field.offset + item * field.item_bytes,
+    return Job{one,     draw,    layout,  field, data + field.offset + item * field.item_bytes,
                nullptr, scratch, padding, fill};
   };
   Job image = job_of(0, padding_, image_fill_);
@@ -221,10 +227,10 @@ Scaling PatchReader::scaling(const Job& job, const OpenFile& file, std::int64_t 
   }
   const std::vector<Normalization::Channel>& all = normalization_.channels;
   if (all.size() != 1 && static_cast<std::int64_t>(all.size()) != job.field.channels) {
-    throw Error(ErrorKind::invalid_value,
-                "a normalisation of " + std::to_string(all.size()) + " channels for " +
-                    std::to_string(job.field.channels) +
-                    "; give one for each channel, or one for all");
+    throw Error(ErrorKind::invalid_value, "a normalisation of " + std::to_string(all.size()) +
+                                              " channels for " +
+                                              std::to_string(job.field.channels) +
+                                              "; give one for each channel, or one for all");
   }
   return scaling_of(all[all.size() == 1 ? 0 : static_cast<std::size_t>(channel)]);
 }
@@ -344,7 +350,8 @@ void PatchReader::read_mapped(const Job& job, const OpenFile& file, std::int64_t
   }
   const Stopwatch watch(scratch.convert_seconds);
   const std::uint8_t* mask = nullptr;
-  if (scaled && (normalization_.from == From::foreground || normalization_.from == From::patch)) {
+  if (scaled &&
+      (normalization_.from == From::foreground || normalization_.from == From::patch)) {
     mark_inside(job, inside);
     mask = scratch.mask.data();
   }
@@ -358,7 +365,8 @@ void PatchReader::read_mapped(const Job& job, const OpenFile& file, std::int64_t
     std::byte* patch = sized(scratch.padded, job.layout.voxels * voxel_bytes);
     gather_padded(map, source, patch, voxel_bytes);
     Scaling by;
-    if (scaled) by = scaling(job, file, channel + c, patch, job.layout.voxels, mask);
+    const std::int64_t counted = inside.empty() ? 0 : job.layout.voxels;
+    if (scaled) by = scaling(job, file, channel + c, patch, counted, mask);
     if (!convert(kind, patch, field.kind, target, job.layout.voxels, scaled ? &by : nullptr)) {
       fail_range(file, field);
     }

@@ -15,9 +15,9 @@ constexpr std::uint64_t kSeedPurpose = 0x73656564;  // of Draw::seed
 
 void check_patch(const Shape& patch) {
   const bool fits = !patch.empty() && patch.size() < static_cast<std::size_t>(kMaxDims) &&
-                    std::all_of(patch.begin(), patch.end(), [](std::int64_t n) {
-                      return n > 0 && n < (std::int64_t{1} << 40);
-                    });
+                    std::all_of(
+                        patch.begin(), patch.end(),
+                        [](std::int64_t n) { return n > 0 && n < (std::int64_t{1} << 40); });
   if (!fits) {
     throw Error(ErrorKind::invalid_value,
                 "a patch of shape " + to_string(patch) +

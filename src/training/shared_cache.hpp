@@ -1,7 +1,7 @@
 // Values by number, of which the most recently used are kept. Internal.
 //
-// Safe from any thread, each of which holds an OperationGuard. Two that want the same value make
-// it once: the other waits.
+// Safe from any thread, each of which holds an OperationGuard. Two that want the same value
+// make it once: the other waits.
 #pragma once
 
 #include <condition_variable>
@@ -24,8 +24,8 @@ class SharedCache {
   // Of costs no more than this are kept, and one value of any cost.
   explicit SharedCache(std::int64_t most) : most_(most) {}
 
-  // `make()` returns a Pointer, not null; what it throws is passed on, and the next caller tries
-  // again. `cost(value)` is asked once.
+  // `make()` returns a Pointer, not null; what it throws is passed on, and the next caller
+  // tries again. `cost(value)` is asked once.
   template <class Make, class Cost>
   Pointer get(std::int64_t number, Make make, Cost cost) {
     std::unique_lock lock(mutex_);

@@ -55,7 +55,7 @@ struct Normalization {
     none,
     constants,  // `channels`, one for each channel or one for all
     stats,  // "stats" of the metadata of each image: mean and std, clipped to its percentiles
-    patch,  // mean and std of the patch itself, as far as it is in the image
+    patch,  // mean and std of the patch itself, as far as it is in the image; else 0 and 1
     foreground,  // the same of its voxels whose label is above 0, if it has any
   };
   struct Channel {
@@ -139,7 +139,8 @@ struct LoaderState {
   std::int64_t epoch = 0;
   std::int64_t batches_done = 0;  // of this rank
   int world_size = 1;             // in the middle of an epoch it must be the same
-  std::uint64_t fingerprint = 0;  // of cases' names and what else draws depend on but the sampler
+  std::uint64_t fingerprint =
+      0;  // of cases' names and what else draws depend on but the sampler
 };
 
 struct SkippedCase {

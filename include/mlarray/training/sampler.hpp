@@ -37,8 +37,8 @@ class MLARRAY_EXPORT CaseInfo {
 enum class Border {
   inside,  // within the image; centred along an axis where the image is smaller than the patch
   nnunet,  // as nnU-Net 2: start uniform in -pad // 2 ... size - patch + pad // 2 + pad % 2
-           // (// rounds down), pad being what the image lacks to the size of the patch, at least
-           // `pad` of the options; a centre is clipped below only
+           // (// rounds down), pad being what the image lacks to the size of the patch, at
+           // least `pad` of the options; a centre is clipped below only
 };
 
 // Where in an epoch and a batch a draw is.

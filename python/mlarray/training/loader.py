@@ -163,6 +163,7 @@ class PatchLoader:
             for name, value in locals().items()
             if name in LoaderOptions.__annotations__
         }
+        options["batch_size"] = batch_size
         if isinstance(cases, Case):
             raise InvalidTypeError("cases is one Case; give a list of them: [case]")
         self._lock = threading.Lock()
@@ -186,6 +187,7 @@ class PatchLoader:
         images: PathLike,
         labels: PathLike | None = None,
         patch_size: int | Sequence[int] | None = None,
+        batch_size: int = 2,
         **options: Unpack[LoaderOptions],
     ) -> Self:
         """Make a loader of all images in a folder; `cases_from_folder` says which these are.
@@ -198,6 +200,8 @@ class PatchLoader:
             A folder of label maps.
         patch_size : int or sequence of int, optional
             Default: the patch that the first image was saved for.
+        batch_size : int
+            Samples in a batch.
         **options
             As for the class.
 
@@ -208,7 +212,7 @@ class PatchLoader:
         """
         cases = cases_from_folder(images, labels)
         patch = stored_patch(cases[0]) if patch_size is None else patch_size
-        return cls(cases, patch, **options)
+        return cls(cases, patch, batch_size, **options)
 
     def __iter__(self) -> Iterator[Batch]:
         """The rest of this epoch; where it ends, the next one begins."""
@@ -440,10 +444,12 @@ def as_arrays(batch: _core.Batch, slice_axis: int | None) -> Batch:
         By name.
     """
     arrays: Batch = batch.arrays()
-    if slice_axis is not None:
-        for name, array in arrays.items():
-            if name not in _OF_SAMPLES:
-                arrays[name] = array.squeeze(2 + slice_axis)
+    for name, array in arrays.items():
+        if array.dtype.char in "qQ":  # C's long long, which torch does not take for an int64
+            array = array.view(array.dtype.str)
+        if slice_axis is not None and name not in _OF_SAMPLES:
+            array = array.squeeze(2 + slice_axis)
+        arrays[name] = array
     return arrays
 
 

@@ -30,9 +30,8 @@ _MOST = 2**31 - 1
 
 
 class LoaderOptions(TypedDict, total=False):
-    """The options of `PatchLoader` besides cases and patch; its page says what they mean."""
+    """The options of `PatchLoader` besides cases, patch and batch size."""
 
-    batch_size: int
     sampler: Sampler | None
     samples_per_epoch: int | None
     seed: int

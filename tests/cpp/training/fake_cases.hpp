@@ -21,7 +21,9 @@ class FakeCases final : public CaseInfo {
   explicit FakeCases(std::vector<One> all) : all_(std::move(all)) {}
 
   std::int64_t count() const override { return static_cast<std::int64_t>(all_.size()); }
-  Shape shape(std::int64_t i) const override { return all_.at(static_cast<std::size_t>(i)).shape; }
+  Shape shape(std::int64_t i) const override {
+    return all_.at(static_cast<std::size_t>(i)).shape;
+  }
   std::shared_ptr<const LabelIndex> labels(std::int64_t i) const override {
     return all_.at(static_cast<std::size_t>(i)).labels;
   }

@@ -98,7 +98,7 @@ TEST(Border, NnunetsBoundsForEverySize) {
         options.border = Border::nnunet;
         options.pad = {pad};
         const auto sampler = uniform_sampler({patch}, options);
-        const FakeCases cases({{{size}}});
+        const FakeCases cases(std::vector<One>{One{Shape{size}}});
         const auto [first, last] = nnunet_bounds(size, patch, pad);
         ASSERT_LE(first, last);
         std::set<std::int64_t> seen;
@@ -223,7 +223,8 @@ TEST(BalancedSampler, ACaseWithoutTheClassIsDrawnFromAnywhereWithOneWarning) {
 TEST(BalancedSampler, ClassFirstMakesRareClassesAsCommonAsOthers) {
   const Shape shape{20};
   std::vector<One> all;
-  for (int i = 0; i < 9; ++i) all.push_back({shape, index_of(map_with(shape, {{{5}, 1}}), shape)});
+  for (int i = 0; i < 9; ++i)
+    all.push_back({shape, index_of(map_with(shape, {{{5}, 1}}), shape)});
   all.push_back({shape, index_of(map_with(shape, {{{5}, 1}, {{7}, 2}}), shape)});
   const FakeCases cases(all);
   BalancedOptions options;
@@ -238,7 +239,9 @@ TEST(BalancedSampler, ClassFirstMakesRareClassesAsCommonAsOthers) {
     const Draw draw = sampler->draw(cases, place_of(i));
     ++counts[static_cast<std::size_t>(*draw.label - 1)];
     if (*draw.label == 1) ++of_case[static_cast<std::size_t>(draw.case_index)];
-    if (*draw.label == 2) EXPECT_EQ(draw.case_index, 9);
+    if (*draw.label == 2) {
+      EXPECT_EQ(draw.case_index, 9);
+    }
   }
   EXPECT_LE(chi_squared(counts, {1, 1}), chi_limit(2));
   EXPECT_LE(chi_squared(of_case, std::vector<double>(10, 1)), chi_limit(10));
@@ -309,8 +312,7 @@ TEST(BalancedSampler, OthersAreAnnotatedVoxels) {
   const Shape shape{40};
   const std::vector<LabelIndex::Listed> lists = {
       {{1}, {5}}, {{2}, {6}}, {{-1, 1, 2}, {5, 6, 30, 31}}};
-  const auto index =
-      std::make_shared<const LabelIndex>(LabelIndex::from_lists(shape, lists));
+  const auto index = std::make_shared<const LabelIndex>(LabelIndex::from_lists(shape, lists));
   const FakeCases cases({{shape, index}});
   BalancedOptions options;
   options.foreground = 0.5;
@@ -369,7 +371,9 @@ TEST(GridSampler, CoversEveryVoxelOnceAndEndsAtTheEnd) {
       EXPECT_EQ(static_cast<std::int64_t>(covered[static_cast<std::size_t>(c)].size()),
                 element_count(cases.shape(c)));
     }
-    if (overlap.empty()) EXPECT_EQ(length, 3 * 2 + 1 + 3 + 4);
+    if (overlap.empty()) {
+      EXPECT_EQ(length, 3 * 2 + 1 + 3 + 4);
+    }
   }
   GridOptions options;
   options.overlap = {4, 0};
@@ -396,7 +400,9 @@ TEST(ListedSampler, InOrderOrAPermutationOfEachEpoch) {
       orders.push_back(order);
       EXPECT_EQ(std::set(order.begin(), order.end()).size(), static_cast<std::size_t>(count));
     }
-    if (count > 10) EXPECT_NE(orders[0], orders[1]);
+    if (count > 10) {
+      EXPECT_NE(orders[0], orders[1]);
+    }
   }
   EXPECT_THROW(listed_sampler({4}, {}), Error);
   EXPECT_THROW(listed_sampler({4}, {{2, {0}}})->bound(cases), Error);

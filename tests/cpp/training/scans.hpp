@@ -35,8 +35,8 @@ inline Metadata grid_of(const std::vector<double>& spacing) {
   return metadata;
 }
 
-// One case of `T` voxels: a first file with one channel, and, if asked for, a second one of two,
-// whose axis is the last and named so.
+// One case of `T` voxels: a first file with one channel, and, if asked for, a second one of
+// two, whose axis is the last and named so.
 template <class T = std::int16_t>
 Scan make_scan(const mlarray::test::TempDir& dir, const std::string& name, const Shape& shape,
                bool more_channels = false, unsigned seed = 1) {
