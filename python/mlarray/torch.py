@@ -133,21 +133,24 @@ class PatchLoader(IterableDataset[Tensors]):
     def _on_device(self) -> Iterator[Tensors]:
         """One batch is on its way to the device while the one before is computed with."""
         source = iter(self._arrays)
-        if self._ahead is None:
-            self._fetch(source)
-        while (batch := self._ahead) is not None:
+        while True:
+            if self._ahead is None:
+                self._fetch(source)
+            batch, self._ahead, self._before = self._ahead, None, None
+            if batch is None:
+                return
             self._wait_for_copy(batch)
-            self._fetch(source)
+            if self._arrays.state_dict()["batches_done"] < len(
+                self
+            ):
+                self._fetch(source)
             yield batch
 
     def _fetch(self, source: Iterator[training.Batch]) -> None:
-        self._before = self._arrays.state_dict()
-        arrays = next(source, None)
-        self._ahead = None
-        if arrays is None:
-            self._before = None
-        else:
+        before = self._arrays.state_dict()
+        if (arrays := next(source, None)) is not None:
             self._ahead = self._copied(_tensors(arrays, self._is_bfloat16))
+            self._before = before
 
     def _copied(self, batch: Tensors) -> Tensors:
         device = self.device
@@ -271,7 +274,8 @@ class PatchDataset(Dataset[Tensors]):
     batch_size : int
         That of the `DataLoader`: which samples of a batch `Balanced` forces depends on it.
     **options
-        As for `mlarray.training.PatchLoader`. `rank`, `world_size` and `drop_last` are the affair of the `DataLoader`'s sampler.
+        As for `mlarray.training.PatchLoader`. `rank`, `world_size` and `drop_last` are
+        the affair of the `DataLoader`'s sampler.
 
     Examples
     --------

@@ -82,6 +82,7 @@ def test_bfloat16(cases: list[Case]) -> None:
     assert dataset[0]["image"].dtype == torch.bfloat16
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")
 @pytest.mark.parametrize(("workers", "how"), CONTEXTS)
 def test_workers_draw_what_the_loader_draws(
     cases: list[Case], workers: int, how: str | None

@@ -450,8 +450,8 @@ def test_wrong_arguments(data: Data) -> None:
             PatchLoader(**{"cases": data.cases, "patch_size": 8, **options})
     for bad in (
         lambda: Case(image=[]),
-        lambda: Case(image="a", extra={"box": "b"}),
-        lambda: Case(image="a", extra={"w": []}),
+        lambda: Case(image="a.mla", extra={"box": "b.mla"}),
+        lambda: Case(image="a.mla", extra={"w": []}),
     ):
         with pytest.raises(InvalidValueError):
             bad()
