@@ -31,7 +31,7 @@ double number_at(const Batch::Field& field, std::size_t i) {
 }
 
 // Of any field, by its type.
-double number(const Batch::Field& field, std::size_t i) {
+double value_at(const Batch::Field& field, std::size_t i) {
   const std::string& type = field.dtype.text();
   if (field.bfloat16) {
     const auto bits = static_cast<std::uint32_t>(number_at<std::uint16_t>(field, i)) << 16;
@@ -94,7 +94,7 @@ void expect_sample(const Batch& batch, std::size_t i, const Scan& scan,
   const PlainPatch labels =
       plain_patch(scan.label, scan.shape, draw.box, Padding::constant, options.label_fill);
   for (std::size_t v = 0; v < voxels; ++v) {
-    ASSERT_EQ(number(label, i * voxels + v), labels.voxels[v]);
+    ASSERT_EQ(value_at(label, i * voxels + v), labels.voxels[v]);
   }
   const Batch::Field& image = batch.image();
   ASSERT_EQ(image.shape[1], static_cast<std::int64_t>(scan.image.size()));
@@ -140,18 +140,18 @@ void expect_sample(const Batch& batch, std::size_t i, const Scan& scan,
       const bool exact =
           normalization.from == From::none || normalization.from == From::constants;
       if (exact) {
-        ASSERT_EQ(number(image, at), expected) << c << ' ' << v;
+        ASSERT_EQ(value_at(image, at), expected) << c << ' ' << v;
       } else {
         const double step = options.image_type == VoxelType::bfloat16  ? 8e-3
                             : options.image_type == VoxelType::float16 ? 1e-3
                                                                        : 1e-5;
-        ASSERT_NEAR(number(image, at), expected, step * (1 + std::abs(expected)));
+        ASSERT_NEAR(value_at(image, at), expected, step * (1 + std::abs(expected)));
       }
     }
   }
   if (const Batch::Field* inside = batch.find("inside")) {
     for (std::size_t v = 0; v < voxels; ++v) {
-      ASSERT_EQ(number(*inside, i * voxels + v), labels.inside[v] ? 1 : 0);
+      ASSERT_EQ(value_at(*inside, i * voxels + v), labels.inside[v] ? 1 : 0);
     }
   }
 }
@@ -502,7 +502,7 @@ TEST(Loader, CasesWithoutLabelsAndWithExtras) {
     const PlainPatch plain =
         plain_patch(scan.label, scan.shape, batch->draws()[i].box, Padding::constant, 0);
     for (std::size_t v = 0; v < plain.voxels.size(); ++v) {
-      ASSERT_EQ(number(*weight, i * plain.voxels.size() + v), plain.voxels[v]);
+      ASSERT_EQ(value_at(*weight, i * plain.voxels.size() + v), plain.voxels[v]);
     }
   }
 }

@@ -1,0 +1,522 @@
+// What goes wrong under a loader: cases that do not fit, vanish, are damaged, slow or refused;
+// consumers that stop, cancel or fork. No hang, nothing left behind, errors at once.
+#include <gtest/gtest.h>
+#include <malloc.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "io/system_calls.hpp"
+#include "mlarray/error.hpp"
+#include "mlarray/training/loader.hpp"
+#include "support/child_process.hpp"
+#include "support/sanitizer.hpp"
+#include "support/temp_dir.hpp"
+#include "training/scans.hpp"
+
+namespace mlarray::training::test {
+namespace {
+
+using mlarray::test::TempDir;
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+LoaderOptions fault_options() {
+  LoaderOptions options;
+  options.patch = {6, 6, 6};
+  options.samples_per_epoch = 40;
+  options.seed = 2;
+  options.threads = 2;
+  return options;
+}
+
+std::vector<Scan> make_scans(const TempDir& dir, int count) {
+  std::vector<Scan> scans;
+  for (int i = 0; i < count; ++i) {
+    scans.push_back(make_scan(dir, "case" + std::to_string(i), {16, 14, 18}, false,
+                              static_cast<unsigned>(i + 1)));
+  }
+  return scans;
+}
+
+std::vector<std::string> batches_of(Loader& loader) {
+  std::vector<std::string> out;
+  while (const auto batch = loader.next()) out.push_back(contents(*batch));
+  return out;
+}
+
+template <class Body>
+std::optional<Error> error_of(Body body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return error;
+  }
+  return std::nullopt;
+}
+
+testing::AssertionResult says(const std::optional<Error>& error,
+                              const std::vector<std::string>& words) {
+  if (!error) return testing::AssertionFailure() << "no error";
+  for (const std::string& word : words) {
+    if (std::string(error->what()).find(word) == std::string::npos) {
+      return testing::AssertionFailure() << "\"" << error->what() << "\" lacks " << word;
+    }
+  }
+  return testing::AssertionSuccess();
+}
+
+// Files that are slow or refused where a test wants it. Reads go by position, not by maps.
+class Faulty final : public io::SystemCalls {
+ public:
+  int open(const char* path, int flags, mode_t mode) override {
+    if (std::string(path).find(".mla") != std::string::npos) {
+      const std::scoped_lock lock(mutex_);
+      ++opened_[fs::path(path).filename()];
+    }
+    if (slow_open_ms > 0) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(slow_open_ms));
+    }
+    const int fd = io::SystemCalls::open(path, flags, mode);
+    if (fd >= 0) most_ = std::max(most_.load(), ++open_files);
+    return fd;
+  }
+  int close(int fd) override {
+    --open_files;
+    return io::SystemCalls::close(fd);
+  }
+  ssize_t pread(int fd, void* to, std::size_t size, off_t offset) override {
+    if (slow_read_ms > 0) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(slow_read_ms));
+    }
+    if (fail_reads) {
+      errno = EIO;
+      return -1;
+    }
+    return io::SystemCalls::pread(fd, to, size, offset);
+  }
+  void* mmap(int, std::size_t) override {
+    errno = ENODEV;
+    return reinterpret_cast<void*>(-1);  // NOLINT(performance-no-int-to-ptr): MAP_FAILED
+  }
+
+  int opened(const std::string& name) {
+    const std::scoped_lock lock(mutex_);
+    return opened_[name];
+  }
+
+  std::atomic<int> slow_open_ms = 0;
+  std::atomic<int> slow_read_ms = 0;
+  std::atomic<bool> fail_reads = false;
+  std::atomic<int> open_files = 0;
+  std::atomic<int> most_ = 0;
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, int> opened_;
+};
+
+std::size_t descriptors() {
+  std::size_t count = 0;
+  for ([[maybe_unused]] const auto& entry : fs::directory_iterator("/proc/self/fd")) ++count;
+  return count;
+}
+
+void overwrite(const fs::path& path, double from, double to) {
+  const auto size = static_cast<double>(fs::file_size(path));
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(static_cast<std::streamoff>(size * from));
+  for (double at = size * from; at < size * to; ++at) file.put('\x5a');
+}
+
+TEST(LoaderFault, GridsThatDoNotAgreeAreAnErrorThatNamesBothFiles) {
+  const TempDir dir;
+  const std::vector<std::int16_t> voxels(16 * 14 * 18);
+  const std::vector<std::uint8_t> labels(16 * 14 * 19);
+  const LoaderOptions options = fault_options();
+  Array::save_voxels(dir / "a.mla", voxels, {16, 14, 18}, grid_of({1, 1, 2}));
+  const auto with_label = [&](const Shape& shape, const Metadata& metadata) {
+    const auto count = static_cast<std::size_t>(element_count(shape));
+    Array::save_voxels(dir / "b.mla", std::span(labels).first(count), shape, metadata);
+    return error_of([&] {
+      Loader({{"", {dir / "a.mla"}, {dir / "b.mla"}}}, uniform_sampler(options.patch), options)
+          .next();
+    });
+  };
+  EXPECT_TRUE(says(with_label({16, 14, 17}, grid_of({1, 1, 2})),
+                   {"case 'a'", "a.mla", "b.mla", "(16, 14, 18)", "(16, 14, 17)"}));
+  EXPECT_TRUE(says(with_label({16, 14, 18}, grid_of({1, 1, 2.1})),
+                   {"case 'a'", "a.mla", "b.mla", "2.1", "spacing"}));
+  EXPECT_FALSE(with_label({16, 14, 18}, grid_of({1, 1, 2.0000001})));
+  EXPECT_FALSE(with_label({16, 14, 18}, {}));  // says nothing of its grid
+  Metadata moved = grid_of({1, 1, 2});
+  moved.set_origin({0, 5, 0});
+  EXPECT_FALSE(with_label({16, 14, 18}, moved));  // the image says nothing of its place
+  Metadata placed = grid_of({1, 1, 2});
+  placed.set_origin({0, 4, 0});
+  Array::save_voxels(dir / "a.mla", voxels, {16, 14, 18}, placed);
+  EXPECT_TRUE(says(with_label({16, 14, 18}, moved), {"a.mla", "b.mla", "affine", "5.0"}));
+  EXPECT_TRUE(says(with_label({14, 18}, {}), {"b.mla", "(14, 18)", "3 axes"}));
+}
+
+TEST(LoaderFault, CasesAreCheckedWithoutOpeningThem) {
+  const TempDir dir;
+  const std::vector<Scan> scans = make_scans(dir, 1);
+  const LoaderOptions options = fault_options();
+  const auto refused = [&](std::vector<Case> cases, LoaderOptions with) {
+    return error_of([&] { Loader(cases, uniform_sampler(with.patch), with); });
+  };
+  EXPECT_TRUE(says(refused({}, options), {"no cases"}));
+  EXPECT_TRUE(says(refused({scans[0].files, {"x", {}}}, options), {"case 1 (x)", "no image"}));
+  EXPECT_TRUE(says(refused({scans[0].files, {"x", {dir / "x.mla"}}}, options),
+                   {"case 1 (x)", "no label"}));
+  Case extra = scans[0].files;
+  extra.extra = {{"weight", {dir / "w.mla"}}};
+  EXPECT_TRUE(says(refused({scans[0].files, extra}, options), {"case 1", "extras"}));
+  EXPECT_TRUE(says(refused({extra, scans[0].files}, options), {"case 1", "weight"}));
+  const std::vector<Case> cases = cases_of(scans);
+  LoaderOptions bad = options;
+  bad.rank = 1;
+  EXPECT_TRUE(says(refused(cases, bad), {"rank", "0 to 0"}));
+  bad = options;
+  bad.batch = 0;
+  EXPECT_TRUE(says(refused(cases, bad), {"batch is 0"}));
+  bad = options;
+  bad.samples_per_epoch = 1;
+  EXPECT_TRUE(says(refused(cases, bad), {"1 samples", "drop_last"}));
+  bad = options;
+  bad.normalization.from = Normalization::From::constants;
+  EXPECT_TRUE(says(refused(cases, bad), {"channels"}));
+  bad.normalization.from = Normalization::From::stats;
+  EXPECT_TRUE(says(refused(cases, bad), {"case0.mla", "stats.mean"}));
+  bad = options;
+  bad.indexes.resize(2);
+  EXPECT_TRUE(says(refused(cases, bad), {"2 label indexes for 1 cases"}));
+  bad = options;
+  EXPECT_TRUE(says(error_of([&] { Loader(cases, nullptr, bad); }), {"sampler"}));
+}
+
+TEST(LoaderFault, AMissingCaseIsAnErrorAndReadAgainWhenItIsThere) {
+  const TempDir dir;
+  std::vector<Scan> scans = make_scans(dir, 3);
+  const LoaderOptions options = fault_options();
+  Loader whole(cases_of(scans), uniform_sampler(options.patch), options);
+  const std::vector<std::string> all = batches_of(whole);
+  fs::rename(dir / "case2.mla", dir / "away");
+  Loader loader(cases_of(scans), uniform_sampler(options.patch), options);
+  std::vector<std::string> found;
+  const auto start = Clock::now();
+  const std::optional<Error> error = error_of([&] {
+    while (const auto batch = loader.next()) found.push_back(contents(*batch));
+  });
+  EXPECT_LT(seconds_since(start), 1);
+  EXPECT_TRUE(says(error, {"case 'case2'", "case2.mla"}));
+  EXPECT_EQ(error->kind(), ErrorKind::not_found);
+  EXPECT_EQ(loader.state().batches_done, static_cast<std::int64_t>(found.size()));
+  EXPECT_TRUE(error_of([&] { loader.next(); }));
+  fs::rename(dir / "away", dir / "case2.mla");
+  for (const std::string& rest : batches_of(loader)) found.push_back(rest);
+  EXPECT_EQ(found, all);
+}
+
+TEST(LoaderFault, UnreadableCasesAreSkippedTheSameForAnyNumberOfThreads) {
+  const TempDir dir;
+  std::vector<Scan> scans = make_scans(dir, 4);
+  fs::remove(dir / "case0.mla");             // also the first case
+  overwrite(dir / "case2.mla", 0.02, 0.85);  // voxels, and neither header nor trailer
+  LoaderOptions options = fault_options();
+  EXPECT_TRUE(error_of([&] { Loader(cases_of(scans), uniform_sampler({6, 6, 6}), options); }));
+  options.skip_unreadable = true;
+  std::vector<std::string> first;
+  for (const int threads : {1, 2, 8}) {
+    options.threads = threads;
+    Loader loader(cases_of(scans), balanced_sampler(options.patch), options);
+    const std::vector<std::string> found = batches_of(loader);
+    EXPECT_EQ(found.size(), 20U);
+    if (first.empty()) first = found;
+    EXPECT_EQ(found, first);
+    const std::vector<SkippedCase> skipped = loader.skipped();
+    ASSERT_EQ(skipped.size(), 2U);
+    EXPECT_EQ(skipped[0].case_index, 0);
+    EXPECT_NE(skipped[0].error.find("case0"), std::string::npos) << skipped[0].error;
+    EXPECT_EQ(skipped[1].case_index, 2);
+    EXPECT_NE(skipped[1].error.find("case2"), std::string::npos) << skipped[1].error;
+    Loader grid(cases_of(scans), grid_sampler(options.patch), options);
+    EXPECT_EQ(grid.skipped().size(), 1U);
+    options.samples_per_epoch = 0;
+    EXPECT_EQ(Loader(cases_of(scans), grid_sampler(options.patch), options).samples(),
+              3 * 3 * 3 * 3);
+    options.samples_per_epoch = 40;
+  }
+}
+
+TEST(LoaderFault, NothingReadableIsAnErrorAlsoWhenSkipping) {
+  const TempDir dir;
+  std::vector<Scan> scans = make_scans(dir, 1);
+  overwrite(dir / "case0.mla", 0.02, 0.85);
+  LoaderOptions options = fault_options();
+  options.skip_unreadable = true;
+  Loader loader(cases_of(scans), uniform_sampler(options.patch), options);
+  EXPECT_TRUE(says(error_of([&] { loader.next(); }), {"case 'case0'", "case0.mla"}));
+  fs::remove(dir / "case0.mla");
+  EXPECT_TRUE(error_of([&] { Loader(cases_of(scans), uniform_sampler({6, 6, 6}), options); }));
+}
+
+TEST(LoaderFault, ACaseThatIsCutShortWhileOpen) {
+  const TempDir dir;
+  std::vector<Scan> scans = make_scans(dir, 1);
+  LoaderOptions options = fault_options();
+  options.prefetch_bytes = 0;
+  Loader loader(cases_of(scans), uniform_sampler(options.patch), options);
+  EXPECT_TRUE(loader.next());
+  fs::resize_file(dir / "case0.mla", 1000);
+  const auto start = Clock::now();
+  const std::optional<Error> error = error_of([&] {
+    while (loader.next()) {
+    }
+  });
+  EXPECT_TRUE(says(error, {"case 'case0'", "case0.mla"}));
+  EXPECT_LT(seconds_since(start), 1);
+}
+
+TEST(LoaderFault, FailingReadsAreErrorsAtOnceAndOverWhenTheyAre) {
+  const TempDir dir;
+  std::vector<Scan> scans = make_scans(dir, 2);
+  Faulty faulty;
+  const io::ScopedSystemCalls scope(faulty);
+  LoaderOptions options = fault_options();
+  options.prefetch_bytes = 0;
+  {
+    Loader loader(cases_of(scans), uniform_sampler(options.patch), options);
+    EXPECT_TRUE(loader.next());
+    faulty.fail_reads = true;
+    const auto start = Clock::now();
+    const std::optional<Error> error = error_of([&] {
+      while (loader.next()) {
+      }
+    });
+    EXPECT_TRUE(says(error, {"case 'case"}));
+    EXPECT_EQ(error->kind(), ErrorKind::io);
+    EXPECT_LT(seconds_since(start), 1);
+    faulty.fail_reads = false;
+    EXPECT_TRUE(loader.next());
+  }
+  EXPECT_EQ(faulty.open_files, 0);
+}
+
+TEST(LoaderFault, ACaseIsOpenedOnceAndNoMoreAreOpenThanAskedFor) {
+  const TempDir dir;
+  std::vector<Scan> scans = make_scans(dir, 6);
+  Faulty faulty;
+  const io::ScopedSystemCalls scope(faulty);
+  {
+    faulty.slow_open_ms = 20;
+    LoaderOptions options = fault_options();
+    options.threads = 8;
+    Loader loader(cases_of(scans), uniform_sampler(options.patch), options);
+    batches_of(loader);
+    for (int i = 0; i < 6; ++i) {
+      EXPECT_EQ(faulty.opened("case" + std::to_string(i) + ".mla"), 1);
+    }
+  }
+  EXPECT_EQ(faulty.open_files, 0);
+  faulty.slow_open_ms = 0;
+  faulty.most_ = 0;
+  {
+    LoaderOptions options = fault_options();
+    options.open_cases = 2;
+    options.samples_per_epoch = 200;
+    Loader loader(cases_of(scans), uniform_sampler(options.patch), options);
+    batches_of(loader);
+    // Two files a case: those that are kept, those that threads are at, and one being opened.
+    EXPECT_LE(faulty.most_, 2 * (2 + 2 * 2));
+  }
+  EXPECT_EQ(faulty.open_files, 0);
+}
+
+TEST(LoaderFault, AConsumerThatStopsLeavesNothingBehind) {
+  const TempDir dir;
+  std::vector<Scan> scans = make_scans(dir, 3);
+  LoaderOptions options = fault_options();
+  Loader(cases_of(scans), uniform_sampler(options.patch), options).next();  // what stays anyway
+  const std::size_t files = descriptors();
+  const std::size_t threads = mlarray::test::thread_total();
+  for (int batches = 0; batches < 5; ++batches) {
+    Loader loader(cases_of(scans), balanced_sampler(options.patch), options);
+    for (int i = 0; i < batches; ++i) loader.next();
+  }
+  EXPECT_EQ(descriptors(), files);
+  EXPECT_TRUE(mlarray::test::thread_total_becomes(threads));
+}
+
+TEST(LoaderFault, SlowReadsHoldUpNeitherCancelNorTheEnd) {
+  const TempDir dir;
+  std::vector<Scan> scans = make_scans(dir, 2);
+  Faulty faulty;
+  const io::ScopedSystemCalls scope(faulty);
+  LoaderOptions options = fault_options();
+  options.patch = {2, 2, 2};
+  {
+    Loader loader(cases_of(scans), uniform_sampler(options.patch), options);
+    loader.next();
+    loader.set_epoch(1);
+    faulty.slow_read_ms = 30;
+    std::thread other([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      loader.cancel();
+    });
+    const auto start = Clock::now();
+    const std::optional<Error> error = error_of([&] {
+      for (;;) {
+        loader.next();
+        loader.set_epoch(loader.state().epoch + 1);
+      }
+    });
+    other.join();
+    EXPECT_LT(seconds_since(start), 1.5);
+    ASSERT_TRUE(error);
+    EXPECT_EQ(error->kind(), ErrorKind::invalid_use);
+    EXPECT_EQ(error_of([&] { loader.next(); })->kind(), ErrorKind::invalid_use);
+  }
+  const auto start = Clock::now();
+  faulty.slow_read_ms = 0;
+  {
+    Loader loader(cases_of(scans), uniform_sampler(options.patch), options);
+    loader.next();
+    faulty.slow_read_ms = 30;
+  }
+  EXPECT_LT(seconds_since(start), 1);
+}
+
+TEST(LoaderFault, AForkInTheMiddleGoesOnOnBothSides) {
+  const TempDir dir;
+  std::vector<Scan> scans = make_scans(dir, 3);
+  const LoaderOptions options = fault_options();
+  Loader whole(cases_of(scans), balanced_sampler(options.patch), options);
+  const std::vector<std::string> all = batches_of(whole);
+  for (std::size_t at = 0; at < 20; at += 3) {
+    Loader loader(cases_of(scans), balanced_sampler(options.patch), options);
+    for (std::size_t i = 0; i < at; ++i) ASSERT_EQ(contents(*loader.next()), all[i]);
+    const auto rest = [&] {
+      std::vector<std::string> found(all.begin(),
+                                     all.begin() + static_cast<std::ptrdiff_t>(at));
+      for (const std::string& batch : batches_of(loader)) found.push_back(batch);
+      return found;
+    };
+    mlarray::test::ChildProcess child([&] {
+      if (rest() != all) return 1;
+      loader.set_epoch(1);  // and back
+      if (!loader.next()) return 2;
+      return loader.sample(0, 3).draws().size() == 1 ? 0 : 3;
+    });
+    EXPECT_EQ(rest(), all);
+    EXPECT_EQ(child.wait(), 0);
+  }
+}
+
+TEST(LoaderFault, OtherThreadsForkWhileTheConsumerWaits) {
+  const TempDir dir;
+  std::vector<Scan> scans = make_scans(dir, 2);
+  LoaderOptions options = fault_options();
+  options.samples_per_epoch = 4000;
+  Loader loader(cases_of(scans), balanced_sampler(options.patch), options);
+  std::atomic<bool> done = false;
+  std::thread forks([&] {
+    for (int i = 0; i < 15 && !done; ++i) {
+      // The child's loader stands where the parent's next() did, or one further.
+      EXPECT_EQ(mlarray::test::run_in_child([&] { return loader.next() ? 0 : 1; }), 0);
+    }
+    done = true;
+  });
+  std::int64_t epoch = 0;
+  while (!done) {
+    if (!loader.next()) loader.set_epoch(++epoch);
+  }
+  forks.join();
+}
+
+TEST(LoaderFault, AStaleIndexIsMadeAnewWithOneWarning) {
+  const TempDir dir;
+  std::vector<Scan> scans = make_scans(dir, 2);
+  // The class 2 where it is not.
+  const Shape shape = scans[0].shape;
+  Shape wrong;
+  for (std::size_t i = 0; i < scans[0].label.size(); ++i) {
+    if (scans[0].label[i] == 2) continue;
+    const auto n = static_cast<std::int64_t>(i);
+    wrong = {n / (14 * 18), n / 18 % 14, n % 18};
+    break;
+  }
+  const std::vector<LabelIndex::Listed> lists = {{{2}, wrong}};
+  LoaderOptions options = fault_options();
+  options.indexes = {std::make_shared<const LabelIndex>(LabelIndex::from_lists(shape, lists)),
+                     nullptr};
+  std::vector<std::string> warnings;
+  std::thread::id thread;
+  options.warn = [&](const std::string& text) {
+    warnings.push_back(text);
+    thread = std::this_thread::get_id();
+  };
+  BalancedOptions balanced;
+  balanced.foreground = 1;
+  balanced.classes = {2};
+  Loader loader(cases_of(scans), balanced_sampler(options.patch, balanced), options);
+  while (const auto batch = loader.next()) {
+    for (const Draw& draw : batch->draws()) {
+      const Scan& scan = scans[static_cast<std::size_t>(draw.case_index)];
+      const std::int64_t at = (draw.center[0] * 14 + draw.center[1]) * 18 + draw.center[2];
+      EXPECT_EQ(scan.label[static_cast<std::size_t>(at)], 2);
+    }
+  }
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_NE(warnings[0].find("case 'case0': the label index is stale"), std::string::npos)
+      << warnings[0];
+  EXPECT_EQ(thread, std::this_thread::get_id());
+}
+
+TEST(LoaderFault, AHundredThousandCasesTakeLittleMemory) {
+  if constexpr (kSanitized) return;  // other allocators do not count
+  const TempDir dir;
+  const std::vector<Scan> scans = make_scans(dir, 1);
+  constexpr std::size_t kCases = 100'000;
+  const LoaderOptions options = fault_options();
+  std::vector<double> weights(kCases, 1);
+  UniformOptions by_weight;
+  by_weight.case_weights = weights;
+  const std::size_t before = ::mallinfo2().uordblks + ::mallinfo2().hblkhd;
+  Loader loader(std::vector<Case>(kCases, scans[0].files),
+                uniform_sampler(options.patch, by_weight), options);
+  EXPECT_TRUE(loader.next());
+  const std::size_t after = ::mallinfo2().uordblks + ::mallinfo2().hblkhd;
+  const std::size_t paths =
+      scans[0].files.image[0].native().size() + scans[0].files.label[0].native().size();
+  EXPECT_LT((after - before) / kCases, paths + 200);
+  EXPECT_EQ(loader.case_count(), static_cast<std::int64_t>(kCases));
+  EXPECT_EQ(loader.case_at(99'999).label, scans[0].files.label);
+  EXPECT_EQ(loader.case_at(99'999).name, "case0");
+  EXPECT_TRUE(error_of([&] { static_cast<void>(loader.case_at(100'000)); }));
+}
+
+}  // namespace
+}  // namespace mlarray::training::test
