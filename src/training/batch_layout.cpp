@@ -1,5 +1,6 @@
 #include "training/batch_layout.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -9,8 +10,8 @@
 namespace mlarray::training {
 namespace {
 
-constexpr std::int64_t kAlignment = 64;
-constexpr std::int64_t kMostBytes = std::int64_t{1} << 62;
+constexpr std::int64_t kFieldAlignment = 64;
+constexpr std::int64_t kMostBatchBytes = std::int64_t{1} << 62;
 
 FieldLayout field(const std::string& name, const FileGroup& group, VoxelType type) {
   const OpenFile& first = group.files.front();
@@ -89,8 +90,8 @@ BatchLayout with_batch(BatchLayout layout, std::int64_t batch) {
   layout.batch = batch;
   layout.bytes = 0;
   for (FieldLayout& field : layout.fields) {
-    const std::int64_t most = kMostBytes / layout.voxels / field.voxel_bytes / batch /
-                              (std::max<std::int64_t>)(1, field.channels);
+    const std::int64_t most = kMostBatchBytes / layout.voxels / field.voxel_bytes / batch /
+                              std::max<std::int64_t>(field.channels, 1);
     if (most == 0) {
       throw Error(ErrorKind::invalid_value, "a batch of " + std::to_string(batch) +
                                                 " patches of shape " + to_string(layout.patch) +
@@ -99,7 +100,7 @@ BatchLayout with_batch(BatchLayout layout, std::int64_t batch) {
     field.item_bytes = layout.voxels * field.voxel_bytes * field.channels;
     field.offset = layout.bytes;
     const std::int64_t bytes = field.item_bytes * batch;
-    layout.bytes += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+    layout.bytes += (bytes + kFieldAlignment - 1) / kFieldAlignment * kFieldAlignment;
   }
   return layout;
 }

@@ -129,7 +129,7 @@ OpenCases::OpenCases(const std::vector<Case>& cases, const LoaderOptions& option
 }
 
 OpenFile OpenCases::open_file(const std::filesystem::path& path, bool stats) const {
-  OpenFile file{Array::open(path, open_), {}, {}, -1, 1, {}};
+  OpenFile file{Array::open(path, open_), {}, {}, -1, 1, 1, {}};
   file.dtype = file.array.dtype();
   file.path = file.array.path();
   const Shape shape = file.array.shape();
@@ -144,6 +144,8 @@ OpenFile OpenCases::open_file(const std::filesystem::path& path, bool stats) con
                     " axes; a file has these, or one more for its channels",
                 file.path);
   }
+  const Shape block = file.array.block_shape();
+  file.block_length = std::max<std::int64_t>(block[file.channel_axis == 0 ? 1 : 0], 1);
   if (stats && stats_) {
     file.stats.mean = value_of(metadata, "mean", file.path);
     file.stats.std = value_of(metadata, "std", file.path);

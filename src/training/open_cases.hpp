@@ -26,6 +26,7 @@ struct OpenFile {
   std::string path;
   int channel_axis = -1;  // none
   std::int64_t channels = 1;
+  std::int64_t block_length = 1;      // of its blocks, along the first axis of space
   Normalization::Channel stats = {};  // where Normalization::From::stats asks for them
 };
 

@@ -16,6 +16,8 @@ namespace {
 
 using From = Normalization::From;
 
+constexpr std::int64_t kSlabBytes = std::int64_t{512} << 10;  // of what is read at a time
+
 // Adds the time of a scope.
 class Stopwatch {
  public:
@@ -278,20 +280,54 @@ void PatchReader::read_inside(const Job& job, const OpenFile& file, std::int64_t
     file.array.read(part, view, 1);
     return;
   }
+  const bool measured =
+      scaled && (normalization_.from == From::patch || normalization_.from == From::foreground);
+  if (leaves && !measured) {
+    const Stopwatch watch(scratch.convert_seconds);
+    for (std::int64_t c = channel; c < channel + file.channels; ++c) {
+      Scaling by;
+      if (scaled) by = scaling(job, file, c, nullptr, 0, nullptr);
+      put_fill(job, file, scaled ? &by : nullptr, c, inside);
+    }
+  }
+  if (measured) return convert_part(job, file, channel, inside, leaves ? &inside : nullptr);
+  if (count == 0) return;
+  // Slab by slab, so that what was decoded is converted while it is in cache. Slabs end where
+  // blocks do, or some would be decoded twice.
+  const std::int64_t layer = count / (inside.stop[0] - inside.start[0]) * file.channels *
+                             file.dtype.itemsize() * file.block_length;
+  const std::int64_t step = file.block_length * std::max<std::int64_t>(kSlabBytes / layer, 1);
+  Box slab = inside;
+  while (slab.start[0] < inside.stop[0]) {
+    slab.stop[0] = std::min((slab.start[0] / step + 1) * step, inside.stop[0]);
+    convert_part(job, file, channel, slab, nullptr);
+    slab.start[0] = slab.stop[0];
+  }
+}
+
+// Reads a part of the box that is in the image, and converts it to its place. `fill_around`: of
+// a part that is measured, with constants around it.
+void PatchReader::convert_part(const Job& job, const OpenFile& file, std::int64_t channel,
+                               const Box& part, const Box* fill_around) const {
+  const FieldLayout& field = job.field;
+  const Box& box = job.draw.box;
+  const Kind kind = kind_of(file.dtype);
+  const bool scaled = scales(job);
+  ReaderScratch& scratch = job.scratch;
+  const std::int64_t count = part.empty() ? 0 : element_count(part.shape());
   const std::int64_t voxel_bytes = file.dtype.itemsize();
   std::byte* raw = sized(scratch.raw, count * file.channels * voxel_bytes);
   if (count > 0) {
     const Stopwatch watch(scratch.read_seconds);
-    const Shape shape = inside.shape();
-    file.array.read(with_channels(file, inside), view_of_file(file, raw, shape, voxel_bytes),
-                    1);
+    file.array.read(with_channels(file, part),
+                    view_of_file(file, raw, part.shape(), voxel_bytes), 1);
   }
   const Stopwatch watch(scratch.convert_seconds);
   const std::uint8_t* mask = nullptr;
   if (scaled && normalization_.from == From::foreground && job.label != nullptr) {
     const FieldLayout& label = job.layout.fields[static_cast<std::size_t>(job.layout.label)];
     scratch.mask.resize(static_cast<std::size_t>(count));
-    for_each_run(inside, box, [&](std::int64_t from, std::int64_t at, std::int64_t n) {
+    for_each_run(part, box, [&](std::int64_t from, std::int64_t at, std::int64_t n) {
       mark_positive(label.kind, job.label + at * label.voxel_bytes, n,
                     scratch.mask.data() + from);
     });
@@ -301,10 +337,10 @@ void PatchReader::read_inside(const Job& job, const OpenFile& file, std::int64_t
     const std::byte* source = raw + c * count * voxel_bytes;
     Scaling by;
     if (scaled) by = scaling(job, file, channel + c, source, count, mask);
-    if (leaves) put_fill(job, file, scaled ? &by : nullptr, channel + c, inside);
+    if (fill_around != nullptr) put_fill(job, file, &by, channel + c, *fill_around);
     std::byte* target = job.channel(channel + c);
     bool fits = true;
-    for_each_run(inside, box, [&](std::int64_t from, std::int64_t at, std::int64_t n) {
+    for_each_run(part, box, [&](std::int64_t from, std::int64_t at, std::int64_t n) {
       fits &= convert(kind, source + from * voxel_bytes, field.kind,
                       target + at * field.voxel_bytes, n, scaled ? &by : nullptr);
     });

@@ -49,6 +49,8 @@ class PatchReader {
                    const Box& inside) const;
   void read_mapped(const Job& job, const OpenFile& file, std::int64_t channel,
                    const Box& inside) const;
+  void convert_part(const Job& job, const OpenFile& file, std::int64_t channel, const Box& part,
+                    const Box* fill_around) const;
   void mark_inside(const Job& job, const Box& inside) const;
   Scaling scaling(const Job& job, const OpenFile& file, std::int64_t channel,
                   const std::byte* voxels, std::int64_t count, const std::uint8_t* mask) const;

@@ -28,19 +28,26 @@ inline float to_float(BFloat16 value) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(value.bits) << 16);
 }
 
-// To the nearest, ties to even; infinite from 65520 on.
+// By bits: compilers make a branch of ?: where they may not compute both sides.
+inline std::int32_t chosen(bool first, std::int32_t a, std::int32_t b) {
+  const std::int32_t mask = -static_cast<std::int32_t>(first);
+  return (a & mask) | (b & ~mask);
+}
+
+// To the nearest, ties to even; infinite from 65520 on. With signed comparisons, because SSE2
+// has no others.
 inline Half half_of(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  const std::uint32_t sign = bits >> 16 & 0x8000;
-  const std::uint32_t size = bits & 0x7fffffff;
+  const auto bits = std::bit_cast<std::int32_t>(value);
+  const std::int32_t sign = bits >> 16 & 0x8000;
+  const std::int32_t size = bits & 0x7fffffff;
   // Below 2^-14 the steps are those of 2^-24: adding 0.5 makes the unit round them.
   const float shifted = std::bit_cast<float>(size) + 0.5F;
-  const std::uint32_t small = std::bit_cast<std::uint32_t>(shifted) - 0x3f000000U;
-  const std::uint32_t odd = size >> 13 & 1;
-  const std::uint32_t normal = (size - 0x38000000U + 0xfff + odd) >> 13;
-  std::uint32_t result = size < 0x38800000U ? small : normal;
-  result = size >= 0x477ff000U ? 0x7c00U : result;
-  result = size > 0x7f800000U ? 0x7e00U : result;
+  const std::int32_t small = std::bit_cast<std::int32_t>(shifted) - 0x3f000000;
+  const std::int32_t odd = size >> 13 & 1;
+  const std::int32_t normal = (size - 0x38000000 + 0xfff + odd) >> 13;
+  std::int32_t result = chosen(size < 0x38800000, small, normal);
+  result = chosen(size >= 0x477ff000, 0x7c00, result);
+  result = chosen(size > 0x7f800000, 0x7e00, result);
   return {static_cast<std::uint16_t>(sign | result)};
 }
 
@@ -48,8 +55,10 @@ inline BFloat16 bfloat16_of(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   const std::uint32_t odd = bits >> 16 & 1;
   const std::uint32_t rounded = (bits + 0x7fff + odd) >> 16;
-  const bool is_nan = (bits & 0x7fffffff) > 0x7f800000U;
-  return {static_cast<std::uint16_t>(is_nan ? (bits >> 16 | 0x40) : rounded)};
+  const bool is_nan = static_cast<std::int32_t>(bits & 0x7fffffff) > 0x7f800000;
+  return {
+      static_cast<std::uint16_t>(chosen(is_nan, static_cast<std::int32_t>(bits >> 16 | 0x40),
+                                        static_cast<std::int32_t>(rounded)))};
 }
 
 // Such that a second rounding, to half the digits or fewer, gives what one rounding would.

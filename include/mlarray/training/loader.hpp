@@ -91,7 +91,7 @@ struct LoaderOptions {
 
   int threads = 0;                                        // 0: the process-wide number
   std::int64_t prefetch_bytes = std::int64_t{256} << 20;  // at least one batch is read ahead
-  int open_cases = 128;                                   // files kept open, at most
+  int open_cases = 128;                                   // kept open, with all their files
   std::optional<bool> verify = {};                        // as OpenOptions
   std::filesystem::path index_cache = {};                 // label_index_of()
   LabelIndexOptions index = {};

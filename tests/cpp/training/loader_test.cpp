@@ -507,6 +507,62 @@ TEST(Loader, CasesWithoutLabelsAndWithExtras) {
   }
 }
 
+TEST(Loader, NormalisesByTheStatisticsOfEachFile) {
+  const TempDir dir;
+  Scan scan = make_scan(dir, "a", {20, 17, 23});
+  Metadata metadata = grid_of({1.5, 1.5, 1.5});
+  const Statistics found = Array::open(scan.files.image[0]).statistics();
+  found.put_into(metadata);
+  Array::open(scan.files.image[0]).save(dir / "b.mla", {}, metadata);
+  scan.files.image[0] = dir / "b.mla";
+  LoaderOptions options = small_options();
+  for (const bool clip : {false, true}) {
+    options.normalization.from = Normalization::From::stats;
+    options.normalization.clip = clip;
+    Loader loader({scan.files}, uniform_sampler(options.patch), options);
+    const auto batch = loader.next();
+    Normalization::Channel channel;
+    if (clip) {
+      channel.low = found.percentile_min;
+      channel.high = found.percentile_max;
+    }
+    for (std::size_t i = 0; i < 2; ++i) {
+      const PlainPatch plain =
+          plain_patch(scan.image[0], scan.shape, batch->draws()[i].box, Padding::constant, 0);
+      for (std::size_t v = 0; v < plain.voxels.size(); ++v) {
+        ASSERT_EQ(
+            value_at(batch->image(), i * plain.voxels.size() + v),
+            static_cast<double>(normalised(plain.voxels[v], static_cast<float>(found.mean),
+                                           static_cast<float>(found.std), channel)));
+      }
+    }
+  }
+}
+
+TEST(Loader, WithoutLabelsOfAxesTheFirstOneIsTheChannels) {
+  const TempDir dir;
+  const Scan one = make_scan(dir, "a", {20, 17, 23}, false, 1);
+  const Scan two = make_scan(dir, "b", {20, 17, 23}, false, 2);
+  std::vector<std::int16_t> stacked(one.image[0].begin(), one.image[0].end());
+  stacked.insert(stacked.end(), two.image[0].begin(), two.image[0].end());
+  Scan both = one;
+  both.image.push_back(two.image[0]);
+  both.files.image = {dir / "both.mla"};
+  const Metadata grid = grid_of({1.5, 1.5, 1.5});
+  Metadata named = grid;
+  named.set("spatial", "axis_labels", labels_for_channel_axis(0, 4));
+  LoaderOptions options = small_options();
+  options.mask_padding = true;
+  for (const Metadata& metadata : {Metadata(), named}) {
+    Array::save_voxels(dir / "both.mla", stacked, {2, 20, 17, 23}, metadata);
+    Loader loader({both.files}, listed_sampler(options.patch, leaving(1, 3)), options);
+    while (const auto batch = loader.next()) {
+      for (std::size_t i = 0; i < 2; ++i) expect_sample(*batch, i, both, options);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
 TEST(Loader, ALossyTypeIsAnErrorThatNamesTheFile) {
   const TempDir dir;
   const std::vector<Scan> scans = {make_scan<std::int32_t>(dir, "a", {20, 17, 23})};
