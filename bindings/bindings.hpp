@@ -16,5 +16,6 @@ void register_salvage(nanobind::module_& module);
 void register_samplers(nanobind::module_& module);
 void register_batch(nanobind::module_& module);
 void register_loader(nanobind::module_& module);
+void register_label_index(nanobind::module_& module);
 
 }  // namespace mlarray::bindings

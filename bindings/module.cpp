@@ -25,4 +25,5 @@ NB_MODULE(_core, module) {
   mlarray::bindings::register_samplers(module);
   mlarray::bindings::register_batch(module);
   mlarray::bindings::register_loader(module);
+  mlarray::bindings::register_label_index(module);
 }

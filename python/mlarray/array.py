@@ -1429,6 +1429,7 @@ metadata_format
         level: Level | None = None,
         durable: bool | None = None,
         verify: bool = False,
+        label_index: bool = False,
     ) -> None:
         """Write voxels and metadata to a file.
 
@@ -1467,6 +1468,10 @@ metadata_format
         verify : bool
             Read the new file back before it takes its place, and compare every voxel and
             all metadata with what was to be saved; takes about as long as reading it.
+        label_index : bool
+            For a label map: keep with it where its classes are, for balanced sampling, as
+            ``mlarray index`` does (`mlarray.training.LabelIndex`). An index that the image
+            has already is kept in any case.
 
         Raises
         ------
@@ -1497,7 +1502,7 @@ metadata_format
         asked = Packing(patch_size, chunk_size, block_size, cparams, preset)
         how = {"num_threads": num_threads, "dparams": dparams, "level": level}
         how.update(metadata_format=metadata_format, durable=durable, verify=verify)
-        making.save(self._store, path, asked, self._defaults, **how)
+        making.save(self._store, path, asked, self._defaults, label_index, **how)
 
     def flush(self, durable: bool | None = None, *, level: Level | None = None) -> None:
         """Make all edits so far part of the file; nothing to do for other images.

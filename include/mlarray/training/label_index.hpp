@@ -108,4 +108,14 @@ MLARRAY_EXPORT LabelIndex label_index_of(const Array& labels,
                                          const std::filesystem::path& cache = {},
                                          const LabelIndexOptions& options = {});
 
+// What nnU-Net 2 has listed in the .pkl of a preprocessed case, its "class_locations": voxels
+// (n, channel and axes of space) of each label, and of each region, which becomes a joined
+// class. `shape`: of the label map, with the axis of channels or without. The file is read as
+// data, nothing in it is called; with `cache`, a folder, once for all. Errors: not_found, io;
+// corruption, unsupported for what is no pickle that can be read; invalid_value for one of
+// something else; out_of_bounds for voxels outside of the shape.
+MLARRAY_EXPORT LabelIndex nnunet_class_locations(const std::filesystem::path& pkl,
+                                                 const Shape& shape,
+                                                 const std::filesystem::path& cache = {});
+
 }  // namespace mlarray::training

@@ -374,6 +374,10 @@ class CoreStore(Store):
         if changed is not None and not is_elsewhere:
             self.hold_meta(self.meta, changed)
 
+    def writes(self, path: str) -> bool:
+        """Whether edits of this image go to the file at `path`."""
+        return self.access in ("r+", "w+") and not self.core.closed and self._is_file(path)
+
     def _is_file(self, path: str) -> bool:
         try:
             return os.path.samefile(path, self.absolute)

@@ -26,7 +26,7 @@ from .._save_options import (
     options_for,
     save_options,
 )
-from ..errors import InvalidUseError
+from ..errors import InvalidTypeError, InvalidUseError
 from ..typing import UNSET
 from . import writers
 from .core import CoreStore
@@ -172,14 +172,38 @@ def create(
     return store
 
 
-def save(store: Store, path: str, asked: Packing, defaults: Packing, **how: Any) -> None:
+def save(
+    store: Store,
+    path: str,
+    asked: Packing,
+    defaults: Packing,
+    label_index: bool = False,
+    **how: Any,
+) -> None:
     """Write a store to a file as `MLArray.save` is told to."""
+    if label_index and store.dtype.kind not in "biu":
+        raise InvalidTypeError(
+            f"'{path}': label_index=True is for labels, which are bool or integers, but the "
+            f"image has dtype {store.dtype}; convert it first, or leave label_index out"
+        )
     with Naming(path):
         is_mla = path.endswith(".mla")
         options = options_for(store, asked, defaults, store_metadata=is_mla, **how)
     writers.before_use_of(path, besides=store)
     store.save(path, options)
+    if label_index:
+        level = commit_level(how.get("level"), how.get("durable")) or _core.CommitLevel.ordered
+        threads = resolve_threads(how.get("num_threads"), how.get("dparams"))
+        _index_labels(store, path, threads, level)
     writers.warn_of_detached()
+
+
+def _index_labels(store: Store, path: str, threads: int, level: _core.CommitLevel) -> None:
+    options = _core.LabelIndexOptions(10_000, 0, [], threads)
+    if isinstance(store, CoreStore) and store.writes(path):
+        _core.build_label_index_in(store.core, options, level)
+    else:
+        _core.build_label_index(path, options, level)
 
 
 def compressed(

@@ -13,6 +13,7 @@ Examples
 
 from __future__ import annotations
 
+from ._labels import LabelClass, LabelIndex
 from .case import Case
 from .folder import cases_from_folder
 from .loader import Batch, PatchLoader, Skipped, Times
@@ -25,6 +26,8 @@ __all__ = [
     "Batch",
     "Case",
     "Grid",
+    "LabelClass",
+    "LabelIndex",
     "Listed",
     "LoaderOptions",
     "Normalize",

@@ -219,7 +219,11 @@ void Campaign::judge(const FileBytes* bytes, const Driver& driver, const Promise
   std::string seen;
   const std::vector<Content>& states = driver.states();
   for (std::size_t i = 0; i < states.size(); ++i) {
-    if (states[i].hash() != found.content) continue;
+    Content without = states[i];
+    without.recorded = false;  // the file may have lost its pages, if it may have lost anything
+    if (states[i].hash() != found.content && !(unsafe && without.hash() == found.content)) {
+      continue;
+    }
     if (i <= promise.newest && (unsafe || i >= from)) return;
     seen += (seen.empty() ? "state " : ", ") + std::to_string(i);
   }

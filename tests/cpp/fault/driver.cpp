@@ -6,6 +6,8 @@
 
 #include "base/mutants.hpp"
 #include "mlarray/error.hpp"
+#include "session/array_records.hpp"
+#include "session/inside.hpp"
 #include "support/voxels.hpp"
 
 namespace mlarray::test {
@@ -20,6 +22,14 @@ std::string text_of(const Metadata& metadata) {
   return text == nullptr ? std::string() : *text;
 }
 
+// What is recorded of voxels: a sum that tells one state from the others.
+FileBytes record_of(const FileBytes& voxels) {
+  const auto sum = std::hash<std::string_view>()(
+      {reinterpret_cast<const char*>(voxels.data()), voxels.size()});
+  const auto bytes = std::as_bytes(std::span(&sum, 1));
+  return {bytes.begin(), bytes.end()};
+}
+
 }  // namespace
 
 const char* name_of(Level level) {
@@ -29,7 +39,7 @@ const char* name_of(Level level) {
 std::size_t Content::hash() const {
   const std::hash<std::string_view> hash;
   const std::size_t one = hash({reinterpret_cast<const char*>(voxels.data()), voxels.size()});
-  return exists ? one * 31 + hash(text) + 1 : 0;
+  return exists ? (one * 31 + hash(text)) * 2 + (recorded ? 3 : 1) : 0;
 }
 
 Content content_of(const Array& array) {
@@ -38,6 +48,12 @@ Content content_of(const Array& array) {
   out.voxels.resize(static_cast<std::size_t>(element_count(array.shape())));
   array.read({Shape(array.shape().size(), 0), array.shape()}, out.voxels, 1);
   out.text = text_of(array.metadata());
+  if (const auto found = session::read_record(array, store::kLabelIndex)) {
+    if (FileBytes(found->begin(), found->end()) != record_of(out.voxels)) {
+      throw Error(ErrorKind::corruption, "a record of other voxels");
+    }
+    out.recorded = true;
+  }
   return out;
 }
 
@@ -342,6 +358,7 @@ bool Driver::edit() {
 bool Driver::edit(const Box& box, bool zeros) {
   if (!writer_) return false;
   Content next = own_;
+  next.recorded = false;
   const std::int64_t rows = shapes_.shape[0], columns = shapes_.shape[1];
   for (std::int64_t row = 0; row < rows; ++row) {
     for (std::int64_t column = 0; column < columns; ++column) {
@@ -364,6 +381,30 @@ bool Driver::set_text() {
   Content next = own_;
   next.text = random_text();
   return edit_call("set_text", next, [&] { writer_->set_metadata(with_text(next.text)); });
+}
+
+bool Driver::record(Level level) {
+  if (!writer_) return false;
+  Content next = own_;
+  next.recorded = true;
+  coming_ = next;
+  const bool done = commit_call("record", next, level, false, [&] {
+    const auto state = Array::Inside::impl(*writer_).open_snapshot();
+    session::write_record(*writer_, *state, store::kLabelIndex, record_of(own_.voxels), level);
+  });
+  if (done) {
+    own_ = std::move(next);
+    dirty_ = false;
+  } else {
+    try {
+      // Whether its commit took place: it is seen whole or not at all.
+      if (content_of(*writer_) == next) own_ = next;
+    } catch (const Error&) {
+    }
+  }
+  coming_.reset();
+  check_own("record");
+  return done;
 }
 
 bool Driver::flush(Level level) {

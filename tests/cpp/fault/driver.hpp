@@ -23,9 +23,11 @@ const char* name_of(Level level);
 
 inline const std::string kPath = std::string(MemoryFiles::kFolder) + "/a.mla";
 
-// What one file holds: voxels of one fixed shape and type, and one text in its metadata.
+// What one file holds: voxels of one fixed shape and type, one text in its metadata, and maybe
+// a record of the voxels.
 struct Content {
   bool exists = false;
+  bool recorded = false;
   FileBytes voxels;
   std::string text;
   friend bool operator==(const Content&, const Content&) = default;
@@ -75,7 +77,7 @@ struct Promise {
 // Thrown by calls of a driver once its process is dead.
 struct Killed : std::exception {};
 
-// What an array shows. Throws what reading throws.
+// What an array shows. Throws what reading throws, and for a record of other voxels.
 Content content_of(const Array& array);
 // Reads the file at kPath as a new process would. Throws what opening and reading throw.
 Content read_content(const Shapes& shapes, Access access);
@@ -97,6 +99,7 @@ class Driver {
   bool edit();                                       // a random box
   bool edit(const Box& box, bool zeros = false);
   bool set_text();
+  bool record(Level level);  // of the voxels; it commits
   bool flush(Level level);
   bool close();
   bool refresh_reader();

@@ -113,7 +113,8 @@ void Driver::check_error(const std::string& what, const Error& error) {
     add("refused", what + " throws where nothing failed: " + text);
     return;
   }
-  static const std::vector<std::string> kWriting = {"edit", "set_text", "flush", "close"};
+  static const std::vector<std::string> kWriting = {"edit", "set_text", "record", "flush",
+                                                    "close"};
   if (!poison_.empty()) {
     if (std::find(kWriting.begin(), kWriting.end(), what) != kWriting.end() &&
         text.find(poison_) == std::string::npos) {
@@ -154,7 +155,8 @@ void Driver::check_error(const std::string& what, const Error& error) {
 }
 
 void Driver::check_poison(const std::string& what, bool returned) {
-  static const std::vector<std::string> kWriting = {"edit", "set_text", "flush", "close"};
+  static const std::vector<std::string> kWriting = {"edit", "set_text", "record", "flush",
+                                                    "close"};
   if (poison_.empty() || !returned) return;
   if (std::find(kWriting.begin(), kWriting.end(), what) == kWriting.end()) return;
   add("unpoisoned", what + " succeeds after: " + poison_);

@@ -60,6 +60,7 @@ constexpr Mutant kMutants[] = {
     {"nameless_commits", "removed", "lost", "whole"},
     {"space_kept", "edit_ordered", "left", "fail"},
     {"stale_pages_kept", "paged_ordered", "lost", "kill"},
+    {"records_kept", "record_ordered", "inside", "whole"},
 };
 
 class MutantTest : public testing::TestWithParam<Mutant> {

@@ -237,6 +237,20 @@ std::vector<Workload> workloads() {
     d.edit();
     d.close();
   });
+  // One stays over an edit of metadata and a save, and goes with the voxels that it is of.
+  list.each("record", [](Driver& d, Level level) {
+    if (!d.open(level)) return;
+    d.edit();
+    d.record(level);
+    d.set_text();
+    d.flush(level);
+    d.edit();
+    d.flush(level);
+    d.record(level);
+    d.save_self(level);
+    d.record(level);
+    d.close();
+  });
   list.add("many_commits", [](Driver& d) {
     if (!d.open(Level::ordered)) return;
     for (int i = 0; i < 36; ++i) {
@@ -274,6 +288,15 @@ std::vector<Workload> large_workloads() {
   list.add("compact_durable_edits", [=](Driver& d) {
     if (!d.open(Level::ordered)) return;
     rewrite(d, Level::durable);
+    d.close();
+  });
+  list.each("compact_recorded", [=](Driver& d, Level level) {
+    if (!d.open(level)) return;
+    rewrite(d, level);
+    d.record(level);
+    d.close();
+    if (!d.open(level)) return;
+    d.set_text();
     d.close();
   });
   list.each("compact_paged", [=](Driver& d, Level level) {
