@@ -49,6 +49,7 @@ LOADERS = [
     OURS,
     Loader("mlarray, the reference's files", "ours", "training", "reference"),
     Loader("mlarray, .b2nd as nnU-Net's", "ours", "training", "b2nd"),
+    Loader("mlarray, files saved for the patch", "ours", "training", "patch"),
     *(
         Loader(f"reference, {n} workers", "reference", "train-mlarray-0.0.54", "reference", n)
         for n in range(4)
@@ -130,14 +131,16 @@ def make_data(work: Path) -> dict[str, list[dict[str, Any]]]:
             chosen = np.random.default_rng(number).choice(found, 10_000)
             np.save(centers, np.stack(np.unravel_index(chosen, SHAPE), axis=1))
         facts.append({**paths, "shape": SHAPE, "centers": str(centers)})
-    names = {
-        "ours": ("training", ".mla"),
-        "reference": ("train-mlarray-0.0.54", ".mla"),
-        "b2nd": ("train-mlarray-0.0.54", ".b2nd"),
-        "nifti": ("", ".nii"),
+    names: dict[str, tuple[str, str, dict[str, Any]]] = {
+        "ours": ("training", ".mla", {}),
+        "reference": ("train-mlarray-0.0.54", ".mla", {}),
+        "b2nd": ("train-mlarray-0.0.54", ".b2nd", {}),
+        "nifti": ("", ".nii", {}),
     }
+    for task, (_, patch, *_) in TASKS.items():
+        names[f"patch-{task}"] = ("training", ".mla", {"patch_size": patch})
     found_cases = {}
-    for writer, (environment, suffix) in names.items():
+    for writer, (environment, suffix, how) in names.items():
         folder = work / writer
         folder.mkdir(exist_ok=True)
         cases = [
@@ -157,7 +160,9 @@ def make_data(work: Path) -> dict[str, list[dict[str, Any]]]:
         if jobs and suffix == ".nii":
             _save_nifti(jobs)
         elif jobs:
-            worker = Worker(str(ensure(environment)), {"save": jobs}, work / "save.log")
+            worker = Worker(
+                str(ensure(environment)), {"save": jobs, "options": how}, work / "save.log"
+            )
             worker.answer()
             worker.end()
         found_cases[writer] = [
@@ -175,19 +180,13 @@ def _save_nifti(jobs: list[tuple[str, str]]) -> None:
         nibabel.save(make(np.load(source), np.eye(4)), target)
 
 
-def build_index(python: Path, cases: list[dict[str, Any]]) -> float:
-    """Store the label indexes, as `mlarray index` does. Returns the seconds."""
-    code = (
-        "import sys, time\n"
-        "from mlarray import _core\n"
-        "start = time.perf_counter()\n"
-        "build = getattr(_core, 'build_label_index', None)\n"
-        "[build(path) for path in sys.argv[1:]] if build else None\n"
-        "print(time.perf_counter() - start)"
-    )
+def index_seconds(python: Path, cases: list[dict[str, Any]]) -> float:
+    """Store label indexes in the files, as `mlarray index` does."""
     paths = [case["label"] for case in cases]
-    run = subprocess.run([python, "-c", code, *paths], capture_output=True, text=True)
-    return float(run.stdout or "nan")
+    start = time.perf_counter()
+    command = [python, "-m", "mlarray.cli.main", "index", "-q", *paths]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start
 
 
 def side_by_side(
@@ -206,7 +205,7 @@ def side_by_side(
             "batch": batch,
             "foreground": foreground,
             "workers": one.workers,
-            "cases": data[one.files],
+            "cases": data[f"patch-{task}" if one.files == "patch" else one.files],
         }
         try:
             python = str(ensure(one.environment))
@@ -307,7 +306,6 @@ def report(result: dict[str, Any]) -> Iterator[str]:
             ("load_state_dict in mid-epoch, ms", "10", "resume", 1e3),
             ("batch after that, ms", "", "batch_after_resume", 1e3),
             ("state, bytes", "1,024", "state_bytes", 1),
-            ("a draw, us, cases opened for it among it", "", "draw_us", 1),
             ("memory that the loader takes, MB", "", "more_bytes", 1e-6),
             (
                 "allowed: (prefetch + 1) batches, 64 MB, 200 B a case, paths",
@@ -362,7 +360,8 @@ def main() -> int:
         "skipped": skipped,
     }
     data = make_data(work)
-    result["index_seconds"] = build_index(ensure("training"), data["ours"])
+    mine = [files for writer, files in data.items() if writer == "ours" or "patch-" in writer]
+    result["index_seconds"] = [index_seconds(ensure("training"), files) for files in mine]
     for task in TASKS:
         if task in only:
             result["rates"][task] = side_by_side(task, data, options, skipped)

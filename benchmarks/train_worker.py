@@ -171,7 +171,7 @@ def save(setup: Setup) -> None:
     for source, target in setup["save"]:
         voxels = np.load(source)
         if target.endswith(".mla"):
-            MLArray(voxels).save(target)
+            MLArray(voxels).save(target, **setup.get("options", {}))
         else:
             _save_b2nd(voxels, target)
 
@@ -199,7 +199,7 @@ def scale(setup: Setup) -> dict[str, Any]:
 
     def resident() -> int:
         for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmRSS"):
+            if line.startswith("RssAnon"):  # pages of mapped files are the system's
                 return int(line.split()[1]) * 1024
         raise AssertionError
 
@@ -235,7 +235,6 @@ def scale(setup: Setup) -> dict[str, Any]:
     resumed = time.perf_counter() - start
     next(batches)
     again = time.perf_counter() - start
-    times = loader.times
     loader.close()
     return {
         "made": made,
@@ -244,7 +243,6 @@ def scale(setup: Setup) -> dict[str, Any]:
         "resume": resumed,
         "batch_after_resume": again,
         "state_bytes": len(json.dumps(state)),
-        "draw_us": 1e6 * times.draw / times.samples,
     }
 
 

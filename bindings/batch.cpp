@@ -48,9 +48,7 @@ nb::dlpack::dtype dlpack_type(const DType& dtype, const std::string& name) {
   }
 }
 
-std::vector<std::size_t> sizes(const Shape& shape) {
-  return {shape.begin(), shape.end()};
-}
+std::vector<std::size_t> sizes(const Shape& shape) { return {shape.begin(), shape.end()}; }
 
 nb::object voxels(const Batch::Field& field, nb::handle owner) {
   const auto shape = sizes(field.shape);
@@ -69,11 +67,10 @@ nb::object filled(std::size_t samples, const Shape& rest, const Value& value) {
   std::vector<std::size_t> shape = {samples};
   shape.insert(shape.end(), rest.begin(), rest.end());
   T* data = numbers->data();
-  const nb::capsule owner(numbers.get(),
-                          [](void* held) noexcept { delete static_cast<std::vector<T>*>(held); });
+  const nb::capsule owner(
+      numbers.get(), [](void* held) noexcept { delete static_cast<std::vector<T>*>(held); });
   numbers.release();
-  return nb::cast(
-      NumpyArray(data, shape.size(), shape.data(), owner, nullptr, nb::dtype<T>()));
+  return nb::cast(NumpyArray(data, shape.size(), shape.data(), owner, nullptr, nb::dtype<T>()));
 }
 
 nb::object affines(const Batch& batch) {
@@ -102,14 +99,13 @@ nb::typed<nb::dict, nb::str, nb::any> arrays(const Batch& batch) {
   const auto axes = static_cast<std::int64_t>(count == 0 ? 0 : draws[0].box.start.size());
   const auto n = static_cast<std::size_t>(axes);
   using I = std::int64_t;
-  out["case"] = filled<I>(
-      count, {}, [&](std::size_t i, std::size_t) { return draws[i].case_index; });
+  out["case"] =
+      filled<I>(count, {}, [&](std::size_t i, std::size_t) { return draws[i].case_index; });
   out["box"] = filled<I>(count, {2, axes}, [&](std::size_t i, std::size_t j) {
     return j < n ? draws[i].box.start[j] : draws[i].box.stop[j - n];
   });
-  out["class"] = filled<I>(count, {}, [&](std::size_t i, std::size_t) {
-    return draws[i].label.value_or(kNone);
-  });
+  out["class"] = filled<I>(
+      count, {}, [&](std::size_t i, std::size_t) { return draws[i].label.value_or(kNone); });
   out["center"] = filled<I>(count, {axes}, [&](std::size_t i, std::size_t j) {
     return draws[i].label && !draws[i].center.empty() ? draws[i].center[j] : kNone;
   });

@@ -51,9 +51,8 @@ constexpr Word<VoxelType> kVoxelTypes[] = {
     {"int64", VoxelType::int64},       {"float16", VoxelType::float16},
     {"bfloat16", VoxelType::bfloat16}, {"float32", VoxelType::float32},
     {"float64", VoxelType::float64}};
-constexpr Word<Padding> kPaddings[] = {{"constant", Padding::constant},
-                                       {"edge", Padding::edge},
-                                       {"reflect", Padding::reflect}};
+constexpr Word<Padding> kPaddings[] = {
+    {"constant", Padding::constant}, {"edge", Padding::edge}, {"reflect", Padding::reflect}};
 constexpr Word<Normalization::From> kNormalizations[] = {
     {"none", Normalization::From::none},
     {"constants", Normalization::From::constants},
@@ -279,8 +278,7 @@ void register_loader(nb::module_& module) {
           },
           "epoch"_a)
       .def("state", &state, "Epoch, batches done, ranks and fingerprint.")
-      .def("restore", &restore, "epoch"_a, "batches_done"_a, "world_size"_a,
-           "fingerprint"_a)
+      .def("restore", &restore, "epoch"_a, "batches_done"_a, "world_size"_a, "fingerprint"_a)
       .def_prop_ro("batches", [](const HeldLoader& self) { return self.get()->batches(); })
       .def_prop_ro("samples", [](const HeldLoader& self) { return self.get()->samples(); })
       .def_prop_ro("cases", [](const HeldLoader& self) { return self.get()->case_count(); })

@@ -40,8 +40,8 @@ Forced forced_from_text(const std::string& text) {
               "forced='" + text + "' is not one of 'last' and 'probability'");
 }
 
-HeldSampler uniform(const Shape& patch, std::vector<double> case_weights, const std::string& border,
-                    Shape pad) {
+HeldSampler uniform(const Shape& patch, std::vector<double> case_weights,
+                    const std::string& border, Shape pad) {
   training::UniformOptions options;
   options.case_weights = std::move(case_weights);
   options.border = border_from_text(border);

@@ -140,9 +140,7 @@ class PatchLoader(IterableDataset[Tensors]):
             if batch is None:
                 return
             self._wait_for_copy(batch)
-            if self._arrays.state_dict()["batches_done"] < len(
-                self
-            ):
+            if self._arrays.state_dict()["batches_done"] < len(self):
                 self._fetch(source)
             yield batch
 

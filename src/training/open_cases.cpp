@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/text.hpp"
@@ -104,6 +108,32 @@ Shape spatial_shape(const OpenFile& file) {
   Shape shape = file.array.shape();
   if (file.channel_axis >= 0) shape.erase(shape.begin() + file.channel_axis);
   return shape;
+}
+
+// NAME.pkl of NAME_seg.b2nd, where nnU-Net has listed the voxels of classes; else nothing.
+std::optional<LabelIndex> nnunet_index_of(const OpenFile& label,
+                                          const std::filesystem::path& cache) {
+  constexpr std::string_view kEnd = "_seg.b2nd";
+  if (!label.path.ends_with(kEnd)) return std::nullopt;
+  const std::string name = label.path.substr(0, label.path.size() - kEnd.size());
+  try {
+    return nnunet_class_locations(name + ".pkl", label.array.shape(), cache);
+  } catch (const Error& error) {
+    // There is none, or it lists no voxels.
+    if (error.kind() == ErrorKind::not_found || error.kind() == ErrorKind::invalid_value) {
+      return std::nullopt;
+    }
+    throw;
+  }
+}
+
+LabelIndex index_of(const OpenFile& label, const std::filesystem::path& cache,
+                    const LabelIndexOptions& options) {
+  // A list has neither the background nor other joined classes than its own.
+  if (options.background && options.joined.empty()) {
+    if (auto listed = nnunet_index_of(label, cache)) return *std::move(listed);
+  }
+  return label_index_of(label.array, cache, options);
 }
 
 }  // namespace
@@ -240,7 +270,7 @@ std::shared_ptr<const LabelIndex> OpenCases::labels(std::int64_t i) const {
     const std::shared_ptr<const OpenCase> one = open(i);
     return naming_case(*this, i, [&] {
       return std::make_shared<const LabelIndex>(
-          label_index_of(one->label.files.front().array, index_cache_, index_));
+          index_of(one->label.files.front(), index_cache_, index_));
     });
   };
   if (!has_labels_) return nullptr;

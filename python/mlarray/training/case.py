@@ -100,9 +100,15 @@ def to_core(case: Case) -> Parts:
         raise InvalidTypeError(
             f"cases has a {type(case).__name__}; each is a Case(image=..., label=...)"
         )
-    label = [] if case.label is None else _paths(case.label, "label")
-    extra = tuple((name, _paths(files, name)) for name, files in sorted(case.extra.items()))
-    return case.name, _paths(case.image, "image"), label, extra
+    label = [] if case.label is None else _as_text(case.label)
+    extra = tuple((name, _as_text(files)) for name, files in sorted(case.extra.items()))
+    return case.name, _as_text(case.image), label, extra
+
+
+def _as_text(files: Files) -> list[str]:
+    """The same of what a Case has checked."""
+    given: Any = [files] if isinstance(files, _SINGLE) else files
+    return [os.fsdecode(path) for path in given]
 
 
 def from_core(parts: Parts) -> Case:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mlarray import MLArray
-from mlarray.errors import InvalidValueError, NotFoundError
+from mlarray.errors import InvalidValueError, MLArrayError, NotFoundError
 from mlarray.training import Balanced, Case, PatchLoader, cases_from_folder
 
 
@@ -79,7 +80,7 @@ def test_a_preprocessed_folder(tmp_path: Path) -> None:
     """Channels first, without metadata, as nnU-Net writes them."""
     blosc2 = pytest.importorskip("blosc2", reason="blosc2 is not installed")
     random = np.random.default_rng(2)
-    voxels, segs = [], []
+    voxels, segs, listed = [], [], []
     for number in range(2):
         data = random.random((2, 20, 22, 24), np.float32)
         seg = np.zeros((1, 20, 22, 24), np.int16)
@@ -90,6 +91,8 @@ def test_a_preprocessed_folder(tmp_path: Path) -> None:
             blosc2.asarray(array, urlpath=path, mode="w", chunks=(1, 8, 8, 8))
         voxels.append(data)
         segs.append(seg)
+        place = np.array([[0, 6, 6, 7]])  # one of the voxels of class 1
+        listed.append({"class_locations": {1: place}, "shape": seg.shape})
     with PatchLoader.from_folder(
         tmp_path, patch_size=8, sampler=Balanced(1.0), samples_per_epoch=10
     ) as loader:
@@ -100,3 +103,19 @@ def test_a_preprocessed_folder(tmp_path: Path) -> None:
                 key = tuple(slice(a, b) for a, b in batch["box"][i].T)
                 np.testing.assert_array_equal(batch["image"][i], voxels[case][(..., *key)])
                 np.testing.assert_array_equal(batch["label"][i], segs[case][(..., *key)])
+
+    def centers() -> set[tuple[int, ...]]:
+        with PatchLoader.from_folder(
+            tmp_path, patch_size=8, sampler=Balanced(1.0), samples_per_epoch=40
+        ) as loader:
+            return {tuple(center) for batch in loader for center in batch["center"].tolist()}
+
+    assert centers() == {(z, 6, 7) for z in range(5, 9)}
+    for number, properties in enumerate(listed):
+        (tmp_path / f"case{number}.pkl").write_bytes(pickle.dumps(properties))
+    assert centers() == {(6, 6, 7)}  # by the list
+    (tmp_path / "case1.pkl").write_bytes(pickle.dumps({"spacing": (1, 1, 1)}))
+    assert centers() == {(z, 6, 7) for z in range(5, 9)}  # of case 1 by its label map
+    (tmp_path / "case1.pkl").write_bytes(b"junk")
+    with pytest.raises(MLArrayError, match=r"case 'case1'.*case1\.pkl"):
+        centers()
