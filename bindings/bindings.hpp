@@ -17,5 +17,6 @@ void register_samplers(nanobind::module_& module);
 void register_batch(nanobind::module_& module);
 void register_loader(nanobind::module_& module);
 void register_label_index(nanobind::module_& module);
+void register_aggregator(nanobind::module_& module);
 
 }  // namespace mlarray::bindings

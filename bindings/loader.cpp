@@ -78,7 +78,7 @@ void init_channel(Channel* self, double mean, double std, std::optional<double> 
   new (self) Channel{mean, std, low, high};
 }
 
-// Each: name, images, labels, and pairs of a name and files.
+// Each: name, images, labels, pairs of a name and files, and the .pkl of nnU-Net or "".
 std::vector<Case> cases_from_python(const nb::iterable& cases) {
   using Paths = std::vector<std::filesystem::path>;
   std::vector<Case> out;
@@ -92,6 +92,7 @@ std::vector<Case> cases_from_python(const nb::iterable& cases) {
       const auto pair = nb::cast<nb::tuple>(extra);
       made.extra.emplace_back(nb::cast<std::string>(pair[0]), nb::cast<Paths>(pair[1]));
     }
+    made.class_locations = nb::cast<std::filesystem::path>(parts[4]);
     out.push_back(std::move(made));
   }
   return out;
@@ -100,7 +101,8 @@ std::vector<Case> cases_from_python(const nb::iterable& cases) {
 nb::tuple case_to_python(const Case& from) {
   nb::list extra;
   for (const auto& [name, files] : from.extra) extra.append(nb::make_tuple(name, files));
-  return nb::make_tuple(from.name, from.image, from.label, nb::tuple(extra));
+  return nb::make_tuple(from.name, from.image, from.label, nb::tuple(extra),
+                        from.class_locations.string());
 }
 
 void init_options(LoaderOptions* self, const Shape& patch, std::int64_t batch,

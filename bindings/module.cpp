@@ -26,4 +26,5 @@ NB_MODULE(_core, module) {
   mlarray::bindings::register_batch(module);
   mlarray::bindings::register_loader(module);
   mlarray::bindings::register_label_index(module);
+  mlarray::bindings::register_aggregator(module);
 }

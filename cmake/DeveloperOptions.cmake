@@ -28,6 +28,11 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
     # g++ 12 warns of overlaps inside std::string's own operator+ (GCC bug 105651).
     target_compile_options(mlarray_developer_options INTERFACE -Wno-restrict)
   endif()
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND MLARRAY_QUICK_BUILD)
+    # It warns of bounds in there, too, where it sees more of a program at once.
+    target_compile_options(mlarray_developer_options INTERFACE
+      -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
+  endif()
   if(MLARRAY_SANITIZE)
     target_compile_options(mlarray_developer_options INTERFACE
       -fsanitize=${MLARRAY_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)

@@ -6,11 +6,11 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 tools/setup.sh cpp
-quietly build/log/configure-default.log "$bin/cmake" --preset default -G Ninja \
+quietly build/log/configure-plain.log "$bin/cmake" --preset plain -G Ninja \
   -DCMAKE_MAKE_PROGRAM="$bin/ninja"
 if [ $# -eq 0 ]; then
   mapfile -t sources < <(git ls-files -- 'src/*.cpp' 'tests/cpp/*.cpp' ':!*_windows.cpp')
   set -- "${sources[@]}"
 fi
 say "clang-tidy over $# files"
-printf '%s\0' "$@" | xargs -0 -n 1 -P "$jobs" "$bin/clang-tidy" -p build/default --quiet
+printf '%s\0' "$@" | xargs -0 -n 1 -P "$jobs" "$bin/clang-tidy" -p build/plain --quiet

@@ -81,6 +81,7 @@ int main(int argc, char** argv) try {
   const auto expected = loader.next();
   loader.restore(state);
   const auto again = loader.next();
+  if (!expected || !again) return std::fprintf(stderr, "an epoch has four batches\n"), 1;
   std::printf("resumed at batch %d: %s\n", static_cast<int>(again->index()),
               again->draws()[0].seed == expected->draws()[0].seed ? "the same" : "another");
 } catch (const mlarray::Error& error) {

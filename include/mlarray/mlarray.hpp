@@ -15,6 +15,7 @@
 #include "mlarray/repack.hpp"
 #include "mlarray/salvage.hpp"
 #include "mlarray/statistics.hpp"
+#include "mlarray/training/aggregator.hpp"
 #include "mlarray/types.hpp"
 #include "mlarray/value.hpp"
 #include "mlarray/verify.hpp"

@@ -1,4 +1,4 @@
-"""Batches of patches as tensors: `mlarray.training` for PyTorch.
+"""Batches of patches as tensors, and prediction: `mlarray.training` for PyTorch.
 
 `PatchLoader` needs no worker processes. `PatchDataset` is for a `DataLoader` with workers.
 ``pip install "mlarray[torch]"``.
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from . import training
 from .errors import InvalidUseError
 from .training import Case, LoaderOptions, Skipped, Times, cases_from_folder
+from .training._sliding_window import sliding_window
 from .training.options import stored_patch
 
 try:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from .typing import PathLike
 
-__all__ = ["PatchDataset", "PatchLoader"]
+__all__ = ["PatchDataset", "PatchLoader", "sliding_window"]
 
 Tensors = dict[str, torch.Tensor]
 

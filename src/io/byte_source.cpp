@@ -4,6 +4,7 @@
 #include <atomic>
 #include <limits>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "base/spin_lock.hpp"
@@ -80,12 +81,20 @@ void fence() noexcept {
 
 // Maps the file when somebody first looks into it: who copies what he needs of it (copy(),
 // read_many()) and closes it again goes without. Where the system refuses to map, all is read.
+// Where descriptors run out, the file is mapped at once, and the descriptor goes.
 class MappedSource final : public ByteSource {
  public:
-  MappedSource(const std::filesystem::path& path, std::string name) : name_(std::move(name)) {
+  MappedSource(const std::filesystem::path& path, std::string name, bool may_go_without)
+      : name_(std::move(name)) {
     std::uint64_t size = 0;
     file_ = system::open_to_read(path, &size);
     size_.store(size, std::memory_order_release);
+    if (!may_go_without || system::descriptors_suffice(file_.get())) return;
+    map_file(size, file_.get());
+    if (!map_) return;  // nothing else leads to the bytes
+    path_ = std::filesystem::absolute(path);
+    id_ = system::status(file_.get(), name_).id;
+    file_.reset();
   }
 
   std::uint64_t size() const override { return size_.load(std::memory_order_acquire); }
@@ -93,7 +102,7 @@ class MappedSource final : public ByteSource {
   void read_many(std::span<const Read> reads) const override {
     for (const Read& read : reads) {
       check_inside({read.offset, read.to.size()});
-      if (system::try_read_at(file_.get(), read.offset, read.to)) continue;
+      if (has_file() && system::try_read_at(file_.get(), read.offset, read.to)) continue;
       if (const auto map = current()) {
         // The end of the file is gone, or its disk: check() will say it.
         check_range({read.offset, read.to.size()}, map->bytes().size(), name_);
@@ -126,7 +135,7 @@ class MappedSource final : public ByteSource {
   // To map a page, and to unmap it, takes three times as long as to copy its bytes, so a map is
   // for bytes that are read again. Who has read as much as the file holds reads parts again.
   bool prefers_copies() const noexcept override {
-    return copied_.load(std::memory_order_relaxed) < size() || !has_views();
+    return has_file() && (copied_.load(std::memory_order_relaxed) < size() || !has_views());
   }
 
   bool are_cached(std::span<const std::uint64_t> offsets) const override {
@@ -142,9 +151,10 @@ class MappedSource final : public ByteSource {
 
   void refresh() override {
     const std::scoped_lock one_at_a_time(map_mutex_);
-    const std::uint64_t size = system::status(file_.get(), name_).size;
-    if (size == this->size()) return;
-    if (map_) map_file(size);
+    const std::optional<Found> file = find_file();
+    if (!file || file->status.size == this->size()) return;
+    const std::uint64_t size = file->status.size;
+    if (map_) map_file(size, file->fd);
     size_.store(size, std::memory_order_release);
   }
 
@@ -156,8 +166,8 @@ class MappedSource final : public ByteSource {
     fence();
     if (!fault_->load(std::memory_order_acquire)) return;
     const std::uint64_t mapped = size();
-    const std::uint64_t left = system::status(file_.get(), name_).size;
-    if (left != mapped) throw_changed(name_, mapped, left);
+    const std::optional<Found> file = find_file();
+    if (file && file->status.size != mapped) throw_changed(name_, mapped, file->status.size);
     // Cut and written anew since, or a disk that failed: the system does not tell which.
     throw Error(ErrorKind::corruption,
                 "'" + name_ +
@@ -180,15 +190,39 @@ class MappedSource final : public ByteSource {
     if (auto map = mapped()) return map;
     if (!has_views()) return nullptr;
     const std::scoped_lock one_at_a_time(map_mutex_);
-    if (!map_) map_file(size());
+    if (!map_) map_file(size(), file_.get());
     return map_;
   }
 
+  bool has_file() const noexcept { return file_.get() >= 0; }
+
+  // The file; without a descriptor, what the path leads to, if that is still the file.
+  struct Found {
+    system::Descriptor opened;
+    int fd = -1;
+    system::Status status;
+  };
+  std::optional<Found> find_file() const {
+    Found found;
+    found.fd = file_.get();
+    if (!has_file()) {
+      try {
+        found.opened = system::open_to_read(path_);
+      } catch (const Error&) {
+        return {};
+      }
+      found.fd = found.opened.get();
+    }
+    found.status = system::status(found.fd, name_);
+    if (!has_file() && found.status.id != id_) return {};
+    return found;
+  }
+
   // Under map_mutex_.
-  void map_file(std::uint64_t size) const {
+  void map_file(std::uint64_t size, int fd) const {
     std::shared_ptr<const GuardedMap> map;
     try {
-      map = std::make_shared<const GuardedMap>(file_.get(), size, name_, fault_);
+      map = std::make_shared<const GuardedMap>(fd, size, name_, fault_);
       is_mapped_.store(true, std::memory_order_release);
     } catch (const Error&) {
       refused_.store(true, std::memory_order_relaxed);
@@ -198,7 +232,9 @@ class MappedSource final : public ByteSource {
   }
 
   std::string name_;
-  system::Descriptor file_;
+  system::Descriptor file_;     // none where descriptors run out, and the map is all it needs
+  std::filesystem::path path_;  // and id_: only then
+  FileId id_;
   mutable std::mutex map_mutex_;  // writers of map_, which is read under map_lock_
   mutable base::SpinLock map_lock_;
   mutable std::shared_ptr<const GuardedMap> map_;
@@ -366,10 +402,16 @@ std::unique_ptr<ByteSource> open_buffered(const std::filesystem::path& path) {
 
 std::unique_ptr<ByteSource> open_file(const std::filesystem::path& path, Access access,
                                       std::string name) {
-  if (access == Access::mapped) {
-    return std::make_unique<MappedSource>(path, std::move(name));
-  }
-  return std::make_unique<BufferedSource>(path, std::move(name));
+  if (access == Access::buffered)
+    return std::make_unique<BufferedSource>(path, std::move(name));
+  return std::make_unique<MappedSource>(path, std::move(name), false);
+}
+
+std::unique_ptr<ByteSource> open_file_to_read(const std::filesystem::path& path, Access access,
+                                              std::string name) {
+  if (access == Access::buffered)
+    return std::make_unique<BufferedSource>(path, std::move(name));
+  return std::make_unique<MappedSource>(path, std::move(name), true);
 }
 
 std::unique_ptr<ByteSource> from_memory(Bytes bytes, std::string name) {

@@ -121,6 +121,10 @@ std::unique_ptr<ByteSource> open_buffered(const std::filesystem::path& path);
 // One or the other; messages call it `name`.
 std::unique_ptr<ByteSource> open_file(const std::filesystem::path& path, Access access,
                                       std::string name);
+// The same for who writes nothing to the file and gives it no other name: a map goes without a
+// descriptor where these run out.
+std::unique_ptr<ByteSource> open_file_to_read(const std::filesystem::path& path, Access access,
+                                              std::string name);
 // Bytes in memory.
 std::unique_ptr<ByteSource> from_memory(std::vector<std::byte> bytes, std::string name);
 std::unique_ptr<ByteSource> from_memory(Bytes bytes, std::string name);

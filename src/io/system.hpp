@@ -76,6 +76,10 @@ std::optional<std::filesystem::path> read_link(const std::filesystem::path& path
 // The names in a folder, in any order. Errors: not_found, io.
 std::vector<std::string> list_folder(const std::filesystem::path& folder);
 
+// Whether an open file's descriptor is in the lower half of what a process may have (on POSIX
+// the soft limit of RLIMIT_NOFILE; a system gives the lowest that is free), so that it may
+// stay.
+bool descriptors_suffice(int fd) noexcept;
 // A regular file; other types are refused without waiting on them (a pipe). `size`: where to
 // put how large it is. Errors: not_found, io.
 Descriptor open_to_read(const std::filesystem::path& path, std::uint64_t* size = nullptr);

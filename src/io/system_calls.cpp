@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/syscall.h>
@@ -117,6 +118,13 @@ void* SystemCalls::mmap(int fd, std::size_t size) {
 int SystemCalls::munmap(void* start, std::size_t size) { return ::munmap(start, size); }
 
 std::int64_t SystemCalls::process_id() { return static_cast<std::int64_t>(::getpid()); }
+
+std::int64_t SystemCalls::descriptor_limit() {
+  rlimit limit{};
+  constexpr rlim_t kMost = std::numeric_limits<std::int64_t>::max();
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > kMost) limit.rlim_cur = kMost;
+  return static_cast<std::int64_t>(limit.rlim_cur);
+}
 
 int SystemCalls::probe_process(std::int64_t process) {
   if (process > std::numeric_limits<pid_t>::max()) {

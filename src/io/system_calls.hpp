@@ -26,6 +26,8 @@ class SystemCalls {
 
   virtual int open(const char* path, int flags, mode_t mode);
   virtual int close(int fd);
+  // One above the highest that the process may have now: RLIMIT_NOFILE, its soft limit.
+  virtual std::int64_t descriptor_limit();
   virtual int dup(int fd);  // closed by exec, as all descriptors of the library
   virtual ssize_t pread(int fd, void* to, std::size_t size, off_t offset);
   virtual ssize_t pwrite(int fd, const void* from, std::size_t size, off_t offset);

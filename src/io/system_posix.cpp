@@ -254,6 +254,8 @@ std::vector<std::string> list_folder(const std::filesystem::path& folder) {
   return names;
 }
 
+bool descriptors_suffice(int fd) noexcept { return fd < system_calls().descriptor_limit() / 2; }
+
 Descriptor open_to_read(const std::filesystem::path& path, std::uint64_t* size) {
   return open_regular(path, O_RDONLY, "open", size);
 }

@@ -155,6 +155,11 @@ std::vector<std::string> list_folder(const std::filesystem::path& folder) {
   return names;
 }
 
+bool descriptors_suffice(int fd) noexcept {
+  constexpr int kMost = 8192;  // of the C library, whatever _setmaxstdio says
+  return fd < kMost / 2;
+}
+
 Descriptor open_to_read(const std::filesystem::path& path, std::uint64_t* size) {
   Descriptor file = open_regular(path, GENERIC_READ, _O_RDONLY, "open");
   if (size != nullptr) *size = status(file.get(), display_name(path)).size;

@@ -150,7 +150,7 @@ Array Array::open(const std::filesystem::path& path, const OpenOptions& options)
     open_to_write(impl, path);
   } else {
     session::commit_own_writer(path);
-    read_from(*impl, io::open_file(path, options.access, impl->path), path);
+    read_from(*impl, io::open_file_to_read(path, options.access, impl->path), path);
   }
   return out;
 }

@@ -307,6 +307,7 @@ class BalancedSampler final : public Sampler {
       CasesOfClass one{label, std::move(of_class), {}};
       if (!options_.case_weights.empty()) {
         std::vector<double> of_cases;
+        of_cases.reserve(one.cases.size());
         for (const std::int64_t i : one.cases) {
           of_cases.push_back(options_.case_weights[static_cast<std::size_t>(i)]);
         }
@@ -325,9 +326,9 @@ class BalancedSampler final : public Sampler {
 
   bool draw_class_first(const CaseInfo& cases, Random& random, Draw& draw) const {
     if (table_->classes.empty()) {
-      cases.warn(std::string("no case has ") +
-                 (options_.classes.empty() ? "a foreground class" : "any of the classes") +
-                 ": samples are put anywhere");
+      cases.warn(options_.classes.empty()
+                     ? "no case has a foreground class: samples are put anywhere"
+                     : "no case has any of the classes: samples are put anywhere");
       draw.case_index = draw_case(cases, random);
       return false;
     }

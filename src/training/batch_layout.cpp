@@ -44,8 +44,9 @@ void check_fill(const FieldLayout& field, double fill, const char* option) {
   const bool fits =
       field.kind != Kind::other && convert(Kind::f64, reinterpret_cast<const std::byte*>(&fill),
                                            field.kind, voxel.data(), 1, nullptr);
-  const auto back = fits ? whole_number(field.kind, voxel.data()) : std::nullopt;
-  if (fits && (!is_integer(field.kind) || static_cast<double>(*back) == fill)) return;
+  if (fits && !is_integer(field.kind)) return;
+  const auto whole = fits ? whole_number(field.kind, voxel.data()) : std::nullopt;
+  if (whole && static_cast<double>(*whole) == fill) return;
   throw Error(ErrorKind::invalid_value,
               std::string(option) + " is " + base::float_repr(fill) + ", which " + field.name +
                   " of type " + base::quote(field.dtype.text()) + " cannot hold; set " +

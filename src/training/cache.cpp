@@ -16,8 +16,8 @@ namespace mlarray::training {
 namespace {
 
 // A file: magic, bytes of the key (uint64), key, fingerprint of what follows, what was kept.
-constexpr std::string_view kMagic = "mlacach1";
-constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 30;
+constexpr std::string_view kFileMagic = "mlacach1";
+constexpr std::uint64_t kMostFileBytes = std::uint64_t{1} << 30;
 constexpr std::size_t kHashBytes = 16;
 
 std::span<const std::byte> bytes_of(const std::string& text) {
@@ -40,7 +40,7 @@ std::filesystem::path file_of(const std::filesystem::path& folder, const std::st
 }
 
 std::string head_of(const std::string& key) {
-  std::string out(kMagic);
+  std::string out(kFileMagic);
   for (int i = 0; i < 8; ++i) {
     out += static_cast<char>(static_cast<std::uint64_t>(key.size()) >> (8 * i) & 0xff);
   }
@@ -57,7 +57,7 @@ std::optional<std::vector<std::byte>> cached(const std::filesystem::path& folder
     std::error_code none;
     if (!std::filesystem::is_regular_file(path, none)) return std::nullopt;
     const auto source = io::open_file(path, Access::buffered, path.string());
-    if (source->size() > kMostBytes) return std::nullopt;
+    if (source->size() > kMostFileBytes) return std::nullopt;
     const io::Bytes file = source->get({0, source->size()});
     const std::string head = head_of(key);
     if (file.data.size() < head.size() + kHashBytes ||
@@ -75,7 +75,7 @@ std::optional<std::vector<std::byte>> cached(const std::filesystem::path& folder
 
 void keep_in_cache(const std::filesystem::path& folder, const std::string& key,
                    std::span<const std::byte> bytes) {
-  if (folder.empty() || key.empty() || bytes.size() > kMostBytes / 2) return;
+  if (folder.empty() || key.empty() || bytes.size() > kMostFileBytes / 2) return;
   try {
     std::error_code ignored;
     std::filesystem::create_directories(folder, ignored);

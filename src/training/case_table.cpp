@@ -104,6 +104,7 @@ CaseTable::CaseTable(const std::vector<Case>& cases) {
     put(one.name);
     put(one.image);
     put(one.label);
+    put(text_of(one.class_locations));
     for (const std::string& name : extras_) {
       const auto extra = std::find_if(one.extra.begin(), one.extra.end(),
                                       [&](const auto& it) { return it.first == name; });
@@ -129,6 +130,7 @@ Case CaseTable::at(std::int64_t i) const {
   found.name = reader.text();
   found.image = reader.files();
   found.label = reader.files();
+  found.class_locations = path_of(reader.text());
   for (const std::string& name : extras_) found.extra.emplace_back(name, reader.files());
   if (found.name.empty()) found.name = stem_of(found.image.front());
   return found;

@@ -1,4 +1,4 @@
-// All cases of a loader in one piece of memory: their paths and 24 bytes each. Immutable.
+// All cases of a loader in one piece of memory: their paths and 28 bytes each. Immutable.
 // Internal.
 #pragma once
 
@@ -29,7 +29,7 @@ class CaseTable {
 
   std::vector<std::string> extras_;
   std::vector<std::uint64_t> starts_;
-  std::string text_;  // of each case: name, files of image, label, extras, with their counts
+  std::string text_;  // of each case: name, its files with their counts
 };
 
 // Of a file: its name without a suffix that an array has.

@@ -58,20 +58,19 @@ T cast(S value, [[maybe_unused]] bool& bad) {
     }
   } else if constexpr (kIsSmallFloat<S>) {
     return cast<T>(to_float(value), bad);
-  } else if constexpr (std::is_floating_point_v<T>) {
-    return static_cast<T>(value);
-  } else if constexpr (std::is_floating_point_v<S>) {
+  } else if constexpr (std::is_floating_point_v<S> && std::is_integral_v<T>) {
     // 2^63 is a float, 2^63 - 1 is none.
     constexpr auto kLow = static_cast<S>(std::numeric_limits<T>::min());
-    constexpr S kEnd = static_cast<S>(std::numeric_limits<T>::max() / 2 + 1) * 2;
+    constexpr T kHalf = std::numeric_limits<T>::max() / 2 + 1;
+    constexpr S kEnd = static_cast<S>(kHalf) * 2;
     const S rounded = std::nearbyint(value);
     const bool fits = rounded >= kLow && rounded < kEnd;
     bad |= !fits;
     return fits ? static_cast<T>(rounded) : T{};
-  } else if constexpr (kFits<S, T>) {
-    return static_cast<T>(value);
   } else {
-    bad |= !std::in_range<T>(value);
+    if constexpr (std::is_integral_v<T>) {
+      if constexpr (!kFits<S, T>) bad |= !std::in_range<T>(value);
+    }
     return static_cast<T>(value);
   }
 }

@@ -14,7 +14,7 @@
 namespace mlarray::training {
 namespace {
 
-constexpr std::string_view kMagic = "mlalabel";
+constexpr std::string_view kIndexMagic = "mlalabel";
 constexpr std::uint8_t kVersion = 1;
 constexpr std::uint8_t kHasBackground = 1;
 // At least so many bytes stand for each of these.
@@ -39,7 +39,7 @@ class Parser {
   explicit Parser(std::span<const std::byte> bytes) : reader_(bytes, "label index") {}
 
   LabelIndex::Impl parse() {
-    if (reader_.bytes(kMagic.size()) != kMagic) reader_.fail("no label index");
+    if (reader_.bytes(kIndexMagic.size()) != kIndexMagic) reader_.fail("no label index");
     if (const std::uint8_t version = reader_.u8(); version != kVersion) {
       reader_.fail("version " + std::to_string(version) + ", this library knows 1");
     }
@@ -139,7 +139,7 @@ class Parser {
 
 std::vector<std::byte> LabelIndex::bytes() const {
   std::vector<std::byte> out;
-  for (const char c : kMagic) out.push_back(static_cast<std::byte>(c));
+  for (const char c : kIndexMagic) out.push_back(static_cast<std::byte>(c));
   put(out, kVersion);
   put(out, static_cast<std::uint8_t>(impl_->shape.size()));
   put(out, impl_->background ? kHasBackground : std::uint8_t{0});

@@ -78,7 +78,7 @@ class Forgiving final : public CaseInfo {
   const OpenCases& cases_;
 };
 
-std::shared_ptr<const Sampler> bound_to(std::shared_ptr<const Sampler> sampler,
+std::shared_ptr<const Sampler> bound_to(const std::shared_ptr<const Sampler>& sampler,
                                         const OpenCases& cases, const LoaderOptions& options) {
   if (sampler == nullptr) throw Error(ErrorKind::invalid_value, "a loader without a sampler");
   const Forgiving forgiving(cases);
@@ -160,14 +160,14 @@ void add_to(std::atomic<double>& sum, double value) {
 
 class Loader::Impl {
  public:
-  Impl(const std::vector<Case>& all, std::shared_ptr<const Sampler> given,
+  Impl(const std::vector<Case>& all, const std::shared_ptr<const Sampler>& given,
        const LoaderOptions& chosen)
       : options(chosen), cases(all, options) {
     const parallel::OperationGuard guard;
     const std::shared_ptr<const OpenCase> first = first_case(cases, options);
     layout = layout_of(*first, cases.table().extras(), options);
     check_normalization();
-    sampler = bound_to(std::move(given), cases, options);
+    sampler = bound_to(given, cases, options);
     plan = plan_of(*sampler, cases, options);
     print = fingerprint(cases.table(), options, plan);
     threads = options.threads > 0 ? options.threads : parallel::num_threads();
@@ -321,6 +321,7 @@ class Loader::Impl {
   // Where next() stands: of the thread that calls it, inside an OperationGuard.
   std::int64_t epoch = 0;
   std::int64_t done = 0;
+  std::shared_ptr<Batch::Impl> held;  // read, and not handed out yet
   std::atomic<bool> cancelled = false;
   std::atomic<ReadAhead*> read_ahead = nullptr;  // owned
 
@@ -331,10 +332,10 @@ class Loader::Impl {
   std::atomic<std::int64_t> voxels_read = 0;
 };
 
-Loader::Loader(std::vector<Case> cases, std::shared_ptr<const Sampler> sampler,
+Loader::Loader(const std::vector<Case>& cases, const std::shared_ptr<const Sampler>& sampler,
                const LoaderOptions& options) {
   check_options(options);
-  impl_ = std::make_unique<Impl>(cases, std::move(sampler), options);
+  impl_ = std::make_unique<Impl>(cases, sampler, options);
 }
 
 Loader::~Loader() = default;
@@ -343,9 +344,8 @@ Loader& Loader::operator=(Loader&&) noexcept = default;
 
 std::optional<Batch> Loader::next() {
   Impl& it = *impl_;
-  std::shared_ptr<Batch::Impl> batch;
   try {
-    if (!it.cancelled) batch = it.threads_of_this_process().next();
+    if (it.held == nullptr && !it.cancelled) it.held = it.threads_of_this_process().next();
   } catch (...) {
     it.tell_warnings();
     throw;
@@ -353,13 +353,11 @@ std::optional<Batch> Loader::next() {
   if (it.cancelled) {
     throw Error(ErrorKind::invalid_use, "the loader was cancelled; make another one");
   }
-  if (batch != nullptr) {
-    const parallel::OperationGuard guard;
-    ++it.done;
-  }
-  it.tell_warnings();
-  if (batch == nullptr) return std::nullopt;
-  return Batch(std::move(batch));
+  it.tell_warnings();  // may throw: then the batch is for the next call
+  if (it.held == nullptr) return std::nullopt;
+  const parallel::OperationGuard guard;
+  ++it.done;
+  return Batch(std::move(it.held));
 }
 
 bool Loader::wait(std::chrono::milliseconds longest) {
@@ -396,10 +394,11 @@ void Loader::restore(const LoaderState& state) {
   const bool moves = state.epoch != it.epoch || state.batches_done != it.done;
   it.epoch = state.epoch;
   it.done = state.batches_done;
+  const bool held = std::exchange(it.held, nullptr) != nullptr;
   ReadAhead* threads = it.read_ahead.load();
   const bool mine =
       threads != nullptr && threads->generation() == parallel::process_generation();
-  if (mine && moves) threads->go_to(it.epoch, it.done);
+  if (mine && (moves || held)) threads->go_to(it.epoch, it.done);
 }
 
 void Loader::cancel() noexcept {

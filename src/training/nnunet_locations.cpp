@@ -18,7 +18,7 @@ namespace mlarray::training {
 namespace {
 
 // A file of 117 classes has 37 MB.
-constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 30;
+constexpr std::uint64_t kMostPickleBytes = std::uint64_t{1} << 30;
 
 [[noreturn]] void throw_wrong(const std::string& what) {
   throw Error(ErrorKind::invalid_value,
@@ -139,7 +139,7 @@ std::vector<std::int64_t> labels_in(const Value& key) {
 }
 
 LabelIndex index_in(std::span<const std::byte> pickle, const Shape& shape) {
-  const encoding::DecodeLimits limits{.max_bytes = 2 * kMostBytes};
+  const encoding::DecodeLimits limits{.max_bytes = 2 * kMostPickleBytes};
   const Value tree = encoding::decode_pickle(pickle, limits);
   const Value* const locations = as<Map>(tree, "it holds no dict").find("class_locations");
   if (locations == nullptr) throw_wrong("its dict has no 'class_locations'");
@@ -171,7 +171,7 @@ LabelIndex nnunet_class_locations(const std::filesystem::path& pkl, const Shape&
   const std::string name = pkl.string();
   LabelIndex index = base::naming(name, [&] {
     const auto source = io::open_file(pkl, Access::buffered, name);
-    if (source->size() > kMostBytes) {
+    if (source->size() > kMostPickleBytes) {
       throw Error(ErrorKind::unsupported, "it has " + std::to_string(source->size()) +
                                               " bytes, more than 2^30, the limit of a .pkl");
     }

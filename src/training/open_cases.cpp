@@ -3,10 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
-#include <filesystem>
-#include <optional>
-#include <string>
-#include <string_view>
 #include <utility>
 
 #include "base/text.hpp"
@@ -110,32 +106,6 @@ Shape spatial_shape(const OpenFile& file) {
   return shape;
 }
 
-// NAME.pkl of NAME_seg.b2nd, where nnU-Net has listed the voxels of classes; else nothing.
-std::optional<LabelIndex> nnunet_index_of(const OpenFile& label,
-                                          const std::filesystem::path& cache) {
-  constexpr std::string_view kEnd = "_seg.b2nd";
-  if (!label.path.ends_with(kEnd)) return std::nullopt;
-  const std::string name = label.path.substr(0, label.path.size() - kEnd.size());
-  try {
-    return nnunet_class_locations(name + ".pkl", label.array.shape(), cache);
-  } catch (const Error& error) {
-    // There is none, or it lists no voxels.
-    if (error.kind() == ErrorKind::not_found || error.kind() == ErrorKind::invalid_value) {
-      return std::nullopt;
-    }
-    throw;
-  }
-}
-
-LabelIndex index_of(const OpenFile& label, const std::filesystem::path& cache,
-                    const LabelIndexOptions& options) {
-  // A list has neither the background nor other joined classes than its own.
-  if (options.background && options.joined.empty()) {
-    if (auto listed = nnunet_index_of(label, cache)) return *std::move(listed);
-  }
-  return label_index_of(label.array, cache, options);
-}
-
 }  // namespace
 
 OpenCases::OpenCases(const std::vector<Case>& cases, const LoaderOptions& options)
@@ -223,6 +193,7 @@ std::shared_ptr<const OpenCase> OpenCases::open_now(std::int64_t i) const {
   auto one = std::make_shared<OpenCase>();
   one->index = i;
   one->name = files.name;
+  one->class_locations = files.class_locations;
   one->image = open_group(files.image, true);
   one->label = open_group(files.label, false);
   for (const auto& [name, paths] : files.extra) one->extra.push_back(open_group(paths, false));
@@ -269,8 +240,11 @@ std::shared_ptr<const LabelIndex> OpenCases::labels(std::int64_t i) const {
   const auto make = [&] {
     const std::shared_ptr<const OpenCase> one = open(i);
     return naming_case(*this, i, [&] {
+      const Array& labels = one->label.files.front().array;
       return std::make_shared<const LabelIndex>(
-          index_of(one->label.files.front(), index_cache_, index_));
+          one->class_locations.empty()
+              ? label_index_of(labels, index_cache_, index_)
+              : nnunet_class_locations(one->class_locations, labels.shape(), index_cache_));
     });
   };
   if (!has_labels_) return nullptr;

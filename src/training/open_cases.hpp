@@ -43,6 +43,7 @@ struct OpenCase {
   FileGroup image;
   FileGroup label;
   std::vector<FileGroup> extra;
+  std::filesystem::path class_locations;  // empty: there are none
 };
 
 class OpenCases final : public CaseInfo {

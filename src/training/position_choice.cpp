@@ -60,10 +60,29 @@ void PositionChoice::shrink(std::size_t most) {
 }
 
 std::vector<std::int64_t> PositionChoice::numbers() const {
+  constexpr std::size_t kFew = 256;
+  constexpr int kBits = 11;
   std::vector<std::int64_t> out;
   out.reserve(keys_.size());
   for (const std::uint64_t key : keys_) out.push_back(PositionKey::number(key));
-  std::sort(out.begin(), out.end());
+  if (out.size() < kFew) {
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+  // By digits, the lowest first: quicker than std::sort for so many.
+  std::uint64_t all = 0;
+  for (const std::int64_t number : out) all |= static_cast<std::uint64_t>(number);
+  std::vector<std::int64_t> other(out.size());
+  for (int shift = 0; shift < 64 && all >> shift != 0; shift += kBits) {
+    const auto digit = [&](std::int64_t number) {
+      return static_cast<std::size_t>(number >> shift) & ((std::size_t{1} << kBits) - 1);
+    };
+    std::array<std::size_t, (std::size_t{1} << kBits) + 1> starts{};
+    for (const std::int64_t number : out) ++starts[digit(number) + 1];
+    for (std::size_t i = 1; i < starts.size(); ++i) starts[i] += starts[i - 1];
+    for (const std::int64_t number : out) other[starts[digit(number)]++] = number;
+    out.swap(other);
+  }
   return out;
 }
 

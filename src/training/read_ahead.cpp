@@ -95,6 +95,11 @@ bool ReadAhead::wait(std::chrono::milliseconds longest) {
 std::shared_ptr<Batch::Impl> ReadAhead::next() {
   start();
   {
+    const parallel::OperationGuard guard;
+    const std::scoped_lock lock(mutex_);
+    if (failed_ && window_.empty() && lost_ == nullptr) drop_window();  // the caller tries again
+  }
+  {
     std::unique_lock lock(mutex_);
     if (!stopping_ && next_number_ >= work_.batches) return nullptr;
     if (!stopping_ && !is_next_ready()) {
@@ -118,6 +123,7 @@ std::shared_ptr<Batch::Impl> ReadAhead::next() {
     }
     if (error != nullptr) {
       drop_window();
+      failed_ = true;  // until the next call: what it reads may be mended by then
     } else {
       window_.pop_front();
       ++next_number_;

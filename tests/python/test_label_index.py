@@ -50,13 +50,13 @@ def test_equals_numpy(
     index = LabelIndex.build(labels, positions=positions, background=background)
     values, counts = np.unique(labels, return_counts=True)
     assert [one.labels for one in index.classes] == [(int(value),) for value in values]
-    assert [one.count for one in index.classes] == counts.tolist()
+    assert [one.voxels for one in index.classes] == counts.tolist()
     assert index.foreground == int(
         (labels != background).sum() if background is not None else labels.size
     )
     for one in index.classes:
         (label,) = one.labels
-        wanted = 0 if label == background else min(positions, one.count)
+        wanted = 0 if label == background else min(positions, one.voxels)
         voxels = index.voxels(label)
         assert voxels.shape == (wanted, labels.ndim)
         assert one.positions == wanted
@@ -208,7 +208,7 @@ def test_reads_nnunet_as_data(tmp_path: Path, protocol: int, order: Any) -> None
     cache = tmp_path / "cache"
     index = LabelIndex.from_nnunet(path, shape, cache)
     assert [one.labels for one in index.classes] == [(1,), (2,), (1, 2)]
-    assert index.classes[0].count == len(voxels)
+    assert index.classes[0].voxels == len(voxels)
     assert (index.voxels(1) == voxels).all()
     assert (index.voxels(2) == voxels[:7]).all()
     assert (index.voxels((1, 2)) == voxels[3:9]).all()

@@ -13,11 +13,12 @@ from pages import ROOT, UNTESTED, assert_same, blocks_of, run_page
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 RUN = ("python", "console")
-# docs/usage.md is run by test_seed_page.py, docs/torch.md by tests/training.
+# docs/usage.md is run by test_seed_page.py, docs/torch.md and inference.md
+# by tests/training.
 WITH_EXAMPLES = [
     page
     for page in PAGES
-    if page.name not in ("usage.md", "torch.md")
+    if page.name not in ("usage.md", "torch.md", "inference.md")
     and any(block.language in RUN for block in blocks_of(page))
 ]
 
@@ -80,7 +81,7 @@ def test_every_public_name_is_in_the_python_reference(name: str) -> None:
 def test_every_public_header_is_in_the_cpp_reference() -> None:
     page = (ROOT / "docs" / "api" / "cpp.md").read_text(encoding="utf-8")
     entries = re.findall(r"^```\{doxygenfile\} (\S+)$", page, re.M)
-    headers = [path.name for path in (ROOT / "include" / "mlarray").glob("*.hpp")]
+    headers = [path.name for path in (ROOT / "include" / "mlarray").rglob("*.hpp")]
     headers.remove("array_inline.hpp")  # a part of array.hpp
     assert sorted(entries) == sorted(headers)
 

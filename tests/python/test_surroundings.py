@@ -222,6 +222,24 @@ def test_a_new_file_under_a_relative_path(tmp_path: Path) -> None:
 # --- limits of the process --------------------------------------------------------------------
 
 
+def test_more_images_than_descriptors(tmp_path: Path) -> None:
+    """Images that keep a descriptor each would end at 64 of them."""
+    script = """
+        save(1)
+        for number in range(300):
+            os.link(path, f"{folder}/{number}.mla")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+        images = [MLArray.open(f"{folder}/{number}.mla") for number in range(300)]
+        assert len(os.listdir("/proc/self/fd")) < 48
+        assert all((image[3:9] == 1).all() for image in images)
+        save(2)  # a new file under one of the names
+        assert images[299].refresh() is False and (images[299][...] == 1).all()
+        os.replace(path, f"{folder}/299.mla")
+        assert images[299].refresh() and (images[299][...] == 2).all()
+    """
+    _run(tmp_path / "a.mla", script)
+
+
 def test_without_descriptors(tmp_path: Path) -> None:
     script = """
         def limited(free, call):
@@ -307,7 +325,10 @@ def test_without_memory(tmp_path: Path) -> None:
     script = """
         import ctypes
 
-        give_back = getattr(ctypes.CDLL(None), "malloc_trim", int)  # glibc's
+        # What is freed goes back to the system, so that a limit is felt.
+        glibc = ctypes.CDLL(None)
+        give_back = getattr(glibc, "malloc_trim", int)
+        getattr(glibc, "mallopt", min)(-3, 1 << 16)  # M_MMAP_THRESHOLD, which grows else
 
         def memory():
             return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

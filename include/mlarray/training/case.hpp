@@ -18,6 +18,9 @@ struct Case {
   // Others that are cut out with them, as maps of weights: name, files. Every case has the
   // same.
   std::vector<std::pair<std::string, std::vector<std::filesystem::path>>> extra = {};
+  // nnU-Net's .pkl of a preprocessed case, whose class_locations are taken instead of a label
+  // index (nnunet_class_locations()).
+  std::filesystem::path class_locations = {};
 };
 
 }  // namespace mlarray::training

@@ -162,7 +162,7 @@ class MLARRAY_EXPORT Loader {
   // Opens nothing but the first case, and what the sampler asks for (Sampler::bound()). Errors:
   // invalid_value for options that do not fit together; not_found, corruption ... of the first
   // case.
-  Loader(std::vector<Case> cases, std::shared_ptr<const Sampler> sampler,
+  Loader(const std::vector<Case>& cases, const std::shared_ptr<const Sampler>& sampler,
          const LoaderOptions& options);
   ~Loader();  // stops the threads within one sample's time
   Loader(Loader&&) noexcept;

@@ -15,10 +15,11 @@ from ._run import FAILURE, add_json, printable
 __all__ = ["add_arguments", "command"]
 
 DESCRIPTION = (
-    "Index label maps: count the voxels of each class and keep some positions of them, in the "
-    "file, so that patches are drawn by class without reading the map. Voxels and metadata "
-    "stay as they are, and files that have the same index are skipped. An edit of voxels ends "
-    "it. A file that fails is left as it was, and the others go on."
+    "Keep in label maps where their classes are. The voxels of each class are counted and some "
+    "of their positions kept in the file, so that patches are drawn by class without reading "
+    "the map. Voxels and metadata stay as they are; files that have the same index are "
+    "skipped. An edit of voxels ends it. A file that fails is left as it was, and the others "
+    "go on."
 )
 EXAMPLES = """\
 examples:

@@ -1,6 +1,7 @@
-"""Batches of patches for training, read and decoded by threads that run no Python.
+"""For training and prediction: batches of patches, label indexes, blended predictions.
 
-NumPy is all that is needed; `mlarray.torch` has the same as tensors.
+Threads that run no Python read and decode. NumPy is all that is needed; `mlarray.torch` has the
+same as tensors.
 
 Examples
 --------
@@ -13,6 +14,7 @@ Examples
 
 from __future__ import annotations
 
+from ._aggregator import Aggregator
 from ._labels import LabelClass, LabelIndex
 from .case import Case
 from .folder import cases_from_folder
@@ -22,6 +24,7 @@ from .options import LoaderOptions
 from .samplers import Balanced, Grid, Listed, Sampler, Uniform
 
 __all__ = [
+    "Aggregator",
     "Balanced",
     "Batch",
     "Case",

@@ -31,7 +31,7 @@ class LabelClass(NamedTuple):
     """One class of a label map."""
 
     labels: tuple[int, ...]  # more than one for a joined class
-    count: int  # voxels, exact
+    voxels: int  # exact
     positions: int  # of them kept
 
 
@@ -51,7 +51,7 @@ class LabelIndex:
     >>> labels[1, 2:] = 3
     >>> index = LabelIndex.build(labels)
     >>> index.classes[1]
-    LabelClass(labels=(3,), count=2, positions=2)
+    LabelClass(labels=(3,), voxels=2, positions=2)
     >>> index.voxels(3).tolist()
     [[1, 2], [1, 3]]
     """

@@ -47,6 +47,9 @@ class Case:
         batch. All cases have the same.
     name : str, optional
         What errors say; default: the name of the first image.
+    class_locations : path, optional
+        The ``.pkl`` in which nnU-Net has listed voxels of the classes; the label map is not
+        indexed then.
 
     Raises
     ------
@@ -66,6 +69,7 @@ class Case:
     label: Files | None = None
     extra: Mapping[str, Files] = field(default_factory=dict)
     name: str = ""
+    class_locations: PathLike | None = None
 
     def __post_init__(self) -> None:
         if not _paths(self.image, "image"):
@@ -91,7 +95,7 @@ def _paths(files: Files, argument: str) -> list[str]:
         ) from None
 
 
-Parts = tuple[str, list[str], list[str], tuple[tuple[str, list[str]], ...]]
+Parts = tuple[str, list[str], list[str], tuple[tuple[str, list[str]], ...], str]
 
 
 def to_core(case: Case) -> Parts:
@@ -102,7 +106,9 @@ def to_core(case: Case) -> Parts:
         )
     label = [] if case.label is None else _as_text(case.label)
     extra = tuple((name, _as_text(files)) for name, files in sorted(case.extra.items()))
-    return case.name, _as_text(case.image), label, extra
+    listed = case.class_locations
+    listed = "" if listed is None else os.fsdecode(listed)
+    return case.name, _as_text(case.image), label, extra, listed
 
 
 def _as_text(files: Files) -> list[str]:
@@ -113,7 +119,7 @@ def _as_text(files: Files) -> list[str]:
 
 def from_core(parts: Parts) -> Case:
     """And back. A single file is a path again."""
-    name, image, label, extra = parts
+    name, image, label, extra, listed = parts
 
     def shown(files: list[str]) -> Files:
         return os.fspath(files[0]) if len(files) == 1 else tuple(map(os.fspath, files))
@@ -123,4 +129,5 @@ def from_core(parts: Parts) -> Case:
         label=shown(label) if label else None,
         extra={name: shown(files) for name, files in extra},
         name=name,
+        class_locations=listed or None,
     )

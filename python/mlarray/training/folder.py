@@ -134,4 +134,18 @@ def _preprocessed(files: dict[str, str]) -> list[Case]:
         for stem in files
         if stem.endswith(_SEG) and stem.removesuffix(_SEG) in files
     )
-    return [Case(image=files[name], label=files[name + _SEG], name=name) for name in names]
+    return [
+        Case(
+            image=files[name],
+            label=files[name + _SEG],
+            name=name,
+            class_locations=_listed(files[name]),
+        )
+        for name in names
+    ]
+
+
+def _listed(path: str) -> str | None:
+    """The ``.pkl`` beside an image, if there is one."""
+    listed = os.path.splitext(path)[0] + ".pkl"
+    return listed if os.path.exists(listed) else None

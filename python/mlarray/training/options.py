@@ -104,7 +104,7 @@ def _axes_of(case: Case | None) -> int:
     """Axes of space of a case: those of its label map, if it has one without channels."""
     if case is None:
         return 3
-    _, image, label, _ = to_core(case)
+    _, image, label, *_ = to_core(case)
     path = (label or image)[0]
     with MLArray.open(path) as opened:
         axes = len(opened._spatial_axes())

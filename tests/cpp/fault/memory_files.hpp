@@ -111,6 +111,7 @@ class MemoryFiles final : public io::SystemCalls {
 
   int open(const char* path, int flags, mode_t mode) override;
   int close(int fd) override;
+  std::int64_t descriptor_limit() override { return std::int64_t{1} << 31; }
   int dup(int fd) override;
   ssize_t pread(int fd, void* to, std::size_t size, off_t offset) override;
   ssize_t pwrite(int fd, const void* from, std::size_t size, off_t offset) override;

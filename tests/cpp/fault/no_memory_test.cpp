@@ -17,6 +17,8 @@
 #include "codec/lz_functions.hpp"
 #include "io/system_calls.hpp"
 #include "mlarray/salvage.hpp"
+#include "mlarray/training/aggregator.hpp"
+#include "mlarray/training/label_index.hpp"
 #include "support/temp_dir.hpp"
 #include "support/voxels.hpp"
 
@@ -235,6 +237,12 @@ void will_save_over_writer(Scene& scene) {
   will_save_over(scene);
 }
 
+// A folder besides that of the file.
+std::filesystem::path kept_indexes() {
+  static const TempDir folder;
+  return folder / "indexes";
+}
+
 std::vector<Case> cases() {
   return {
       {"open and read", none,
@@ -302,6 +310,20 @@ std::vector<Case> cases() {
       {"metadata", edited, [](Scene& s) { s.writer->set_metadata(with_text("second")); }},
       {"flush", will_commit, [](Scene& s) { s.writer->flush(CommitLevel::ordered); }},
       {"flush durably", will_commit, [](Scene& s) { s.writer->flush(CommitLevel::durable); }},
+      {"index labels", will_commit,
+       [](Scene& s) {
+         if (!training::build_label_index(*s.writer, {.threads = 1})) {
+           throw std::logic_error("it was indexed before");
+         }
+       }},
+      {"index and keep in a folder",
+       [](Scene&) { std::filesystem::remove_all(kept_indexes()); },
+       [](Scene& s) {
+         s.reader = Array::open(s.path, reading());
+         const auto index = training::label_index_of(*s.reader, kept_indexes(),
+                                                     {.joined = {{1, 2}}, .threads = 1});
+         if (index.classes().empty()) throw std::logic_error("an index without classes");
+       }},
       {"close", will_close, [](Scene& s) { s.writer->close(); }},
       {"close and rewrite",
        [](Scene& s) {
@@ -331,6 +353,22 @@ std::vector<Case> cases() {
        }},
       {"save over its own", will_commit,
        [](Scene& s) { s.writer->save(s.path, options_at(CommitLevel::durable)); }},
+      {"aggregate", none,
+       [](Scene& s) {
+         training::AggregatorOptions options;
+         options.output = training::Output::softmax;
+         options.original_shape = {14, 25};
+         options.crop = Box{{1, 2}, {13, 22}};
+         options.save = options_at(CommitLevel::durable);
+         options.save.layout = {};
+         options.threads = 1;
+         const std::filesystem::path path = s.folder / "b.mla";
+         training::Aggregator out(path, kShape, {7, 8}, 2, options);
+         const std::vector<float> scores(2 * 7 * 8, 1.0f);
+         for (const Box& box : out.boxes()) out.add(box, scores);
+         out.finish();
+         std::filesystem::remove(path);
+       }},
       {"create over a writer",
        [](Scene& s) {
          s.edit();

@@ -38,7 +38,7 @@ class FakeCases final : public CaseInfo {
 // The index of a map, background included if `background` is empty.
 inline std::shared_ptr<const LabelIndex> index_of(const std::vector<std::uint8_t>& map,
                                                   const Shape& shape,
-                                                  LabelIndexOptions options = {}) {
+                                                  const LabelIndexOptions& options = {}) {
   const Array array = Array::in_memory(map, shape);
   return std::make_shared<const LabelIndex>(LabelIndex::build(array, options));
 }

@@ -13,7 +13,10 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -145,9 +148,11 @@ std::size_t descriptors() {
 
 void overwrite(const fs::path& path, double from, double to) {
   const auto size = static_cast<double>(fs::file_size(path));
+  const auto start = static_cast<std::streamoff>(size * from);
+  const auto stop = static_cast<std::streamoff>(size * to);
   std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekp(static_cast<std::streamoff>(size * from));
-  for (double at = size * from; at < size * to; ++at) file.put('\x5a');
+  file.seekp(start);
+  for (std::streamoff at = start; at < stop; ++at) file.put('\x5a');
 }
 
 TEST(LoaderFault, GridsThatDoNotAgreeAreAnErrorThatNamesBothFiles) {
@@ -445,7 +450,11 @@ TEST(LoaderFault, OtherThreadsForkWhileTheConsumerWaits) {
   std::thread forks([&] {
     for (int i = 0; i < 15 && !done; ++i) {
       // The child's loader stands where the parent's next() did, or one further.
-      EXPECT_EQ(mlarray::test::run_in_child([&] { return loader.next() ? 0 : 1; }), 0);
+      const auto goes_on = [&] {
+        const bool at_end = loader.state().batches_done == loader.batches();
+        return loader.next().has_value() != at_end ? 0 : 1;
+      };
+      EXPECT_EQ(mlarray::test::run_in_child(goes_on), 0);
     }
     done = true;
   });
@@ -493,6 +502,80 @@ TEST(LoaderFault, AStaleIndexIsMadeAnewWithOneWarning) {
   EXPECT_NE(warnings[0].find("case 'case0': the label index is stale"), std::string::npos)
       << warnings[0];
   EXPECT_EQ(thread, std::this_thread::get_id());
+}
+
+TEST(LoaderFault, AWarningThatThrowsLosesNoBatch) {
+  const TempDir dir;
+  const std::vector<Scan> scans = make_scans(dir, 3);
+  BalancedOptions balanced;
+  balanced.foreground = 1;
+  balanced.classes = {7};  // absent: one warning a case
+  LoaderOptions options = fault_options();
+  Loader quiet(cases_of(scans), balanced_sampler(options.patch, balanced), options);
+  const std::vector<std::string> all = batches_of(quiet);
+  options.warn = [](const std::string& text) { throw std::runtime_error(text); };
+  Loader loader(cases_of(scans), balanced_sampler(options.patch, balanced), options);
+  std::vector<std::string> found;
+  int thrown = 0;
+  for (;;) {
+    try {
+      const std::int64_t done = loader.state().batches_done;
+      ASSERT_EQ(done, static_cast<std::int64_t>(found.size()));
+      if (thrown == 1) loader.restore(loader.state());
+      const auto batch = loader.next();
+      if (!batch) break;
+      found.push_back(contents(*batch));
+    } catch (const std::runtime_error& error) {
+      EXPECT_NE(std::string(error.what()).find("none of the classes 7"), std::string::npos);
+      ++thrown;
+    }
+  }
+  EXPECT_GT(thrown, 0);
+  EXPECT_EQ(found, all);
+}
+
+// pickle.dumps({"class_locations": {1: np.array([[0, 3, 4, 5], [0, 3, 4, 6]]),
+//                                   3: np.array([[0, 9, 10, 11]])}}, 4)
+constexpr std::string_view kLocations =
+    "80049528010000000000007d948c0f636c6173735f6c6f636174696f6e73947d94284b018c166e756d70"
+    "792e5f636f72652e6d756c74696172726179948c0c5f7265636f6e7374727563749493948c056e756d70"
+    "79948c076e6461727261799493944b0085944301629487945294284b014b024b04869468068c05647479"
+    "70659493948c02693894898887945294284b038c013c944e4e4e4affffffff4affffffff4b0074946289"
+    "434000000000000000000300000000000000040000000000000005000000000000000000000000000000"
+    "030000000000000004000000000000000600000000000000947494624b03680568084b008594680a8794"
+    "5294284b014b014b0486946812894320000000000000000009000000000000000a000000000000000b00"
+    "0000000000009474946275732e";
+
+TEST(LoaderFault, ClassLocationsOfNnunetTakeThePlaceOfAnIndex) {
+  const TempDir dir;
+  std::vector<Scan> scans = make_scans(dir, 1);
+  std::vector<std::uint8_t> labels(16 * 14 * 18);
+  labels[(3 * 14 + 4) * 18 + 5] = labels[(3 * 14 + 4) * 18 + 6] = 1;
+  labels[(9 * 14 + 10) * 18 + 11] = 3;
+  labels[0] = 3;  // which is not listed
+  Array::save_voxels(dir / "case0_seg.mla", labels, scans[0].shape);
+  {
+    std::ofstream file(dir / "case0.pkl", std::ios::binary);
+    for (std::size_t i = 0; i < kLocations.size(); i += 2) {
+      file.put(static_cast<char>(std::stoi(std::string(kLocations.substr(i, 2)), nullptr, 16)));
+    }
+  }
+  scans[0].files.class_locations = dir / "case0.pkl";
+  BalancedOptions balanced;
+  balanced.foreground = 1;
+  LoaderOptions options = fault_options();
+  options.warn = [](const std::string& text) { ADD_FAILURE() << text; };
+  Loader loader(cases_of(scans), balanced_sampler(options.patch, balanced), options);
+  std::map<std::int64_t, std::set<Shape>> centers;
+  while (const auto batch = loader.next()) {
+    for (const Draw& draw : batch->draws()) centers[*draw.label].insert(draw.center);
+  }
+  EXPECT_EQ(centers[1], (std::set<Shape>{{3, 4, 5}, {3, 4, 6}}));
+  EXPECT_EQ(centers[3], (std::set<Shape>{{9, 10, 11}}));
+  EXPECT_EQ(loader.case_at(0).class_locations, scans[0].files.class_locations);
+  fs::remove(dir / "case0.pkl");
+  Loader other(cases_of(scans), balanced_sampler(options.patch, balanced), options);
+  EXPECT_TRUE(says(error_of([&] { other.next(); }), {"case 'case0'", "case0.pkl"}));
 }
 
 TEST(LoaderFault, AHundredThousandCasesTakeLittleMemory) {

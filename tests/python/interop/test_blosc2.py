@@ -11,6 +11,7 @@ import pytest
 import mlarray
 from mlarray import MLArray, _core
 from mlarray.errors import CorruptionError
+from mlarray.training import LabelIndex
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -236,6 +237,7 @@ def test_records_and_edits_in_turns(peer: Any, tmp_path: Path, who: str) -> None
     path = tmp_path / "ours.mla"
     voxels, options = OURS["records"]
     MLArray(voxels).save(path, **options)
+    assert LabelIndex.store(path)
     state = voxels.copy()
     for turn in range(3):
         # The second time so that chunks shrink.
@@ -244,6 +246,7 @@ def test_records_and_edits_in_turns(peer: Any, tmp_path: Path, who: str) -> None
         start, stop = [part.start for part in box], [part.stop for part in box]
         peer(who).with_voxels("edit", values, path=path, start=start, stop=stop)
         state[box] = values
+        assert LabelIndex.of(path) is None
         with MLArray.open(path, mmap="r+") as image:
             assert_same(np.asarray(image), state)
             if turn == 0:
@@ -252,6 +255,7 @@ def test_records_and_edits_in_turns(peer: Any, tmp_path: Path, who: str) -> None
                 image[turn + 9, 5:9] = state[turn + 9, 5:9] = 7
         found, _ = peer(who).voxels_after("read", path=path)
         assert_same(found, state)
+        assert LabelIndex.of(path) is None
         with MLArray.open(path) as image:
             assert image.verify().damaged_blocks == 0
             assert_same(np.asarray(image), state)

@@ -114,8 +114,6 @@ def test_a_preprocessed_folder(tmp_path: Path) -> None:
     for number, properties in enumerate(listed):
         (tmp_path / f"case{number}.pkl").write_bytes(pickle.dumps(properties))
     assert centers() == {(6, 6, 7)}  # by the list
-    (tmp_path / "case1.pkl").write_bytes(pickle.dumps({"spacing": (1, 1, 1)}))
-    assert centers() == {(z, 6, 7) for z in range(5, 9)}  # of case 1 by its label map
     (tmp_path / "case1.pkl").write_bytes(b"junk")
     with pytest.raises(MLArrayError, match=r"case 'case1'.*case1\.pkl"):
         centers()

@@ -1,0 +1,96 @@
+// Batches for training: how many samples a second, and where the time of the threads goes.
+//
+//   mlarray_batches FOLDER SIDE THREADS SAMPLES
+//
+// Makes four cases in FOLDER, of 256 voxels along each axis, int16 with labels of uint8, unless
+// they are there. SIDE 1: slices of 256 x 256 instead of cubes. Prints JSON.
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "mlarray/array.hpp"
+#include "mlarray/training/loader.hpp"
+
+namespace {
+
+namespace training = mlarray::training;
+using mlarray::Array;
+using mlarray::Shape;
+
+// Smooth shapes with some noise, which compress about as scans do.
+training::Case make_case(const std::filesystem::path& folder, int number, bool slices) {
+  constexpr std::int64_t kSide = 256;
+  const std::string name = (slices ? "slices" : "cubes") + std::to_string(number);
+  training::Case one;
+  one.image = {folder / (name + ".mla")};
+  one.label = {folder / (name + "_seg.mla")};
+  if (std::filesystem::exists(one.label[0])) return one;
+  const auto size = [&](double length) { return std::sin(length + number); };
+  std::vector<std::int16_t> image;
+  std::vector<std::uint8_t> label;
+  std::mt19937 random(static_cast<unsigned>(number));
+  for (std::int64_t z = 0; z < kSide; ++z) {
+    for (std::int64_t y = 0; y < kSide; ++y) {
+      for (std::int64_t x = 0; x < kSide; ++x) {
+        const double value = size(0.05 * static_cast<double>(z)) *
+                             size(0.07 * static_cast<double>(y)) *
+                             size(0.06 * static_cast<double>(x));
+        image.push_back(
+            static_cast<std::int16_t>(600 * value + static_cast<double>(random() % 32)));
+        label.push_back(value > 0.7 ? 2 : value > 0.3 ? 1 : 0);
+      }
+    }
+  }
+  mlarray::SaveOptions options;
+  if (slices) options.layout.patch = Shape{1, 256, 256};
+  Array::save_voxels(one.image[0], image, {kSide, kSide, kSide}, {}, options);
+  Array::save_voxels(one.label[0], label, {kSide, kSide, kSide}, {}, options);
+  training::build_label_index(one.label[0]);
+  return one;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  if (argc != 5) {
+    return std::fprintf(stderr, "usage: mlarray_batches FOLDER SIDE THREADS SAMPLES\n"), 2;
+  }
+  const std::int64_t side = std::atoll(argv[2]);
+  const bool slices = side == 1;
+  std::filesystem::create_directories(argv[1]);
+  std::vector<training::Case> cases;
+  for (int i = 0; i < 4; ++i) cases.push_back(make_case(argv[1], i, slices));
+
+  training::LoaderOptions options;
+  options.patch = slices ? Shape{1, 256, 256} : Shape{side, side, side};
+  options.threads = std::atoi(argv[3]);
+  options.samples_per_epoch = std::atoll(argv[4]);
+  training::Loader loader(cases, training::balanced_sampler(options.patch), options);
+  double seconds = 0;
+  for (std::int64_t epoch = 0; epoch < 2; ++epoch) {  // in the first, memory is new
+    loader.set_epoch(epoch);
+    const auto start = std::chrono::steady_clock::now();
+    while (loader.next()) {
+    }
+    const auto end = std::chrono::steady_clock::now();
+    seconds = std::chrono::duration<double>(end - start).count();
+  }
+  const training::LoaderTimes times = loader.times();
+  const auto samples = static_cast<double>(times.samples);
+  std::printf(
+      "{\"samples a second\": %.0f, \"microseconds a sample\": {\"draw\": %.1f, \"read\": "
+      "%.1f, "
+      "\"convert\": %.1f}}\n",
+      static_cast<double>(options.samples_per_epoch) / seconds, 1e6 * times.draw / samples,
+      1e6 * times.read / samples, 1e6 * times.convert / samples);
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return 1;
+}
