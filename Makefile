@@ -22,7 +22,7 @@ help:
 	@echo "make soak      kills, power cuts under real file systems, failed calls, for MINUTES=10"
 	@echo "make soak-proof does it find what is broken on purpose?"
 	@echo "make bench     times beside other libraries: a report in build/bench (ONLY=, ROUNDS=, MAX_MB=)"
-	@echo "make bench-train  batches beside other loaders: a report in build/bench-train (ONLY=, SECONDS=)"
+	@echo "make bench-train  batches beside other loaders: a report in build/bench-train (ONLY=, SECONDS_EACH=)"
 	@echo "make micro     the inner steps one by one, with Google Benchmark (FILTER=)"
 	@echo "make compare   BASE=COMMIT: times of two commits in turns, before a merge (HEAD=, ONLY=)"
 	@echo "make docs      the documentation as a site in build/docs"

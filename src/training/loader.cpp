@@ -361,7 +361,7 @@ std::optional<Batch> Loader::next() {
 }
 
 bool Loader::wait(std::chrono::milliseconds longest) {
-  return impl_->cancelled || impl_->threads_of_this_process().wait(longest);
+  return impl_->cancelled || impl_->held || impl_->threads_of_this_process().wait(longest);
 }
 
 std::int64_t Loader::batches() const { return impl_->plan.batches(); }

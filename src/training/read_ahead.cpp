@@ -76,12 +76,19 @@ void ReadAhead::start() {
   }
 }
 
+void ReadAhead::begin() {
+  start();
+  const parallel::OperationGuard guard;
+  const std::scoped_lock lock(mutex_);
+  if (failed_ && window_.empty() && lost_ == nullptr) drop_window();  // the caller tries again
+}
+
 bool ReadAhead::has_answer() const {
   return stopping_ || next_number_ >= work_.batches || is_next_ready();
 }
 
 bool ReadAhead::wait(std::chrono::milliseconds longest) {
-  start();
+  begin();
   std::unique_lock lock(mutex_);
   if (has_answer()) return true;
   const auto began = std::chrono::steady_clock::now();
@@ -93,12 +100,7 @@ bool ReadAhead::wait(std::chrono::milliseconds longest) {
 }
 
 std::shared_ptr<Batch::Impl> ReadAhead::next() {
-  start();
-  {
-    const parallel::OperationGuard guard;
-    const std::scoped_lock lock(mutex_);
-    if (failed_ && window_.empty() && lost_ == nullptr) drop_window();  // the caller tries again
-  }
+  begin();
   {
     std::unique_lock lock(mutex_);
     if (!stopping_ && next_number_ >= work_.batches) return nullptr;

@@ -66,6 +66,7 @@ class ReadAhead {
 
  private:
   void start();
+  void begin();  // a call of the consumer
   void work() noexcept;
   bool has_ticket() const;
   bool is_next_ready() const;
