@@ -33,9 +33,7 @@ def test_the_table(folders: tuple[str, str], capsys: pytest.CaptureFixture[str])
     assert err == ""
 
 
-def test_json_and_options(
-    folders: tuple[str, str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_json_and_options(folders: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--patch", "4,6,8", "--batch", "3", "--samples", "10", "--json", "-q"]
     assert main(["bench-loader", folders[0], *options]) == 0
     figures = json.loads(capsys.readouterr().out)
