@@ -1,11 +1,12 @@
 # The README's two commands do all their own set-up: make demo, make test. The other targets do
 # too. HACKING.md says how long each takes.
 .PHONY: help demo test check damage numbers soak soak-proof build lint tidy lint-all format sanitize tsan fuzz coverage
-.PHONY: bench micro compare docs wheel bare-root clean
+.PHONY: test-training bench-train bench micro compare docs wheel bare-root clean
 
 help:
 	@echo "make demo      convert, read, edit and show a real scan"
 	@echo "make test      lint, build everything, run every test, sanitizers among them"
+	@echo "make test-training  the tests of training that need PyTorch, in an environment of their own"
 	@echo "make check     for every edit: lint, C++ and Python tests, building only what changed"
 	@echo "make build     set up build/venv and install the package into it"
 	@echo "make format    put sources into the project's format"
@@ -21,6 +22,7 @@ help:
 	@echo "make soak      kills, power cuts under real file systems, failed calls, for MINUTES=10"
 	@echo "make soak-proof does it find what is broken on purpose?"
 	@echo "make bench     times beside other libraries: a report in build/bench (ONLY=, ROUNDS=, MAX_MB=)"
+	@echo "make bench-train  batches beside other loaders: a report in build/bench-train (ONLY=, SECONDS_EACH=)"
 	@echo "make micro     the inner steps one by one, with Google Benchmark (FILTER=)"
 	@echo "make compare   BASE=COMMIT: times of two commits in turns, before a merge (HEAD=, ONLY=)"
 	@echo "make docs      the documentation as a site in build/docs"
@@ -33,6 +35,9 @@ demo:
 
 test:
 	@tools/test.sh all
+
+test-training:
+	@tools/training.sh test
 
 check:
 	@tools/test.sh check
@@ -87,6 +92,9 @@ soak-proof:
 
 bench:
 	@tools/bench.sh
+
+bench-train:
+	@tools/training.sh bench
 
 micro:
 	@tools/micro.sh $(FILTER)

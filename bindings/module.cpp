@@ -22,6 +22,9 @@ NB_MODULE(_core, module) {
   mlarray::bindings::register_statistics(module);
   mlarray::bindings::register_verify(module);
   mlarray::bindings::register_salvage(module);
+  mlarray::bindings::register_samplers(module);
+  mlarray::bindings::register_batch(module);
+  mlarray::bindings::register_loader(module);
   mlarray::bindings::register_label_index(module);
   mlarray::bindings::register_aggregator(module);
   mlarray::bindings::register_augment(module);

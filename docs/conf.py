@@ -28,6 +28,7 @@ myst_enable_extensions = ["colon_fence"]
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 autodoc_typehints = "none"
+autodoc_mock_imports = ["torch"]
 autodoc_member_order = "bysource"
 autodoc_class_signature = "mixed"
 default_role = "py:obj"

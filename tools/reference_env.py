@@ -22,6 +22,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# The one place that names torch. Where an index has it as a CUDA build of gigabytes only,
+# MLARRAY_TORCH_INDEX names another index for pip, one of CPU builds.
+TORCH = "torch==2.13.0"
+TORCH_INDEX = os.environ.get("MLARRAY_TORCH_INDEX", "")
+
 # Exact versions: golden files must come out the same tomorrow. Older releases get the
 # blosc2 of their own time, as far as it has wheels for today's Python versions.
 REQUIREMENTS: dict[str, list[str]] = {
@@ -52,6 +57,18 @@ REQUIREMENTS: dict[str, list[str]] = {
     "h5py-3.16.0": ["h5py==3.16.0", "hdf5plugin==7.1.0", "numpy==2.2.6"],
     "medh5-2.2.3": ["medh5==2.2.3", "numpy==2.2.6"],
     "nibabel-5.4.2": ["nibabel==5.4.2", "numpy==2.2.6"],
+    # What tests/training runs in; tools/training.sh puts this package beside it.
+    "training": [
+        TORCH,
+        "numpy>=1.26",
+        "hypothesis>=6.100",
+        "pytest>=8.0",
+        "pytest-timeout>=2.3",
+    ],
+    # Loaders that benchmarks/train.py compares with.
+    "train-mlarray-0.0.54": ["mlarray==0.0.54", "blosc2==4.14.1", TORCH, "numpy==2.2.6"],
+    "train-monai-1.6.1": ["monai==1.6.1", "nibabel==5.4.2", TORCH],
+    "train-torchio-1.2.1": ["torchio==1.2.1", TORCH],
 }
 
 # What tests/python/interop reads and writes our files with.
@@ -94,6 +111,8 @@ def ensure(name: str, parent: Path = ROOT / "build" / "venvs") -> Path:
         venv.create(folder, with_pip=False)
         pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
         pip += ["--disable-pip-version-check", "--no-input", "--only-binary=:all:"]
+        if TORCH in requirements and TORCH_INDEX:
+            pip += ["--extra-index-url", TORCH_INDEX]
         result = subprocess.run(
             [*pip, *requirements],
             env=clean_environment(),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .driver import Rival
 
-__all__ = ["ALL", "find"]
+__all__ = ["ALL", "ensure", "find"]
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 

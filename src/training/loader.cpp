@@ -360,6 +360,10 @@ std::optional<Batch> Loader::next() {
   return Batch(std::move(it.held));
 }
 
+bool Loader::wait(std::chrono::milliseconds longest) {
+  return impl_->cancelled || impl_->held || impl_->threads_of_this_process().wait(longest);
+}
+
 std::int64_t Loader::batches() const { return impl_->plan.batches(); }
 
 void Loader::set_epoch(std::int64_t epoch) {

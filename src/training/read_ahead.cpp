@@ -76,14 +76,31 @@ void ReadAhead::start() {
   }
 }
 
-std::shared_ptr<Batch::Impl> ReadAhead::next() {
+void ReadAhead::begin() {
   start();
-  {
-    const parallel::OperationGuard guard;
-    const std::scoped_lock lock(mutex_);
-    if (failed_ && window_.empty() && lost_ == nullptr)
-      drop_window();  // the caller tries again
-  }
+  const parallel::OperationGuard guard;
+  const std::scoped_lock lock(mutex_);
+  if (failed_ && window_.empty() && lost_ == nullptr) drop_window();  // the caller tries again
+}
+
+bool ReadAhead::has_answer() const {
+  return stopping_ || next_number_ >= work_.batches || is_next_ready();
+}
+
+bool ReadAhead::wait(std::chrono::milliseconds longest) {
+  begin();
+  std::unique_lock lock(mutex_);
+  if (has_answer()) return true;
+  const auto began = std::chrono::steady_clock::now();
+  consumer_waits_ = true;
+  const bool answer = for_consumer_.wait_for(lock, longest, [&] { return has_answer(); });
+  consumer_waits_ = false;
+  waited_ = waited_.load(std::memory_order_relaxed) + seconds_since(began);
+  return answer;
+}
+
+std::shared_ptr<Batch::Impl> ReadAhead::next() {
+  begin();
   {
     std::unique_lock lock(mutex_);
     if (!stopping_ && next_number_ >= work_.batches) return nullptr;

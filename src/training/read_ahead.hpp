@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -57,15 +58,19 @@ class ReadAhead {
   // epoch and after cancel(). What reading it threw is thrown here: then it stays next, and
   // another call reads it again.
   std::shared_ptr<Batch::Impl> next();
+  // Waits until next() need not, but no longer than that: whether it need not.
+  bool wait(std::chrono::milliseconds longest);
   void cancel() noexcept;
   double waited() const { return waited_.load(std::memory_order_relaxed); }
   double blocked() const { return blocked_.load(std::memory_order_relaxed); }
 
  private:
   void start();
+  void begin();  // a call of the consumer
   void work() noexcept;
   bool has_ticket() const;
   bool is_next_ready() const;
+  bool has_answer() const;
   void drop_window();
 
   const Work work_;

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 MODULES = [
     name
     for _, name, is_package in pkgutil.walk_packages(mlarray.__path__, "mlarray.")
-    if not is_package and name != "mlarray._core" and ".integrations." not in name
+    if not is_package
+    and name not in ("mlarray._core", "mlarray.torch")  # tests/training
+    and ".integrations." not in name
 ]
 
 

@@ -15,6 +15,7 @@
 // parent's stood, with threads of its own.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -171,6 +172,9 @@ class MLARRAY_EXPORT Loader {
   // case, which they name: the batch counts as not handed out, and another call reads it again;
   // invalid_use after cancel().
   std::optional<Batch> next();
+  // Waits until next() has an answer, an error among them, but no longer than that: whether it
+  // has. For who must look at something else meanwhile, as at signals.
+  bool wait(std::chrono::milliseconds longest);
   std::int64_t batches() const;  // of this rank in an epoch
   // Goes to the start of an epoch. What was read ahead of another is dropped.
   void set_epoch(std::int64_t epoch);

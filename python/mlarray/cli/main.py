@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Sequence
 
 from .. import __version__
-from . import convert, header, index, info, ls, repack, salvage, tune, verify
+from . import bench_loader, convert, header, index, info, ls, repack, salvage, tune, verify
 from ._parser import Parser
 from ._run import run
 
@@ -27,6 +27,7 @@ _COMMANDS = {
     "repack": repack,
     "tune": tune,
     "index": index,
+    "bench-loader": bench_loader,
 }
 
 _EPILOG = """\

@@ -1,0 +1,285 @@
+"""One loader in a process of its own: it gives batches for so long when it is told to.
+
+Run by train.py, with the Python of the loader's environment. The first line of stdin is the
+setup, each further one a number of seconds; the answers are lines of JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Setup = dict[str, Any]
+Array = np.ndarray[Any, Any]
+
+
+class Draws:
+    """Boxes within cases, some of them around a voxel of a class, as all loaders draw them."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.shapes = [tuple(case["shape"]) for case in setup["cases"]]
+        self.centers = [np.load(case["centers"]) for case in setup["cases"]]
+        self.patch = np.array(setup["patch"])
+        self.foreground = setup["foreground"]
+
+    def draw(self, random: np.random.Generator) -> tuple[int, tuple[slice, ...]]:
+        case = int(random.integers(len(self.shapes)))
+        most = np.array(self.shapes[case]) - self.patch
+        if random.random() < self.foreground:
+            lists = self.centers[case]
+            start = lists[random.integers(len(lists))] - self.patch // 2
+        else:
+            start = random.integers(0, most + 1)
+        start = np.clip(start, 0, most)
+        return case, tuple(slice(int(a), int(a + n)) for a, n in zip(start, self.patch))
+
+
+def ours(setup: Setup) -> Iterator[int]:
+    """mlarray.torch.PatchLoader."""
+    from mlarray.torch import PatchLoader
+    from mlarray.training import Balanced, Case, Uniform
+
+    cases = [Case(case["image"], case["label"]) for case in setup["cases"]]
+    slices = setup["patch"][0] == 1
+    loader = PatchLoader(
+        cases,
+        setup["patch"][1:] if slices else setup["patch"],
+        setup["batch"],
+        slice_axis=0 if slices else None,
+        sampler=Balanced(setup["foreground"]) if setup["foreground"] else Uniform(),
+        samples_per_epoch=10**9,
+        prefetch_bytes=64 << 20,
+    )
+    for batch in loader:
+        yield len(batch["case"])
+
+
+def reference(setup: Setup) -> Iterator[int]:
+    """A DataLoader over files that stay open, as a user of the reference writes it."""
+    import torch
+    from torch.utils.data import DataLoader, Dataset
+
+    from mlarray import MLArray
+
+    draws = Draws(setup)
+
+    class Patches(Dataset):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.open: dict[str, Any] = {}
+
+        def __len__(self) -> int:
+            return 10**9
+
+        def read(self, path: str, box: tuple[slice, ...]) -> Array:
+            if path not in self.open:
+                self.open[path] = MLArray.open(path)
+            return np.asarray(self.open[path][box])
+
+        def __getitem__(self, index: int) -> tuple[Any, Any]:
+            number, box = draws.draw(np.random.default_rng(index))
+            case = setup["cases"][number]
+            image = self.read(case["image"], box).astype(np.float32)
+            return torch.from_numpy(image[None]), torch.from_numpy(
+                self.read(case["label"], box)[None]
+            )
+
+    workers = setup["workers"]
+    torch.set_num_threads(1)
+    # An epoch without end: a sampler of as many indices in a list would not fit.
+    loader = DataLoader(
+        Patches(), setup["batch"], sampler=_Counting(), num_workers=workers, drop_last=True
+    )
+    for image, _ in loader:
+        yield len(image)
+
+
+class _Counting:
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(10**9))
+
+    def __len__(self) -> int:
+        return 10**9
+
+
+def monai(setup: Setup) -> Iterator[int]:
+    """MONAI without cache: files are read whole, then cropped."""
+    import torch
+    from monai.data import DataLoader
+    from monai.data import Dataset as Plain
+    from monai.transforms import Compose, LoadImaged, RandCropByPosNegLabeld
+
+    share = setup["foreground"]
+    transform = Compose(
+        [
+            LoadImaged(["image", "label"], ensure_channel_first=True),
+            RandCropByPosNegLabeld(
+                ["image", "label"],
+                label_key="label",
+                spatial_size=setup["patch"],
+                pos=share,
+                neg=1 - share,
+                num_samples=1,
+            ),
+        ]
+    )
+    torch.set_num_threads(1)
+    files = [{"image": c["image"], "label": c["label"]} for c in setup["cases"]]
+    loader = DataLoader(
+        Plain(files * 1000, transform), batch_size=setup["batch"], num_workers=setup["workers"]
+    )
+    for batch in loader:
+        yield len(batch["image"])
+
+
+def torchio(setup: Setup) -> Iterator[int]:
+    """TorchIO's Queue, 8 patches of a volume, as its page has it."""
+    import torch
+    import torchio as tio
+
+    subjects = [
+        tio.Subject(image=tio.ScalarImage(c["image"]), label=tio.LabelMap(c["label"]))
+        for c in setup["cases"]
+    ]
+    torch.set_num_threads(1)
+    queue = tio.Queue(
+        tio.SubjectsDataset(subjects * 1000),
+        max_length=32,
+        samples_per_volume=8,
+        sampler=tio.LabelSampler(setup["patch"], "label"),
+        num_workers=setup["workers"],
+    )
+    loader = tio.SubjectsLoader(queue, batch_size=setup["batch"], num_workers=0)
+    for batch in loader:
+        yield len(batch["image"]["data"])
+
+
+LOADERS = {"ours": ours, "reference": reference, "monai": monai, "torchio": torchio}
+
+
+def save(setup: Setup) -> None:
+    """Write files with the library of this environment."""
+    from mlarray import MLArray
+
+    for source, target in setup["save"]:
+        voxels = np.load(source)
+        if target.endswith(".mla"):
+            MLArray(voxels).save(target, **setup.get("options", {}))
+        else:
+            _save_b2nd(voxels, target)
+
+
+def _save_b2nd(voxels: Array, target: str) -> None:
+    """As nnU-Net 2 saves what it has preprocessed: blocks for a patch, channels first."""
+    import blosc2
+
+    blosc2.set_nthreads(1)
+    block = (1, *(min(64, n) for n in voxels.shape))
+    chunk = (1, *(min(128, n) for n in voxels.shape))
+    blosc2.asarray(
+        np.ascontiguousarray(voxels[None]),
+        urlpath=target,
+        mode="w",
+        chunks=chunk,
+        blocks=block,
+        cparams={"codec": blosc2.Codec.ZSTD, "clevel": 8},
+    )
+
+
+def scale(setup: Setup) -> dict[str, Any]:
+    """Many cases: memory, the first batch, going on in the middle of an epoch."""
+    from mlarray.training import Balanced, Case, PatchLoader
+
+    def resident() -> int:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("RssAnon"):  # pages of mapped files are the system's
+                return int(line.split()[1]) * 1024
+        raise AssertionError
+
+    def cases() -> Iterator[Case]:
+        with open(setup["list"], encoding="utf-8") as lines:
+            for line in lines:
+                image, label = line.split()
+                yield Case(image, label)
+
+    many = list(cases())
+    before = resident()
+    start = time.perf_counter()
+    loader = PatchLoader(
+        many,
+        setup["patch"],
+        setup["batch"],
+        sampler=Balanced(1 / 3),
+        samples_per_epoch=10**6,
+        prefetch_bytes=setup["prefetch_bytes"],
+    )
+    made = time.perf_counter() - start
+    batches = iter(loader)
+    next(batches)
+    first = time.perf_counter() - start
+    del many
+    for _ in range(setup["batches"]):
+        next(batches)
+    after = resident()
+    state = loader.state_dict()
+    state["batches_done"] += 1000
+    start = time.perf_counter()
+    loader.load_state_dict(state)
+    resumed = time.perf_counter() - start
+    next(batches)
+    again = time.perf_counter() - start
+    loader.close()
+    return {
+        "made": made,
+        "first_batch": first,
+        "more_bytes": after - before,
+        "resume": resumed,
+        "batch_after_resume": again,
+        "state_bytes": len(json.dumps(state)),
+    }
+
+
+def main() -> None:
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    def answer(what: object) -> None:
+        answers.write(json.dumps(what) + "\n")
+        answers.flush()
+
+    setup: Setup = json.loads(sys.stdin.readline())
+    if "save" in setup:
+        save(setup)
+        answer("saved")
+        return
+    if setup["loader"] == "scale":
+        answer(scale(setup))
+        return
+    start = time.perf_counter()
+    batches = LOADERS[setup["loader"]](setup)
+    next(batches)
+    answer(time.perf_counter() - start)
+    for line in sys.stdin:
+        seconds = float(line)
+        # What was read ahead since the last turn does not count.
+        end = time.perf_counter() + seconds / 4
+        while time.perf_counter() < end:
+            next(batches)
+        samples, start = 0, time.perf_counter()
+        while time.perf_counter() < start + seconds:
+            samples += next(batches)
+        answer(samples / (time.perf_counter() - start))
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        main()
+    sys.stdout.flush()
+    os._exit(0)  # workers of other libraries may take long to end

@@ -1,0 +1,480 @@
+"""PatchLoader: batches of patches as NumPy arrays."""
+
+from __future__ import annotations
+
+import atexit
+import operator
+import os
+import threading
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, overload
+
+import numpy as np
+
+from .. import _core
+from .._store.writers import warn
+from ..errors import ClosedError, InvalidTypeError, InvalidUseError, InvalidValueError
+from .case import Case, from_core
+from .folder import cases_from_folder
+from .options import LoaderOptions, VoxelType, make_core, patch_for, stored_patch
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+    from typing_extensions import Self, Unpack
+
+    from ..typing import PathLike
+    from .normalize import Normalize
+    from .samplers import Sampler
+
+__all__ = ["Batch", "PatchLoader", "Skipped", "Times", "as_arrays"]
+
+Batch = dict[str, np.ndarray[Any, Any]]
+
+_VERSION = 1  # of what state_dict returns
+# Fields of a batch that have the axes of the patch: all that are not these.
+_OF_SAMPLES = ("case", "box", "class", "center", "index", "seed", "affine")
+
+
+class Skipped(NamedTuple):
+    """A case that could not be read."""
+
+    case: int  # its place in the list of cases
+    name: str
+    error: str
+
+
+class Times(NamedTuple):
+    """Where the time went since a loader was made: seconds, of all threads together."""
+
+    draw: float  # samplers, and opening of cases
+    read: float  # disk, checksums, decoding
+    convert: float  # types, normalisation, padding
+    waited: float  # the loop for a batch
+    blocked: float  # threads, because enough was read ahead
+    samples: int
+    voxels_read: int
+
+
+class PatchLoader:
+    """Batches of patches, read and decoded by threads that run no Python.
+
+    Iterating gives the batches of an epoch: dicts of NumPy arrays without a copy
+    (docs/training.md has their keys). The next loop is the next epoch; after a ``break``, the
+    next loop goes on in the same one. One thread iterates at a time.
+
+    Parameters
+    ----------
+    cases : iterable of Case
+        What patches are drawn of.
+    patch_size : int or sequence of int
+        Voxels along each axis of space.
+    batch_size : int
+        Samples in a batch.
+    sampler : Sampler, optional
+        Where patches come from; default: `Uniform`.
+    samples_per_epoch : int, optional
+        Of all ranks; default: what the sampler lists, else one for each case.
+    seed : int
+        Of all that is random.
+    image_dtype : dtype, 'bfloat16' or 'stored'
+        Of images in batches: uint8, int16, int32, int64, float16, float32, float64, bfloat16
+        (as uint16), or as in the files. A voxel that does not fit into integers is an error.
+    label_dtype : dtype, 'bfloat16' or 'stored'
+        The same of label maps.
+    normalize : Normalize, optional
+        How voxels of images are clipped and scaled.
+    padding : {'constant', 'edge', 'reflect'}
+        What stands where a box leaves the image.
+    image_fill : float
+        For 'constant', before normalisation.
+    label_fill : float
+        What labels are there. nnU-Net: -1.
+    mask_padding : bool
+        Adds ``"inside"``: 1 where the patch lies in the image.
+    slice_axis : int, optional
+        Draw 2-D patches out of 3-D cases, perpendicular to this axis of space.
+    rank, world_size : int, optional
+        Which batches this process gets: ``b % world_size == rank``.
+    drop_last : bool
+        What does not fill a batch of each rank is dropped, or filled up from the epoch's start.
+    threads : int, optional
+        Default: the process-wide number.
+    prefetch_bytes : int
+        So many bytes of batches are read ahead, at least one batch.
+    open_cases : int
+        Files that are kept open, at most.
+    verify : bool, optional
+        Whether checksums are verified; default: the process-wide setting.
+    index_cache : path, optional
+        A folder for indexes of label maps that have none stored.
+    joined : sequence of sequence of int
+        Classes of several labels, as nnU-Net's regions.
+    skip_unreadable : bool
+        Draw another sample where a case cannot be read, instead of raising.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        For options that do not fit together, or the cases.
+    NotFoundError, CorruptionError, UnsupportedError, FileAccessError
+        If the first case cannot be read; for others, when their batch comes.
+
+    Examples
+    --------
+    >>> from mlarray.training import Case, PatchLoader
+    >>> loader = PatchLoader([Case("image.mla")], 8, batch_size=2, samples_per_epoch=6)
+    >>> len(loader), sum(1 for batch in loader), loader.epoch
+    (3, 3, 1)
+    >>> loader.close()
+    """
+
+    def __init__(
+        self,
+        cases: Iterable[Case],
+        patch_size: int | Sequence[int],
+        batch_size: int = 2,
+        *,
+        sampler: Sampler | None = None,
+        samples_per_epoch: int | None = None,
+        seed: int = 0,
+        image_dtype: DTypeLike | VoxelType = "float32",
+        label_dtype: DTypeLike | VoxelType = "stored",
+        normalize: Normalize | None = None,
+        padding: Literal["constant", "edge", "reflect"] = "constant",
+        image_fill: float = 0.0,
+        label_fill: float = 0.0,
+        mask_padding: bool = False,
+        slice_axis: int | None = None,
+        rank: int | None = None,
+        world_size: int | None = None,
+        drop_last: bool = True,
+        threads: int | None = None,
+        prefetch_bytes: int = 256 << 20,
+        open_cases: int = 128,
+        verify: bool | None = None,
+        index_cache: PathLike | None = None,
+        joined: Sequence[Sequence[int]] = (),
+        skip_unreadable: bool = False,
+    ) -> None:
+        options = {
+            name: value
+            for name, value in locals().items()
+            if name in LoaderOptions.__annotations__
+        }
+        options["batch_size"] = batch_size
+        if isinstance(cases, Case):
+            raise InvalidTypeError("cases is one Case; give a list of them: [case]")
+        self._lock = threading.Lock()
+        self._closed = False
+        cases, first = _with_first(cases)
+        patch, self._slice_axis = patch_for(patch_size, slice_axis, first)
+        self.patch_size = tuple(patch)
+        self.batch_size = operator.index(batch_size)
+        self._core = make_core(cases, patch, self._slice_axis, options)
+        self._bfloat16 = frozenset(
+            name
+            for name, dtype in (("image", image_dtype), ("label", label_dtype))
+            if isinstance(dtype, str) and dtype == "bfloat16"
+        )
+        _live.add(self)
+        self._warn()
+
+    @classmethod
+    def from_folder(
+        cls,
+        images: PathLike,
+        labels: PathLike | None = None,
+        patch_size: int | Sequence[int] | None = None,
+        batch_size: int = 2,
+        **options: Unpack[LoaderOptions],
+    ) -> Self:
+        """Make a loader of all images in a folder; `cases_from_folder` says which these are.
+
+        Parameters
+        ----------
+        images : path
+            A folder of images, or one that nnU-Net has preprocessed.
+        labels : path, optional
+            A folder of label maps.
+        patch_size : int or sequence of int, optional
+            Default: the patch that the first image was saved for.
+        batch_size : int
+            Samples in a batch.
+        **options
+            As for the class.
+
+        Returns
+        -------
+        PatchLoader
+            The loader.
+        """
+        cases = cases_from_folder(images, labels)
+        patch = stored_patch(cases[0]) if patch_size is None else patch_size
+        return cls(cases, patch, batch_size, **options)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The rest of this epoch; where it ends, the next one begins."""
+        while (batch := self._next()) is not None:
+            yield as_arrays(batch, self._slice_axis)
+
+    def __len__(self) -> int:
+        """Number of batches in an epoch, of this rank."""
+        return self._open.batches
+
+    def sample(self, index: int, epoch: int | None = None) -> Batch:
+        """One sample, read by this thread: a batch of one.
+
+        Parameters
+        ----------
+        index : int
+            Of the sample in its epoch, as in ``batch["index"]``.
+        epoch : int, optional
+            Default: that of the next batch.
+
+        Returns
+        -------
+        dict of str to ndarray
+            As iterating gives.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If an epoch has no such sample.
+        """
+        number = self.epoch if epoch is None else operator.index(epoch)
+        batch = self._open.sample(number, operator.index(index))
+        self._warn()
+        return as_arrays(batch, self._slice_axis)
+
+    @property
+    def samples(self) -> int:
+        """Number of samples in an epoch, of all ranks, and those that `drop_last` drops."""
+        return self._open.samples
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the loop that runs, or of the next one."""
+        return self._open.state()[0]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to the start of an epoch. What was read ahead of another one is dropped.
+
+        Parameters
+        ----------
+        epoch : int
+            0 or more.
+        """
+        with self._lock:
+            self._open.set_epoch(operator.index(epoch))
+
+    def state_dict(self) -> dict[str, int]:
+        """Where the loader stands, as a few ints: batches that were read ahead do not count."""
+        with self._lock:
+            epoch, done, ranks, fingerprint = self._open.state()
+        return {
+            "version": _VERSION,
+            "epoch": epoch,
+            "batches_done": done,
+            "world_size": ranks,
+            "fingerprint": fingerprint,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go where another loader of the same cases and options stood.
+
+        Parameters
+        ----------
+        state : mapping
+            What its `state_dict` returned.
+
+        Raises
+        ------
+        InvalidValueError
+            If it is the state of a loader with other cases, patch, batch size, seed or number
+            of samples, or of another number of ranks in the middle of an epoch.
+        """
+        names = ("epoch", "batches_done", "world_size", "fingerprint")
+        try:
+            version = operator.index(state["version"])
+            numbers = [operator.index(state[name]) for name in names]
+        except (KeyError, TypeError) as error:
+            raise InvalidValueError(
+                f"{state!r} is no state of a PatchLoader ({error!r})"
+            ) from None
+        if version != _VERSION:
+            raise InvalidValueError(
+                f"the state has version {version}, and this library reads version {_VERSION}"
+            )
+        with self._lock:
+            self._open.restore(*numbers)
+
+    @property
+    def cases(self) -> Sequence[Case]:
+        """The cases."""
+        return _Cases(self)
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        """Cases that could not be read, with `skip_unreadable`."""
+        core = self._open
+        return [
+            Skipped(index, core.case_at(index)[0], error) for index, error in core.skipped()
+        ]
+
+    @property
+    def times(self) -> Times:
+        """Where the time went since the loader was made."""
+        return Times(**self._open.times())
+
+    @property
+    def bfloat16_fields(self) -> frozenset[str]:
+        """Keys of the batch that hold the bits of bfloat16, which NumPy does not know."""
+        return self._bfloat16
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def close(self) -> None:
+        """Stop the threads; a thread that waits for a batch gets a `ClosedError`.
+
+        Batches stay valid. Closing twice does nothing.
+        """
+        self._closed = True
+        self._core.cancel()
+        # A next() in another thread ends at once; at exit, that thread may be gone already.
+        locked = self._lock.acquire(timeout=1)
+        try:
+            self._core.close()
+        finally:
+            if locked:
+                self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        if self._closed:
+            return f"<{type(self).__name__}, closed>"
+        patch = " x ".join(map(str, self.patch_size))
+        return (
+            f"<{type(self).__name__} of {self._core.cases} cases: {len(self)} batches of "
+            f"{self.batch_size} x {patch} an epoch>"
+        )
+
+    def __reduce__(self) -> NoReturn:
+        raise InvalidUseError(
+            f"a {type(self).__name__} cannot be pickled or copied: it stands somewhere in "
+            f"its epoch. Make one in each process, or give a DataLoader "
+            f"mlarray.torch.PatchDataset"
+        )
+
+    @property
+    def _open(self) -> _core.Loader:
+        if self._closed:
+            raise ClosedError("the loader is closed; make another one")
+        return self._core
+
+    def _next(self) -> _core.Batch | None:
+        try:
+            with self._lock:
+                batch = self._open.next()
+                if batch is None:
+                    epoch = self._core.state()[0]
+                    self._core.set_epoch(epoch + 1)
+        except InvalidUseError:
+            if self._closed:
+                raise ClosedError(
+                    "the loader was closed while a batch was waited for"
+                ) from None
+            raise
+        finally:
+            self._warn()
+        return batch
+
+    def _warn(self) -> None:
+        for text in self._core.take_warnings():
+            warn(text)
+
+
+class _Cases(Sequence[Case]):
+    """The cases of a loader, which the core keeps."""
+
+    def __init__(self, loader: PatchLoader) -> None:
+        self._loader = loader
+
+    def __len__(self) -> int:
+        return self._loader._open.cases
+
+    @overload
+    def __getitem__(self, index: int) -> Case: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Case]: ...
+    def __getitem__(self, index: int | slice) -> Case | list[Case]:
+        core, places = self._loader._open, range(len(self))
+        if isinstance(index, slice):
+            return [from_core(core.case_at(place)) for place in places[index]]
+        return from_core(core.case_at(places[index]))
+
+
+def as_arrays(batch: _core.Batch, slice_axis: int | None) -> Batch:
+    """The arrays of a batch, without the axis along which a slice has one voxel.
+
+    Parameters
+    ----------
+    batch : _core.Batch
+        The batch; it lives as long as one of the arrays.
+    slice_axis : int or None
+        An axis of space.
+
+    Returns
+    -------
+    dict of str to ndarray
+        By name.
+    """
+    arrays: Batch = batch.arrays()
+    for name, array in arrays.items():
+        if array.dtype.char in "qQ":  # C's long long, which torch does not take for an int64
+            array = array.view(array.dtype.str)
+        if slice_axis is not None and name not in _OF_SAMPLES:
+            array = array.squeeze(2 + slice_axis)
+        arrays[name] = array
+    return arrays
+
+
+def _with_first(cases: Iterable[Case]) -> tuple[Iterable[Case], Case | None]:
+    """The cases, and the first of them; an iterator is made a list."""
+    if not isinstance(cases, Sequence):
+        cases = list(cases)
+    first = cases[0] if cases else None
+    return cases, first if isinstance(first, Case) else None
+
+
+_live: weakref.WeakSet[PatchLoader] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """Another thread of the parent may have had a lock."""
+    for loader in list(_live):
+        loader._lock = threading.Lock()
+
+
+@atexit.register
+def _close_all() -> None:
+    for loader in list(_live):
+        loader.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

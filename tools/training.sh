@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# make test-training, make bench-train: what needs PyTorch, in environments that
+# tools/reference_env.py makes (it names the version of torch, and MLARRAY_TORCH_INDEX another
+# index for it). The package of build/venv is linked into the first of them.
+#   tools/training.sh test|bench
+# For bench: ONLY (a list with commas), SECONDS_EACH and OUTPUT of the environment are its options.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+what=${1:?usage: tools/training.sh test|bench}
+tools/setup.sh "$([ "$what" = test ] && echo build || echo bench)"
+say "environment with PyTorch"
+quietly build/log/training-env.log "$bin/python" tools/reference_env.py training
+training=build/venvs/training
+site() { "$1" -c 'import sysconfig; print(sysconfig.get_path("platlib"))'; }
+ln -sfn "$(site "$bin/python")/mlarray" "$(site "$training/bin/python")/mlarray"
+
+if [ "$what" = test ]; then
+  log=build/log/pytest-training.log status=0
+  "$training/bin/python" -m pytest -q tests/training 2>&1 | tee "$log" || status=$?
+  count() { tail -n 1 "$log" | grep -oE "[0-9]+ $1" | grep -oE '^[0-9]+' || echo 0; }
+  report training "$(count passed)" $(($(count failed) + $(count error))) "$(count skipped)"
+  exit "$status"
+fi
+options=()
+[ -z "${ONLY:-}" ] || options+=(--only "$ONLY")
+[ -z "${SECONDS_EACH:-}" ] || options+=(--seconds "$SECONDS_EACH")
+[ -z "${OUTPUT:-}" ] || options+=(--output "$OUTPUT")
+exec "$bin/python" benchmarks/train.py "${options[@]}"
