@@ -1,6 +1,9 @@
 // Batches for training: how many samples a second, and where the time of the threads goes.
 //
-//   mlarray_batches FOLDER SIDE THREADS SAMPLES
+//   mlarray_batches FOLDER SIDE THREADS SAMPLES [nnunet]
+//
+// With "nnunet", images are float32, as it preprocesses them, and samples are augmented by its
+// default, with labels at up to five resolutions.
 //
 // Makes four cases in FOLDER, of 256 voxels along each axis, int16 with labels of uint8, unless
 // they are there. SIDE 1: slices of 256 x 256 instead of cubes. Prints JSON.
@@ -10,12 +13,16 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
+#include <memory>
 #include <random>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "mlarray/array.hpp"
+#include "mlarray/augment/presets.hpp"
 #include "mlarray/training/loader.hpp"
 
 namespace {
@@ -25,15 +32,17 @@ using mlarray::Array;
 using mlarray::Shape;
 
 // Smooth shapes with some noise, which compress about as scans do.
-training::Case make_case(const std::filesystem::path& folder, int number, bool slices) {
+template <class T>
+training::Case make_case(const std::filesystem::path& folder, int number, bool slices,
+                         const std::string& kind) {
   constexpr std::int64_t kSide = 256;
-  const std::string name = (slices ? "slices" : "cubes") + std::to_string(number);
+  const std::string name = (slices ? "slices" : "cubes") + kind + std::to_string(number);
   training::Case one;
   one.image = {folder / (name + ".mla")};
   one.label = {folder / (name + "_seg.mla")};
   if (std::filesystem::exists(one.label[0])) return one;
   const auto size = [&](double length) { return std::sin(length + number); };
-  std::vector<std::int16_t> image;
+  std::vector<T> image;
   std::vector<std::uint8_t> label;
   std::mt19937 random(static_cast<unsigned>(number));
   for (std::int64_t z = 0; z < kSide; ++z) {
@@ -42,8 +51,8 @@ training::Case make_case(const std::filesystem::path& folder, int number, bool s
         const double value = size(0.05 * static_cast<double>(z)) *
                              size(0.07 * static_cast<double>(y)) *
                              size(0.06 * static_cast<double>(x));
-        image.push_back(
-            static_cast<std::int16_t>(600 * value + static_cast<double>(random() % 32)));
+        const double voxel = 600 * value + static_cast<double>(random() % 32);
+        image.push_back(static_cast<T>(std::is_integral_v<T> ? voxel : voxel / 300));
         label.push_back(value > 0.7 ? 2 : value > 0.3 ? 1 : 0);
       }
     }
@@ -59,21 +68,47 @@ training::Case make_case(const std::filesystem::path& folder, int number, bool s
 }  // namespace
 
 int main(int argc, char** argv) try {
-  if (argc != 5) {
-    return std::fprintf(stderr, "usage: mlarray_batches FOLDER SIDE THREADS SAMPLES\n"), 2;
+  const bool augmented = argc == 6 && std::string(argv[5]) == "nnunet";
+  if (argc != 5 && !augmented) {
+    return std::fprintf(stderr,
+                        "usage: mlarray_batches FOLDER SIDE THREADS SAMPLES [nnunet]\n"),
+           2;
   }
   const std::int64_t side = std::atoll(argv[2]);
   const bool slices = side == 1;
   std::filesystem::create_directories(argv[1]);
   std::vector<training::Case> cases;
-  for (int i = 0; i < 4; ++i) cases.push_back(make_case(argv[1], i, slices));
+  for (int i = 0; i < 4; ++i) {
+    cases.push_back(augmented ? make_case<float>(argv[1], i, slices, "_float")
+                              : make_case<std::int16_t>(argv[1], i, slices, ""));
+  }
 
   training::LoaderOptions options;
   options.patch = slices ? Shape{1, 256, 256} : Shape{side, side, side};
   options.threads = std::atoi(argv[3]);
   options.samples_per_epoch = std::atoll(argv[4]);
-  training::Loader loader(cases, training::balanced_sampler(options.patch), options);
+  Shape drawn = options.patch;
+  training::BalancedOptions balanced;
+  if (augmented) {
+    mlarray::augment::NnunetOptions preset;
+    preset.patch = slices ? Shape{256, 256} : options.patch;
+    for (int level = 0; level < 5 && preset.patch[0] >> level >= 8; ++level) {
+      preset.scales.emplace_back(preset.patch.size(), std::ldexp(1.0, -level));
+    }
+    options.augment =
+        std::make_shared<const mlarray::augment::Pipeline>(mlarray::augment::nnunet(preset));
+    options.label_fill = -1;
+    drawn = options.augment->initial;
+    if (slices) drawn.insert(drawn.begin(), 1);
+    balanced.forced = training::Forced::last;
+    balanced.border = training::Border::nnunet;
+    for (std::size_t a = 0; a < drawn.size(); ++a) {
+      balanced.pad.push_back(drawn[a] - options.patch[a]);
+    }
+  }
+  training::Loader loader(cases, training::balanced_sampler(drawn, balanced), options);
   double seconds = 0;
+  const std::clock_t before = std::clock();
   for (std::int64_t epoch = 0; epoch < 2; ++epoch) {  // in the first, memory is new
     loader.set_epoch(epoch);
     const auto start = std::chrono::steady_clock::now();
@@ -84,12 +119,16 @@ int main(int argc, char** argv) try {
   }
   const training::LoaderTimes times = loader.times();
   const auto samples = static_cast<double>(times.samples);
+  const double cpu = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
+  const double wanted =
+      2 * samples * static_cast<double>(mlarray::element_count(options.patch));
   std::printf(
-      "{\"samples a second\": %.0f, \"microseconds a sample\": {\"draw\": %.1f, \"read\": "
-      "%.1f, "
-      "\"convert\": %.1f}}\n",
-      static_cast<double>(options.samples_per_epoch) / seconds, 1e6 * times.draw / samples,
-      1e6 * times.read / samples, 1e6 * times.convert / samples);
+      "{\"samples a second\": %.1f, \"core milliseconds a sample\": %.2f, "
+      "\"voxels read a voxel\": %.2f, \"microseconds a sample\": {\"draw\": %.1f, "
+      "\"read\": %.1f, \"convert\": %.1f, \"augment\": %.1f}}\n",
+      static_cast<double>(options.samples_per_epoch) / seconds, 1e3 * cpu / samples,
+      static_cast<double>(times.voxels_read) / wanted, 1e6 * times.draw / samples,
+      1e6 * times.read / samples, 1e6 * times.convert / samples, 1e6 * times.augment / samples);
 } catch (const std::exception& error) {
   std::fprintf(stderr, "%s\n", error.what());
   return 1;

@@ -64,7 +64,8 @@ Batch::Impl::Impl(const BatchLayout& layout, std::shared_ptr<BufferPool> pool,
     field.dtype = one.dtype;
     field.bfloat16 = one.kind == Kind::bf16;
     field.shape = {layout.batch, one.channels};
-    field.shape.insert(field.shape.end(), layout.patch.begin(), layout.patch.end());
+    const Shape& spatial = shape_of(layout, one);
+    field.shape.insert(field.shape.end(), spatial.begin(), spatial.end());
     field.bytes = {data() + one.offset,
                    static_cast<std::size_t>(one.item_bytes * layout.batch)};
     fields.push_back(std::move(field));
@@ -104,16 +105,7 @@ Matrix Batch::affine(std::size_t i) const {
     throw Error(ErrorKind::out_of_bounds, "sample " + std::to_string(i) + " of a batch of " +
                                               std::to_string(impl_->affines.size()));
   }
-  Matrix affine = impl_->affines[i];
-  const Shape& start = impl_->draws[i].box.start;
-  for (std::size_t row = 0; row < start.size(); ++row) {
-    double moved = affine[row].back();
-    for (std::size_t a = 0; a < start.size(); ++a) {
-      moved += affine[row][a] * static_cast<double>(start[a]);
-    }
-    affine[row].back() = moved;
-  }
-  return affine;
+  return impl_->affines[i];
 }
 
 }  // namespace mlarray::training

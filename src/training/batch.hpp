@@ -55,7 +55,7 @@ class Batch::Impl {
 
   std::vector<Field> fields;
   std::vector<Draw> draws;
-  std::vector<Matrix> affines;  // of the images, whose origin is voxel 0
+  std::vector<Matrix> affines;  // of the patches
   std::int64_t epoch;
   std::int64_t index;
   int label;  // in `fields`; -1: none

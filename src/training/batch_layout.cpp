@@ -87,18 +87,25 @@ BatchLayout layout_of(const OpenCase& first, const std::vector<std::string>& ext
   return with_batch(std::move(layout), options.batch);
 }
 
+const Shape& shape_of(const BatchLayout& layout, const FieldLayout& field) {
+  return field.shape.empty() ? layout.patch : field.shape;
+}
+
 BatchLayout with_batch(BatchLayout layout, std::int64_t batch) {
   layout.batch = batch;
   layout.bytes = 0;
   for (FieldLayout& field : layout.fields) {
-    const std::int64_t most = kMostBatchBytes / layout.voxels / field.voxel_bytes / batch /
+    // None: of a sample of which nothing is read.
+    const std::int64_t voxels = element_count(shape_of(layout, field));
+    const std::int64_t most = kMostBatchBytes / std::max<std::int64_t>(voxels, 1) /
+                              field.voxel_bytes / batch /
                               std::max<std::int64_t>(field.channels, 1);
     if (most == 0) {
       throw Error(ErrorKind::invalid_value, "a batch of " + std::to_string(batch) +
                                                 " patches of shape " + to_string(layout.patch) +
                                                 " has more bytes than memory can have");
     }
-    field.item_bytes = layout.voxels * field.voxel_bytes * field.channels;
+    field.item_bytes = voxels * field.voxel_bytes * field.channels;
     field.offset = layout.bytes;
     const std::int64_t bytes = field.item_bytes * batch;
     layout.bytes += (bytes + kFieldAlignment - 1) / kFieldAlignment * kFieldAlignment;

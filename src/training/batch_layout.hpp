@@ -21,6 +21,7 @@ struct FieldLayout {
   std::int64_t voxel_bytes = 1;
   std::int64_t item_bytes = 0;  // of one sample
   std::int64_t offset = 0;      // of the first, from the start of the batch
+  Shape shape = {};             // spatial; empty: the patch
 };
 
 struct BatchLayout {
@@ -40,5 +41,6 @@ struct BatchLayout {
 BatchLayout layout_of(const OpenCase& first, const std::vector<std::string>& extras,
                       const LoaderOptions& options);
 BatchLayout with_batch(BatchLayout layout, std::int64_t batch);
+const Shape& shape_of(const BatchLayout& layout, const FieldLayout& field);
 
 }  // namespace mlarray::training

@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
+#include "training/augmenter.hpp"
 #include "training/batch.hpp"
 #include "training/batch_layout.hpp"
 #include "training/epoch_plan.hpp"
@@ -141,6 +142,7 @@ std::uint64_t fingerprint(const CaseTable& cases, const LoaderOptions& options,
   print.add(plan.samples);
   print.add(std::to_string(options.seed));
   print.add(plan.drop_last ? 1 : 0);
+  if (options.augment != nullptr) print.add(to_string(options.augment->initial));
   for (std::int64_t i = 0; i < cases.count(); ++i) print.add(cases.name(i));
   return print.value();
 }
@@ -165,7 +167,12 @@ class Loader::Impl {
       : options(chosen), cases(all, options) {
     const parallel::OperationGuard guard;
     const std::shared_ptr<const OpenCase> first = first_case(cases, options);
-    layout = layout_of(*first, cases.table().extras(), options);
+    if (options.augment != nullptr) {
+      augmenter.emplace(*first, cases.table().extras(), options);
+      layout = augmenter->made();
+    } else {
+      layout = layout_of(*first, cases.table().extras(), options);
+    }
     check_normalization();
     sampler = bound_to(given, cases, options);
     plan = plan_of(*sampler, cases, options);
@@ -190,7 +197,8 @@ class Loader::Impl {
 
   void check_normalization() const {
     const std::size_t given = options.normalization.channels.size();
-    const std::int64_t channels = layout.fields.front().channels;
+    const BatchLayout& read = augmenter ? augmenter->source() : layout;
+    const std::int64_t channels = read.fields.front().channels;
     if (options.normalization.from != Normalization::From::constants) return;
     check(given == 1 || static_cast<std::int64_t>(given) == channels,
           "a normalisation of " + std::to_string(given) + " channels for images with " +
@@ -247,6 +255,7 @@ class Loader::Impl {
     }
     add_to(read_seconds, std::exchange(scratch.read_seconds, 0));
     add_to(convert_seconds, std::exchange(scratch.convert_seconds, 0));
+    add_to(augment_seconds, std::exchange(scratch.augment_seconds, 0));
     voxels_read.fetch_add(std::exchange(scratch.voxels_read, 0), std::memory_order_relaxed);
     samples_read.fetch_add(1, std::memory_order_relaxed);
   }
@@ -259,19 +268,63 @@ class Loader::Impl {
     const std::shared_ptr<const OpenCase> one = cases.open(draw.case_index);
     add_to(draw_seconds,
            std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-    reader.read_label(*one, draw, into, batch.data(), item, scratch);
+    Matrix& affine = batch.affines[static_cast<std::size_t>(item)];
+    if (augmenter) {
+      const Augmenter::Sample sample = augmenter->prepare(draw);
+      scratch.source.resize(
+          std::max(scratch.source.size(), static_cast<std::size_t>(sample.layout.bytes)));
+      std::byte* source = scratch.source.data();
+      if (!sample.part.box.empty() &&
+          !read_part(*one, sample.part, sample.layout, source, 0, scratch)) {
+        return false;
+      }
+      augmenter->apply(sample, source, into, batch.data(), item, scratch);
+      affine = augmenter->affine(one->affine, draw, sample);
+    } else {
+      if (!read_part(*one, draw, into, batch.data(), item, scratch)) return false;
+      affine = moved_affine(one->affine, draw.box.start);
+    }
+    batch.draws[static_cast<std::size_t>(item)] = draw;
+    return true;
+  }
+
+  // False as try_sample().
+  bool read_part(const OpenCase& one, const Draw& draw, const BatchLayout& into,
+                 std::byte* data, std::int64_t item, ReaderScratch& scratch) {
+    reader.read_label(one, draw, into, data, item, scratch);
     if (draw.label) {
       const std::shared_ptr<const LabelIndex> index = cases.labels(draw.case_index);
-      if (index != nullptr &&
-          !PatchReader::has_label(draw, into, batch.data(), item, index->classes())) {
+      if (index != nullptr && !has_label(one, draw, into, data, item, *index, scratch)) {
         cases.rebuild_labels(draw.case_index, index);
         return false;
       }
     }
-    reader.read_others(*one, draw, into, batch.data(), item, scratch);
-    batch.affines[static_cast<std::size_t>(item)] = one->affine;
-    batch.draws[static_cast<std::size_t>(item)] = draw;
+    reader.read_others(one, draw, into, data, item, scratch);
     return true;
+  }
+
+  // Of an augmented sample, the voxel may lie outside of what is read.
+  bool has_label(const OpenCase& one, const Draw& draw, const BatchLayout& into,
+                 const std::byte* data, std::int64_t item, const LabelIndex& index,
+                 ReaderScratch& scratch) const {
+    bool read = true;
+    Draw voxel = draw;
+    for (std::size_t a = 0; a < draw.center.size(); ++a) {
+      const std::int64_t at = draw.center[a];
+      read = read && at >= draw.box.start[a] && at < draw.box.stop[a];
+      voxel.box.start[a] = at;
+      voxel.box.stop[a] = at + 1;
+    }
+    if (read || !augmenter) {
+      return PatchReader::has_label(draw, into, data, item, index.classes());
+    }
+    BatchLayout voxel_layout = augmenter->source();
+    voxel_layout.patch = Shape(voxel_layout.patch.size(), 1);
+    voxel_layout.voxels = 1;
+    voxel_layout = with_batch(std::move(voxel_layout), 1);
+    std::vector<std::byte> labels(static_cast<std::size_t>(voxel_layout.bytes));
+    reader.read_label(one, voxel, voxel_layout, labels.data(), 0, scratch);
+    return PatchReader::has_label(voxel, voxel_layout, labels.data(), 0, index.classes());
   }
 
   // Notes which case a sampler has asked for last, so that an error is about it.
@@ -309,6 +362,7 @@ class Loader::Impl {
   OpenCases cases;
   std::shared_ptr<const Sampler> sampler;
   PatchReader reader{options};
+  std::optional<Augmenter> augmenter;
   BatchLayout layout;
   BatchLayout single;
   EpochPlan plan;
@@ -328,6 +382,7 @@ class Loader::Impl {
   std::atomic<double> draw_seconds = 0;
   std::atomic<double> read_seconds = 0;
   std::atomic<double> convert_seconds = 0;
+  std::atomic<double> augment_seconds = 0;
   std::atomic<std::int64_t> samples_read = 0;
   std::atomic<std::int64_t> voxels_read = 0;
 };
@@ -444,6 +499,7 @@ LoaderTimes Loader::times() const {
   times.draw = it.draw_seconds;
   times.read = it.read_seconds;
   times.convert = it.convert_seconds;
+  times.augment = it.augment_seconds;
   times.samples = it.samples_read;
   times.voxels_read = it.voxels_read;
   const parallel::OperationGuard guard;

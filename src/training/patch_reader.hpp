@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "mlarray/augment/pipeline.hpp"
 #include "mlarray/training/loader.hpp"
 #include "training/batch_layout.hpp"
 #include "training/open_cases.hpp"
@@ -20,8 +21,11 @@ struct ReaderScratch {
   std::vector<std::byte> raw;
   std::vector<std::byte> padded;
   std::vector<std::uint8_t> mask;
+  std::vector<std::byte> source;  // of augmentation
+  augment::Workspace workspace;
   double read_seconds = 0;
   double convert_seconds = 0;
+  double augment_seconds = 0;
   std::int64_t voxels_read = 0;
 };
 

@@ -26,6 +26,7 @@
 #include <string>
 #include <vector>
 
+#include "mlarray/augment/pipeline.hpp"
 #include "mlarray/export.hpp"
 #include "mlarray/training/case.hpp"
 #include "mlarray/training/sampler.hpp"
@@ -89,6 +90,15 @@ struct LoaderOptions {
   double label_fill = 0;      // nnU-Net: -1
   bool mask_padding = false;  // adds "inside": 1 where the patch is in the image, else 0
 
+  // What is done to each sample: the sampler draws boxes of its `initial`, of which only
+  // augment::support() is read, and `patch` is what it makes. What it draws follows from
+  // Draw::seed: augment::draw(*augment, draw.seed, channels). A pipeline with an axis less makes
+  // slices, with a patch of 1 along the other. Padding is of the box that was drawn; outside of
+  // that, the pipeline's. Images are float32 or rounded to another type of floats, labels int16:
+  // "label", and of further scales "label_1", "label_2" ... Not with extra files, mask_padding,
+  // or a normalisation by the voxels of a patch.
+  std::shared_ptr<const augment::Pipeline> augment = {};
+
   int threads = 0;                                        // 0: the process-wide number
   std::int64_t prefetch_bytes = std::int64_t{256} << 20;  // at least one batch is read ahead
   int open_cases = 128;                                   // kept open, with all their files
@@ -110,7 +120,7 @@ struct LoaderOptions {
 class MLARRAY_EXPORT Batch {
  public:
   struct Field {
-    std::string name;  // "image", "label", "inside", and the names of Case::extra
+    std::string name;  // "image", "label", "label_1", "inside", and those of Case::extra
     DType dtype;       // bfloat16 as uint16, with `bfloat16` set
     bool bfloat16 = false;
     Shape shape;  // (B, channels, spatial axes)
@@ -123,7 +133,8 @@ class MLARRAY_EXPORT Batch {
   std::span<const Draw> draws() const;  // one for each sample
   std::int64_t epoch() const;
   std::int64_t index() const;  // of the batch in the epoch, of all ranks
-  // From voxel of the patch to position, as the image's affine says. Of sample `i`.
+  // From voxel of the patch to position, as the image's affine says. Of sample `i`; with what
+  // augmentation has turned, scaled and flipped.
   Matrix affine(std::size_t i) const;
 
   class Impl;
@@ -151,6 +162,7 @@ struct SkippedCase {
 // Seconds that threads have spent, summed over them, since the loader was made.
 struct LoaderTimes {
   double draw = 0, read = 0, convert = 0;  // read: open, disk, decode
+  double augment = 0;
   double waited = 0;                       // of the consumer, in next()
   double blocked = 0;                      // of threads, because enough was read ahead
   std::int64_t samples = 0;
