@@ -21,6 +21,7 @@
 #include "bindings.hpp"
 #include "mlarray/error.hpp"
 #include "training.hpp"
+#include "value.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -113,7 +114,8 @@ void init_options(LoaderOptions* self, const Shape& patch, std::int64_t batch,
                   bool mask_padding, int threads, std::int64_t prefetch_bytes, int open_cases,
                   std::optional<bool> verify, const std::filesystem::path& index_cache,
                   std::int64_t index_positions, std::optional<std::int64_t> background,
-                  const std::vector<std::vector<std::int64_t>>& joined, bool skip_unreadable) {
+                  const std::vector<std::vector<std::int64_t>>& joined, bool skip_unreadable,
+                  nb::handle pipeline) {
   LoaderOptions options;
   options.patch = patch;
   options.batch = batch;
@@ -141,6 +143,10 @@ void init_options(LoaderOptions* self, const Shape& patch, std::int64_t batch,
   options.index.joined = joined;
   options.index.threads = threads;
   options.skip_unreadable = skip_unreadable;
+  if (!pipeline.is_none()) {
+    options.augment = std::make_shared<const augment::Pipeline>(
+        augment::pipeline_from(value_from_python(pipeline, "augment")));
+  }
   new (self) LoaderOptions(std::move(options));
 }
 
@@ -226,6 +232,7 @@ nb::typed<nb::dict, nb::str, nb::any> times(const HeldLoader& self) {
   out["draw"] = times.draw;
   out["read"] = times.read;
   out["convert"] = times.convert;
+  out["augment"] = times.augment;
   out["waited"] = times.waited;
   out["blocked"] = times.blocked;
   out["samples"] = times.samples;
@@ -257,7 +264,8 @@ void register_loader(nb::module_& module) {
            "image_type"_a, "label_type"_a, "normalization"_a, "channels"_a, "clip"_a,
            "padding"_a, "image_fill"_a, "label_fill"_a, "mask_padding"_a, "threads"_a,
            "prefetch_bytes"_a, "open_cases"_a, "verify"_a.none(), "index_cache"_a,
-           "index_positions"_a, "background"_a.none(), "joined"_a, "skip_unreadable"_a);
+           "index_positions"_a, "background"_a.none(), "joined"_a, "skip_unreadable"_a,
+           "augment"_a.none());
 
   nb::class_<HeldLoader>(module, "Loader", "Batches, read ahead by threads.")
       .def(nb::init<const nb::iterable&, const HeldSampler&, LoaderOptions>(), "cases"_a,

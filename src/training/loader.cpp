@@ -437,7 +437,8 @@ void Loader::restore(const LoaderState& state) {
   Impl& it = *impl_;
   check(state.fingerprint == it.print,
         "the state is of a loader of other cases or options; restore it with the same cases in "
-        "the same order, and the same patch, batch, samples_per_epoch, seed and drop_last");
+        "the same order, and the same patch, batch, samples_per_epoch, seed, drop_last and "
+        "initial patch of augment");
   check(state.batches_done == 0 || state.world_size == it.options.world_size,
         "the state is from the middle of an epoch of " + std::to_string(state.world_size) +
             " ranks, and cannot be restored with " + std::to_string(it.options.world_size) +

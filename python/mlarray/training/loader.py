@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from ..typing import PathLike
+    from .augment import Pipeline
     from .normalize import Normalize
     from .samplers import Sampler
 
@@ -51,6 +52,7 @@ class Times(NamedTuple):
     draw: float  # samplers, and opening of cases
     read: float  # disk, checksums, decoding
     convert: float  # types, normalisation, padding
+    augment: float
     waited: float  # the loop for a batch
     blocked: float  # threads, because enough was read ahead
     samples: int
@@ -113,6 +115,9 @@ class PatchLoader:
         Classes of several labels, as nnU-Net's regions.
     skip_unreadable : bool
         Draw another sample where a case cannot be read, instead of raising.
+    augment : augment.Pipeline or 'nnunet', optional
+        What is done to each sample: of the initial patch that it draws, only the voxels that it
+        needs are read. Its `patch` is the patch size. Labels are int16.
 
     Raises
     ------
@@ -157,6 +162,7 @@ class PatchLoader:
         index_cache: PathLike | None = None,
         joined: Sequence[Sequence[int]] = (),
         skip_unreadable: bool = False,
+        augment: Pipeline | Literal["nnunet"] | None = None,
     ) -> None:
         options = {
             name: value

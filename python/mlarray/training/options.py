@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import operator
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +14,7 @@ from .. import _core
 from ..array import MLArray
 from ..errors import InvalidTypeError, InvalidValueError
 from ..tools.repack import core_of
+from .augment import Pipeline, nnunet
 from .case import Case, to_core
 from .folder import folder_path
 from .normalize import Normalize
@@ -53,6 +55,7 @@ class LoaderOptions(TypedDict, total=False):
     index_cache: PathLike | None
     joined: Sequence[Sequence[int]]
     skip_unreadable: bool
+    augment: Pipeline | Literal["nnunet"] | None
 
 
 def patch_for(
@@ -165,6 +168,7 @@ def make_core(
         raise InvalidTypeError(f"normalize={normalize!r} is no Normalize, nor None")
     by, channels, clip = ("none", [], False) if normalize is None else normalize._to_core()
     cache = options["index_cache"]
+    pipeline = _pipeline(options["augment"], patch, slice_axis)
     negatives = isinstance(sampler, Balanced) and sampler.negatives
     core = _core.LoaderOptions(
         patch=patch,
@@ -192,10 +196,46 @@ def make_core(
         background=None if negatives else 0,  # negatives are drawn from it
         joined=[[operator.index(label) for label in labels] for labels in options["joined"]],
         skip_unreadable=bool(options["skip_unreadable"]),
+        augment=None if pipeline is None else pipeline.value,
     )
     if isinstance(cases, (Case, str, bytes, os.PathLike)):
         raise InvalidTypeError(f"cases={cases!r} is one; give a list of Case")
-    return _core.Loader(map(to_core, cases), sampler._to_core(patch, slice_axis), core)
+    drawn = patch
+    if pipeline is not None:
+        drawn, sampler = _initial(pipeline, slice_axis), _padded(sampler, pipeline)
+    return _core.Loader(map(to_core, cases), sampler._to_core(drawn, slice_axis), core)
+
+
+def _pipeline(augment: Any, patch: Sequence[int], slice_axis: int | None) -> Pipeline | None:
+    if augment is None or isinstance(augment, Pipeline):
+        return augment
+    if augment != "nnunet":
+        raise InvalidValueError(
+            f"augment={augment!r} is neither 'nnunet' nor a Pipeline of "
+            f"mlarray.training.augment"
+        )
+    return nnunet([length for axis, length in enumerate(patch) if axis != slice_axis])
+
+
+def _initial(pipeline: Pipeline, slice_axis: int | None) -> list[int]:
+    """The boxes that are drawn, along all axes of space."""
+    initial = list(pipeline.initial)
+    if slice_axis is not None:
+        initial.insert(slice_axis, 1)
+    return initial
+
+
+def _padded(sampler: Sampler, pipeline: Pipeline) -> Sampler:
+    """nnU-Net lets boxes leave the image by as much as they are larger than the patch."""
+    if not isinstance(sampler, (Uniform, Balanced)):
+        return sampler
+    if sampler.border != "nnunet" or sampler.pad != 0:
+        return sampler
+    pad = [
+        max(whole - patch, 0)
+        for whole, patch in zip(pipeline.initial, pipeline.patch, strict=True)
+    ]
+    return dataclasses.replace(sampler, pad=pad)
 
 
 def _int(options: Mapping[str, Any], name: str, default: int | None = None) -> int:

@@ -39,7 +39,7 @@ class Uniform(Sampler):
         as nnU-Net draws them, partly outside where the image is smaller.
     pad : int or sequence of int
         For 'nnunet': how much larger its initial patch is than the final one, in voxels along
-        each axis.
+        each axis. If 0 and the loader augments: as its pipeline has it.
     """
 
     case_weights: Sequence[float] | None = None
