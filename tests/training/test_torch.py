@@ -21,6 +21,7 @@ from mlarray import MLArray, training
 from mlarray.errors import ClosedError, InvalidUseError
 from mlarray.torch import PatchDataset, PatchLoader
 from mlarray.training import Balanced, Case, Grid
+from mlarray.training.augment import nnunet
 from pages import ROOT, run_page
 
 OPTIONS: dict[str, Any] = {
@@ -117,6 +118,18 @@ def test_a_dataset_is_pickled_by_its_options(cases: list[Case]) -> None:
     assert [list(each) for each in other.__getitems__([1, -1])] == [list(first)] * 2
     with pytest.raises(IndexError):
         dataset[22]
+
+
+def test_augmented_in_workers(cases: list[Case]) -> None:
+    pipeline = nnunet((8, 8, 8), scales=[(1, 1, 1), (0.5, 0.5, 0.5)])
+    dataset = PatchDataset(cases, 8, augment=pipeline, **OPTIONS)
+    with PatchLoader(cases, 8, augment=pipeline, **OPTIONS) as loader:
+        expected = list(loader)
+    batches = list(DataLoader(pickle.loads(pickle.dumps(dataset)), 2, num_workers=2))
+    assert len(batches) == len(expected)
+    for batch, one in zip(batches, expected, strict=True):
+        for name in ("image", "label", "label_1"):
+            assert torch.equal(batch[name], one[name])
 
 
 def test_shuffled_by_the_data_loader(cases: list[Case]) -> None:
