@@ -168,7 +168,7 @@ class Loader::Impl {
     const parallel::OperationGuard guard;
     const std::shared_ptr<const OpenCase> first = first_case(cases, options);
     if (options.augment != nullptr) {
-      augmenter.emplace(*first, cases.table().extras(), options);
+      augmenter = std::make_unique<Augmenter>(*first, cases.table().extras(), options);
       layout = augmenter->made();
     } else {
       layout = layout_of(*first, cases.table().extras(), options);
@@ -197,7 +197,7 @@ class Loader::Impl {
 
   void check_normalization() const {
     const std::size_t given = options.normalization.channels.size();
-    const BatchLayout& read = augmenter ? augmenter->source() : layout;
+    const BatchLayout& read = augmenter != nullptr ? augmenter->source() : layout;
     const std::int64_t channels = read.fields.front().channels;
     if (options.normalization.from != Normalization::From::constants) return;
     check(given == 1 || static_cast<std::int64_t>(given) == channels,
@@ -269,7 +269,7 @@ class Loader::Impl {
     add_to(draw_seconds,
            std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     Matrix& affine = batch.affines[static_cast<std::size_t>(item)];
-    if (augmenter) {
+    if (augmenter != nullptr) {
       const Augmenter::Sample sample = augmenter->prepare(draw);
       scratch.source.resize(
           std::max(scratch.source.size(), static_cast<std::size_t>(sample.layout.bytes)));
@@ -315,7 +315,7 @@ class Loader::Impl {
       voxel.box.start[a] = at;
       voxel.box.stop[a] = at + 1;
     }
-    if (read || !augmenter) {
+    if (read || augmenter == nullptr) {
       return PatchReader::has_label(draw, into, data, item, index.classes());
     }
     BatchLayout voxel_layout = augmenter->source();
@@ -362,7 +362,7 @@ class Loader::Impl {
   OpenCases cases;
   std::shared_ptr<const Sampler> sampler;
   PatchReader reader{options};
-  std::optional<Augmenter> augmenter;
+  std::unique_ptr<const Augmenter> augmenter;
   BatchLayout layout;
   BatchLayout single;
   EpochPlan plan;

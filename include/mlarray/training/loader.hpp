@@ -92,11 +92,11 @@ struct LoaderOptions {
 
   // What is done to each sample: the sampler draws boxes of its `initial`, of which only
   // augment::support() is read, and `patch` is what it makes. What it draws follows from
-  // Draw::seed: augment::draw(*augment, draw.seed, channels). A pipeline with an axis less makes
-  // slices, with a patch of 1 along the other. Padding is of the box that was drawn; outside of
-  // that, the pipeline's. Images are float32 or rounded to another type of floats, labels int16:
-  // "label", and of further scales "label_1", "label_2" ... Not with extra files, mask_padding,
-  // or a normalisation by the voxels of a patch.
+  // Draw::seed: augment::draw(*augment, draw.seed, channels). A pipeline with an axis less
+  // makes slices, with a patch of 1 along the other. Padding is of the box that was drawn;
+  // outside of that, the pipeline's. Images are float32 or rounded to another type of floats,
+  // labels int16: "label", and of further scales "label_1", "label_2" ... Not with extra files,
+  // mask_padding, or a normalisation by the voxels of a patch.
   std::shared_ptr<const augment::Pipeline> augment = {};
 
   int threads = 0;                                        // 0: the process-wide number
@@ -163,8 +163,8 @@ struct SkippedCase {
 struct LoaderTimes {
   double draw = 0, read = 0, convert = 0;  // read: open, disk, decode
   double augment = 0;
-  double waited = 0;                       // of the consumer, in next()
-  double blocked = 0;                      // of threads, because enough was read ahead
+  double waited = 0;   // of the consumer, in next()
+  double blocked = 0;  // of threads, because enough was read ahead
   std::int64_t samples = 0;
   std::int64_t voxels_read = 0;
 };
