@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
@@ -43,11 +43,11 @@ class Pipeline:
 
     def __init__(self, value: Mapping[str, Any]) -> None:
         self._core = _core.AugmentPipeline.from_value(dict(value))
-        self._value: dict[str, Any] = self._core.value()
+        self._value = cast("dict[str, Any]", self._core.value())
 
     @classmethod
     def _of(cls, core: _core.AugmentPipeline) -> Pipeline:
-        return cls(core.value())
+        return cls(cast("dict[str, Any]", core.value()))
 
     @classmethod
     def from_json(cls, text: str) -> Pipeline:
@@ -80,8 +80,7 @@ class Pipeline:
         The same seed gives the same. It has "matrix" (by rows; None: voxels are copied),
         "flips", "steps" (a transform, a channel and its values each) and "seed", of the noise.
         """
-        drawn: dict[str, Any] = self._core.draw(seed % 2**64, channels)
-        return drawn
+        return cast("dict[str, Any]", self._core.draw(seed % 2**64, channels))
 
     def support(self, drawn: Mapping[str, Any]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return start and stop of the box of the initial patch that is used."""
