@@ -123,9 +123,6 @@ Shape Augmenter::without_slice(Shape shape) const {
 }
 
 Augmenter::Sample Augmenter::prepare(const Draw& draw) const {
-  require(draw.box.shape() == initial_,
-          "a box of " + to_string(draw.box.shape()) + " was drawn; augment needs its initial " +
-              "patch, " + to_string(initial_) + ": make the sampler for that");
   Sample sample;
   sample.drawn = augment::draw(*pipeline_, draw.seed, source_.fields.front().channels);
   const Box support = augment::support(*pipeline_, sample.drawn);

@@ -21,6 +21,8 @@ class Augmenter {
   Augmenter(const OpenCase& first, const std::vector<std::string>& extras,
             const LoaderOptions& options);
 
+  // What samplers draw boxes of: the pipeline's, with the axis of a slice.
+  const Shape& initial() const { return initial_; }
   // What is read of a whole initial patch, and what batches are.
   const BatchLayout& source() const { return source_; }
   const BatchLayout& made() const { return made_; }
@@ -31,7 +33,7 @@ class Augmenter {
     Draw part;           // its box is the support
     BatchLayout layout;  // of the support, one item
   };
-  // Errors: invalid_value for a draw whose box is not as large as the initial patch.
+  // The box of `draw` has the shape initial().
   Sample prepare(const Draw& draw) const;
 
   // Of what was read to `source`, sample `item` of a batch at `data`.
@@ -48,7 +50,7 @@ class Augmenter {
 
   std::shared_ptr<const augment::Pipeline> pipeline_;
   int slice_axis_ = -1;  // of a pipeline with an axis less; -1: none
-  Shape initial_;        // with it
+  Shape initial_;
   BatchLayout source_;
   BatchLayout made_;
 };

@@ -44,9 +44,20 @@ void drop_channel(Shape& voxel, const Shape& labels, const Shape& image,
                   "; build the index of this label map");
 }
 
+// Where the classes begin that are drawn from if none are named: of a map that was indexed, the
+// joined ones; of lists, as nnU-Net's, all, because what is listed is what was asked for: a
+// region of one label stands among the single ones.
+std::size_t first_asked(const LabelIndex& index) {
+  const std::span<const LabelClass> classes = index.classes();
+  const std::size_t joined = first_joined(classes);
+  std::int64_t counted = 0;
+  for (std::size_t i = 0; i < joined; ++i) counted += classes[i].count;
+  return counted == element_count(index.shape()) ? joined : 0;
+}
+
 // Which of the cases have a class, so that the class is drawn first.
 struct CasesOfClass {
-  std::int64_t label = 0;
+  std::vector<std::int64_t> labels;
   std::vector<std::int64_t> cases;
   AliasTable weights;  // empty: all the same
 };
@@ -130,21 +141,31 @@ class BalancedSampler final : public Sampler {
   }
 
   // Those that a case's samples are drawn from: where in the index, and how much they weigh.
-  void eligible(const LabelIndex& index, std::vector<std::size_t>& which,
-                std::vector<double>& weights) const {
+  // Errors: invalid_value for one that has voxels, of which no positions are kept.
+  void eligible(const CaseInfo& cases, std::int64_t case_index, const LabelIndex& index,
+                std::vector<std::size_t>& which, std::vector<double>& weights) const {
     which.clear();
     weights.clear();
     const std::span<const LabelClass> classes = index.classes();
     if (!options_.classes.empty()) {
       for (std::size_t i = 0; i < options_.classes.size(); ++i) {
         const std::int64_t at = index.find(options_.classes[i]);
-        if (at < 0 || classes[static_cast<std::size_t>(at)].positions == 0) continue;
+        if (at < 0) continue;
+        if (classes[static_cast<std::size_t>(at)].positions == 0) {
+          if (!options_.class_weights.empty() && options_.class_weights[i] <= 0) continue;
+          throw Error(ErrorKind::invalid_value,
+                      "case " + base::quote(cases.name(case_index)) +
+                          ": its label index has no positions of the class " +
+                          std::to_string(options_.classes[i]) +
+                          ", which is to be drawn; build it with `background` of "
+                          "LabelIndexOptions empty, and `positions` of 1 or more");
+        }
         which.push_back(static_cast<std::size_t>(at));
         if (!options_.class_weights.empty()) weights.push_back(options_.class_weights[i]);
       }
       return;
     }
-    std::size_t first = first_joined(classes);
+    std::size_t first = first_asked(index);
     // Others that are the only joined class leave the single labels to draw from.
     const bool joined =
         std::any_of(classes.begin() + static_cast<std::ptrdiff_t>(first), classes.end(),
@@ -207,7 +228,7 @@ class BalancedSampler final : public Sampler {
     const std::shared_ptr<const LabelIndex> index = cases.labels(draw.case_index);
     thread_local std::vector<std::size_t> which;
     thread_local std::vector<double> weights;
-    if (index != nullptr) eligible(*index, which, weights);
+    if (index != nullptr) eligible(cases, draw.case_index, *index, which, weights);
     const bool weightless = !weights.empty() && std::all_of(weights.begin(), weights.end(),
                                                             [](double w) { return w <= 0; });
     if (index == nullptr || which.empty() || weightless) {
@@ -242,7 +263,7 @@ class BalancedSampler final : public Sampler {
                      Draw& draw) const {
     thread_local std::vector<std::size_t> drawn;
     thread_local std::vector<double> weights;
-    eligible(index, drawn, weights);
+    eligible(cases, draw.case_index, index, drawn, weights);
     const std::span<const LabelClass> classes = index.classes();
     const auto is_drawn = [&](std::int64_t label) {
       return std::any_of(drawn.begin(), drawn.end(), [&](std::size_t i) {
@@ -280,7 +301,7 @@ class BalancedSampler final : public Sampler {
   }
 
   std::shared_ptr<const ClassTable> make_table(const CaseInfo& cases) const {
-    std::map<std::int64_t, std::vector<std::int64_t>> found;
+    std::map<std::vector<std::int64_t>, std::vector<std::int64_t>> found;  // by labels
     std::vector<std::size_t> which;
     std::vector<double> weights;
     for (std::int64_t i = 0; i < cases.count(); ++i) {
@@ -290,21 +311,19 @@ class BalancedSampler final : public Sampler {
       }
       const std::shared_ptr<const LabelIndex> index = cases.labels(i);
       if (index == nullptr) continue;
-      eligible(*index, which, weights);
-      for (const std::size_t at : which) {
-        found[index->classes()[at].labels.front()].push_back(i);
-      }
+      eligible(cases, i, *index, which, weights);
+      for (const std::size_t at : which) found[index->classes()[at].labels].push_back(i);
     }
     auto table = std::make_shared<ClassTable>();
     std::vector<double> class_weights;
-    for (auto& [label, of_class] : found) {
+    for (auto& [labels, of_class] : found) {
       double weight = 1;
       for (std::size_t i = 0; i < options_.class_weights.size(); ++i) {
-        if (options_.classes[i] == label) weight = options_.class_weights[i];
+        if (options_.classes[i] == labels.front()) weight = options_.class_weights[i];
       }
       if (weight <= 0) continue;
       class_weights.push_back(weight);
-      CasesOfClass one{label, std::move(of_class), {}};
+      CasesOfClass one{labels, std::move(of_class), {}};
       if (!options_.case_weights.empty()) {
         std::vector<double> of_cases;
         of_cases.reserve(one.cases.size());
@@ -316,7 +335,7 @@ class BalancedSampler final : public Sampler {
       table->classes.push_back(std::move(one));
     }
     for (const std::int64_t label : options_.classes) {
-      if (found.contains(label)) continue;
+      if (found.contains({label})) continue;
       cases.warn("no case has the class " + std::to_string(label) +
                  ": it is never drawn, the others as often as without it");
     }
@@ -341,10 +360,11 @@ class BalancedSampler final : public Sampler {
     const std::shared_ptr<const LabelIndex> index = cases.labels(draw.case_index);
     thread_local std::vector<std::size_t> which;
     thread_local std::vector<double> weights;
-    if (index != nullptr) eligible(*index, which, weights);
+    which.clear();
+    if (index != nullptr) eligible(cases, draw.case_index, *index, which, weights);
     for (const std::size_t i : which) {
-      if (index == nullptr || index->classes()[i].labels.front() != one.label) continue;
-      draw.label = one.label;
+      if (index == nullptr || index->classes()[i].labels != one.labels) continue;
+      draw.label = one.labels.front();
       put_around(cases, *index, i, random, draw);
       return true;
     }

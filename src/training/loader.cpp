@@ -219,6 +219,7 @@ class Loader::Impl {
         plan.batch, plan.batches(), ahead, threads});
     fresh->go_to(epoch, done);
     read_ahead = fresh.get();
+    if (cancelled) fresh->cancel();  // by another thread, which has not seen it
     leave(it);
     return *fresh.release();
   }
@@ -265,6 +266,7 @@ class Loader::Impl {
                   const DrawPlace& place, Draw& draw, ReaderScratch& scratch) {
     const auto start = std::chrono::steady_clock::now();
     draw = sampler->draw(Watched{cases, draw.case_index}, place);
+    check_draw(draw);
     const std::shared_ptr<const OpenCase> one = cases.open(draw.case_index);
     add_to(draw_seconds,
            std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
@@ -295,12 +297,38 @@ class Loader::Impl {
     if (draw.label) {
       const std::shared_ptr<const LabelIndex> index = cases.labels(draw.case_index);
       if (index != nullptr && !has_label(one, draw, into, data, item, *index, scratch)) {
-        cases.rebuild_labels(draw.case_index, index);
+        cases.rebuild_labels(draw.case_index, index, *draw.label);
         return false;
       }
     }
     reader.read_others(one, draw, into, data, item, scratch);
     return true;
+  }
+
+  // That what a sampler answers can be read: samplers are made for a patch of their own, and
+  // users write some.
+  void check_draw(Draw& draw) const {
+    if (draw.case_index < 0 || draw.case_index >= cases.count()) {
+      const std::int64_t i = std::exchange(draw.case_index, -1);  // there is no name of it
+      throw Error(ErrorKind::out_of_bounds, "the sampler has drawn case " + std::to_string(i) +
+                                                " of " + std::to_string(cases.count()));
+    }
+    const Shape& patch = augmenter != nullptr ? augmenter->initial() : layout.patch;
+    const std::size_t axes = patch.size();
+    const bool fits = draw.box.start.size() == axes && draw.box.stop.size() == axes;
+    if (!fits || draw.box.shape() != patch) {
+      throw Error(ErrorKind::invalid_value,
+                  "the sampler has drawn a box of shape " + to_string(draw.box.shape()) +
+                      ", but " +
+                      (augmenter != nullptr ? "augment needs its initial patch, "
+                                            : "the loader's patch has ") +
+                      to_string(patch) + "; make the sampler for that");
+    }
+    if (draw.label && draw.center.size() != axes) {
+      throw Error(ErrorKind::invalid_value,
+                  "the sampler has drawn a voxel " + to_string(draw.center) +
+                      " of a class, but the patch has shape " + to_string(patch));
+    }
   }
 
   // Of an augmented sample, the voxel may lie outside of what is read.

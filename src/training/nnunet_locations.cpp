@@ -107,9 +107,10 @@ std::vector<std::int64_t> voxels_in(const Value& value, const Shape& shape,
   }
   if (array.dtype.structured() || (array.dtype.kind() != 'i' && array.dtype.kind() != 'u') ||
       array.dtype.itemsize() > 8 ||
-      static_cast<std::uint64_t>(element_count(array.shape)) *
-              static_cast<std::uint64_t>(array.dtype.itemsize()) !=
-          array.bytes->size()) {
+      // A shape may say more than 2^64 bytes.
+      array.bytes->size() % static_cast<std::uint64_t>(array.dtype.itemsize()) != 0 ||
+      static_cast<std::uint64_t>(element_count(array.shape)) !=
+          array.bytes->size() / static_cast<std::uint64_t>(array.dtype.itemsize())) {
     throw_wrong(name + " has " + std::to_string(array.bytes->size()) + " bytes of dtype " +
                 array.dtype.text() + " for the shape " + to_string(array.shape));
   }

@@ -253,8 +253,8 @@ std::shared_ptr<const LabelIndex> OpenCases::labels(std::int64_t i) const {
   });
 }
 
-void OpenCases::rebuild_labels(std::int64_t i,
-                               const std::shared_ptr<const LabelIndex>& stale) const {
+void OpenCases::rebuild_labels(std::int64_t i, const std::shared_ptr<const LabelIndex>& stale,
+                               std::int64_t label) const {
   const auto is_done = [&] {
     const auto it = rebuilt_.find(i);
     return it != rebuilt_.end() && it->second != stale;
@@ -268,6 +268,12 @@ void OpenCases::rebuild_labels(std::int64_t i,
     return std::make_shared<const LabelIndex>(
         LabelIndex::build(one->label.files.front().array, index_));
   });
+  if (built->bytes() == stale->bytes()) {  // it would be made again and again
+    throw Error(ErrorKind::corruption,
+                "a voxel of label " + std::to_string(label) +
+                    " is read as another one, though the label index is of these voxels; set "
+                    "label_type to one that holds all labels");
+  }
   {
     const std::scoped_lock lock(mutex_);
     if (!is_done()) rebuilt_[i] = std::move(built);

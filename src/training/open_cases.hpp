@@ -61,8 +61,10 @@ class OpenCases final : public CaseInfo {
   void warn(const std::string& text) const override;
   std::string name(std::int64_t i) const override { return table_.name(i); }
 
-  // Makes the index of a case anew, in the place of `stale`.
-  void rebuild_labels(std::int64_t i, const std::shared_ptr<const LabelIndex>& stale) const;
+  // Makes the index of a case anew, in the place of `stale`. Errors: corruption if it is
+  // the same again, so that a voxel of `label` that is read as another one stays so.
+  void rebuild_labels(std::int64_t i, const std::shared_ptr<const LabelIndex>& stale,
+                      std::int64_t label) const;
 
   // Kept for SkippedCase, once for each case.
   void skip(std::int64_t i, const std::string& error) const;

@@ -578,6 +578,61 @@ TEST(LoaderFault, ClassLocationsOfNnunetTakeThePlaceOfAnIndex) {
   EXPECT_TRUE(says(error_of([&] { other.next(); }), {"case 'case0'", "case0.pkl"}));
 }
 
+TEST(LoaderFault, ASamplerOfAnotherPatchIsAnError) {
+  const TempDir dir;
+  const std::vector<Scan> scans = make_scans(dir, 1);
+  const LoaderOptions options = fault_options();
+  for (const Shape& patch : {Shape{8, 8, 8}, Shape{2, 2, 2}, Shape{8, 6, 4}}) {
+    Loader loader(cases_of(scans), uniform_sampler(patch), options);
+    EXPECT_TRUE(says(error_of([&] { loader.next(); }),
+                     {"case 'case0'", to_string(patch), to_string(options.patch)}));
+    EXPECT_TRUE(says(error_of([&] { static_cast<void>(loader.sample(0, 0)); }),
+                     {"case 'case0'", to_string(patch), to_string(options.patch)}));
+  }
+}
+
+// What a user's own sampler may answer.
+class OneDraw final : public Sampler {
+ public:
+  explicit OneDraw(Draw draw) : draw_(std::move(draw)) {}
+  Draw draw(const CaseInfo&, const DrawPlace&) const override { return draw_; }
+
+ private:
+  Draw draw_;
+};
+
+TEST(LoaderFault, ADrawThatFitsNoCaseIsAnError) {
+  const TempDir dir;
+  const std::vector<Scan> scans = make_scans(dir, 1);
+  const LoaderOptions options = fault_options();
+  std::vector<Draw> draws(4);
+  for (Draw& draw : draws) draw.box = Box::at({0, 0, 0}, options.patch);
+  draws[0].case_index = 1;
+  draws[1].case_index = -1;
+  draws[2].box = Box::at({0, 0}, {6, 6});
+  draws[3].label = 1;
+  draws[3].center = {0, 0, 0, 0};
+  for (const Draw& draw : draws) {
+    Loader loader(cases_of(scans), std::make_shared<const OneDraw>(draw), options);
+    EXPECT_TRUE(says(error_of([&] { loader.next(); }), {"sampler"}));
+  }
+}
+
+TEST(LoaderFault, ALabelTypeThatCannotTellLabelsApartMakesOneIndexAndAnError) {
+  const TempDir dir;
+  std::vector<Scan> scans = make_scans(dir, 1);
+  std::vector<std::uint16_t> labels(16 * 14 * 18);
+  labels[1000] = 257;  // of bfloat16: 256
+  Array::save_voxels(dir / "case0_seg.mla", labels, scans[0].shape);
+  BalancedOptions balanced;
+  balanced.foreground = 1;
+  LoaderOptions options = fault_options();
+  options.label_type = VoxelType::bfloat16;
+  Loader loader(cases_of(scans), balanced_sampler(options.patch, balanced), options);
+  EXPECT_TRUE(says(error_of([&] { static_cast<void>(loader.sample(0, 0)); }),
+                   {"case 'case0'", "257", "label_type"}));
+}
+
 TEST(LoaderFault, AHundredThousandCasesTakeLittleMemory) {
   if constexpr (kSanitized) return;  // other allocators do not count
   const TempDir dir;

@@ -308,6 +308,60 @@ TEST(BalancedSampler, JoinedClassesAreDrawnFromWhereThereAreSome) {
   EXPECT_LE(chi_squared(counts, {1, 1}), chi_limit(2));
 }
 
+TEST(BalancedSampler, ClassFirstTellsJoinedClassesOfOneFirstLabelApart) {
+  const Shape shape{40};
+  const auto map = map_with(shape, {{{5}, 1}, {{6}, 2}, {{20}, 3}});
+  LabelIndexOptions joined;
+  joined.joined = {{1, 2, 3}, {2, 3}, {2}};  // as KiTS: kidney and masses, masses, tumour
+  const FakeCases cases({{shape, index_of(map, shape, joined)}});
+  BalancedOptions options;
+  options.foreground = 1;
+  options.class_first = true;
+  const auto sampler = balanced_sampler({4}, options);
+  std::vector<std::int64_t> counts(3);
+  const auto bound = sampler->bound(cases);
+  for (int i = 0; i < 9'000; ++i) {
+    const std::int64_t center = bound->draw(cases, place_of(i)).center.at(0);
+    ++counts[center == 5 ? 0 : center == 6 ? 1 : 2];
+  }
+  // Thirds of the samples: one of three voxels, one of two, the one of the tumour.
+  EXPECT_LE(chi_squared(counts, {2.0 / 18, 11.0 / 18, 5.0 / 18}), chi_limit(3));
+}
+
+TEST(BalancedSampler, RegionsOfOneLabelThatAreListedAreDrawn) {
+  const Shape shape{40};
+  // nnU-Net's regions of BraTS: whole tumour, core, and enhancing tumour, which is one label.
+  const std::vector<LabelIndex::Listed> lists = {
+      {{1, 2, 3}, {5, 6, 20}}, {{2, 3}, {6, 20}}, {{3}, {20}}};
+  const auto index = std::make_shared<const LabelIndex>(LabelIndex::from_lists(shape, lists));
+  const FakeCases cases({{shape, index}});
+  BalancedOptions options;
+  options.foreground = 1;
+  const auto sampler = balanced_sampler({4}, options);
+  std::vector<std::int64_t> counts(3);
+  for (int i = 0; i < 9'000; ++i) {
+    ++counts[static_cast<std::size_t>(*sampler->draw(cases, place_of(i)).label - 1)];
+  }
+  EXPECT_LE(chi_squared(counts, {1, 1, 1}), chi_limit(3));
+}
+
+TEST(BalancedSampler, AClassWithoutPositionsIsAnErrorAndNotLeftOut) {
+  const Shape shape{40};
+  const auto map = map_with(shape, {{{5}, 1}, {{6}, 2}});
+  const FakeCases cases({{shape, index_of(map, shape)}});  // of 0, the count alone
+  BalancedOptions options;
+  options.foreground = 1;
+  options.classes = {0, 1};
+  for (const bool class_first : {false, true}) {
+    options.class_first = class_first;
+    const auto sampler = balanced_sampler({4}, options);
+    EXPECT_THROW(static_cast<void>(sampler->draw(cases, place_of(0))), Error) << class_first;
+  }
+  options.class_first = false;
+  options.class_weights = {0, 1};  // which draws none of 0
+  EXPECT_EQ(balanced_sampler({4}, options)->draw(cases, place_of(0)).label, 1);
+}
+
 TEST(BalancedSampler, OthersAreAnnotatedVoxels) {
   const Shape shape{40};
   const std::vector<LabelIndex::Listed> lists = {
