@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from . import training
 from .errors import InvalidUseError
-from .training import Case, LoaderOptions, Skipped, Times, cases_from_folder
+from .training import Case, LoaderOptions, Skipped, Times
 from .training._sliding_window import sliding_window
-from .training.options import stored_patch
+from .training.loader import OF_SAMPLES
+from .training.options import folder_and_patch
 
 try:
     import torch
@@ -113,8 +114,7 @@ class PatchLoader(IterableDataset[Tensors]):
         PatchLoader
             The loader.
         """
-        cases = cases_from_folder(images, labels)
-        patch = stored_patch(cases[0]) if patch_size is None else patch_size
+        cases, patch = folder_and_patch(images, labels, patch_size)
         return cls(cases, patch, batch_size, device=device, **options)
 
     def __iter__(self) -> Iterator[Tensors]:
@@ -156,7 +156,7 @@ class PatchLoader(IterableDataset[Tensors]):
         assert device is not None
         if device.type != "cuda":
             return {
-                name: tensor if name in _OF_SAMPLES else tensor.to(device)
+                name: tensor if name in OF_SAMPLES else tensor.to(device)
                 for name, tensor in batch.items()
             }
         if self._stream is None:
@@ -164,7 +164,7 @@ class PatchLoader(IterableDataset[Tensors]):
         with torch.cuda.stream(self._stream):
             return {
                 name: tensor
-                if name in _OF_SAMPLES
+                if name in OF_SAMPLES
                 else tensor.pin_memory().to(device, non_blocking=True)
                 for name, tensor in batch.items()
             }
@@ -176,7 +176,7 @@ class PatchLoader(IterableDataset[Tensors]):
         mine = torch.cuda.current_stream(self.device)
         mine.wait_stream(self._stream)
         for name, tensor in batch.items():
-            if name not in _OF_SAMPLES:
+            if name not in OF_SAMPLES:
                 tensor.record_stream(mine)
 
     def __len__(self) -> int:
@@ -352,9 +352,6 @@ class PatchDataset(Dataset[Tensors]):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_made": None, "_process": -1}
-
-
-_OF_SAMPLES = ("case", "box", "class", "center", "index", "seed", "affine")
 
 
 def _distributed() -> bool:

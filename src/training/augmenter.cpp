@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "augment/geometry.hpp"
 #include "mlarray/error.hpp"
+#include "training/stopwatch.hpp"
 
 namespace mlarray::training {
 namespace {
@@ -142,7 +142,7 @@ Augmenter::Sample Augmenter::prepare(const Draw& draw) const {
 
 void Augmenter::apply(const Sample& sample, const std::byte* source, const BatchLayout& into,
                       std::byte* data, std::int64_t item, ReaderScratch& scratch) const {
-  const auto start = std::chrono::steady_clock::now();
+  const TimedScope timed(scratch.augment_seconds);
   const auto view = [&](const FieldLayout& field) {
     Shape shape = without_slice(sample.layout.patch);
     shape.insert(shape.begin(), field.channels);
@@ -172,8 +172,6 @@ void Augmenter::apply(const Sample& sample, const std::byte* source, const Batch
   }
   augment::apply(*pipeline_, sample.drawn, from, out, scratch.workspace);
   if (converted) convert(Kind::f32, floats, image.kind, place(image), voxels, nullptr);
-  scratch.augment_seconds +=
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 Matrix moved_affine(const Matrix& image, const Shape& start) {

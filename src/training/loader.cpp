@@ -17,6 +17,7 @@
 #include "training/open_cases.hpp"
 #include "training/patch_reader.hpp"
 #include "training/read_ahead.hpp"
+#include "training/stopwatch.hpp"
 
 namespace mlarray::training {
 namespace {
@@ -264,12 +265,11 @@ class Loader::Impl {
   // False: the index of labels is stale, and was made anew.
   bool try_sample(Batch::Impl& batch, const BatchLayout& into, std::int64_t item,
                   const DrawPlace& place, Draw& draw, ReaderScratch& scratch) {
-    const auto start = std::chrono::steady_clock::now();
+    const Stopwatch watch;
     draw = sampler->draw(Watched{cases, draw.case_index}, place);
     check_draw(draw);
     const std::shared_ptr<const OpenCase> one = cases.open(draw.case_index);
-    add_to(draw_seconds,
-           std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    add_to(draw_seconds, watch.seconds());
     Matrix& affine = batch.affines[static_cast<std::size_t>(item)];
     if (augmenter != nullptr) {
       const Augmenter::Sample sample = augmenter->prepare(draw);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -10,6 +9,7 @@
 #include "base/text.hpp"
 #include "grid/geometry.hpp"
 #include "mlarray/error.hpp"
+#include "training/stopwatch.hpp"
 
 namespace mlarray::training {
 namespace {
@@ -17,23 +17,6 @@ namespace {
 using From = Normalization::From;
 
 constexpr std::int64_t kSlabBytes = std::int64_t{512} << 10;  // of what is read at a time
-
-// Adds the time of a scope.
-class Stopwatch {
- public:
-  explicit Stopwatch(double& seconds)
-      : seconds_(seconds), start_(std::chrono::steady_clock::now()) {}
-  ~Stopwatch() {
-    seconds_ +=
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
-  Stopwatch(const Stopwatch&) = delete;
-  Stopwatch& operator=(const Stopwatch&) = delete;
-
- private:
-  double& seconds_;
-  std::chrono::steady_clock::time_point start_;
-};
 
 std::byte* sized(std::vector<std::byte>& memory, std::int64_t bytes) {
   const auto size = static_cast<std::size_t>(bytes);
@@ -260,7 +243,7 @@ void PatchReader::read_inside(const Job& job, const OpenFile& file, std::int64_t
   ReaderScratch& scratch = job.scratch;
   scratch.voxels_read += count * file.channels;
   if (!scaled && (field.is_stored || kind == field.kind)) {
-    const Stopwatch watch(scratch.read_seconds);
+    const TimedScope timed(scratch.read_seconds);
     if (leaves) {
       for (std::int64_t c = 0; c < file.channels; ++c) {
         put_fill(job, file, nullptr, channel + c, inside);
@@ -283,7 +266,7 @@ void PatchReader::read_inside(const Job& job, const OpenFile& file, std::int64_t
   const bool measured =
       scaled && (normalization_.from == From::patch || normalization_.from == From::foreground);
   if (leaves && !measured) {
-    const Stopwatch watch(scratch.convert_seconds);
+    const TimedScope timed(scratch.convert_seconds);
     for (std::int64_t c = channel; c < channel + file.channels; ++c) {
       Scaling by;
       if (scaled) by = scaling(job, file, c, nullptr, 0, nullptr);
@@ -318,11 +301,11 @@ void PatchReader::convert_part(const Job& job, const OpenFile& file, std::int64_
   const std::int64_t voxel_bytes = file.dtype.itemsize();
   std::byte* raw = sized(scratch.raw, count * file.channels * voxel_bytes);
   if (count > 0) {
-    const Stopwatch watch(scratch.read_seconds);
+    const TimedScope timed(scratch.read_seconds);
     file.array.read(with_channels(file, part),
                     view_of_file(file, raw, part.shape(), voxel_bytes), 1);
   }
-  const Stopwatch watch(scratch.convert_seconds);
+  const TimedScope timed(scratch.convert_seconds);
   const std::uint8_t* mask = nullptr;
   if (scaled && normalization_.from == From::foreground && job.label != nullptr) {
     const FieldLayout& label = job.layout.fields[static_cast<std::size_t>(job.layout.label)];
@@ -380,11 +363,11 @@ void PatchReader::read_mapped(const Job& job, const OpenFile& file, std::int64_t
   scratch.voxels_read += count * file.channels;
   std::byte* raw = sized(scratch.raw, count * file.channels * voxel_bytes);
   {
-    const Stopwatch watch(scratch.read_seconds);
+    const TimedScope timed(scratch.read_seconds);
     file.array.read(with_channels(file, map.support),
                     view_of_file(file, raw, shape, voxel_bytes), 1);
   }
-  const Stopwatch watch(scratch.convert_seconds);
+  const TimedScope timed(scratch.convert_seconds);
   const std::uint8_t* mask = nullptr;
   if (scaled &&
       (normalization_.from == From::foreground || normalization_.from == From::patch)) {

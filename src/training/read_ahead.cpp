@@ -1,17 +1,18 @@
 #include "training/read_ahead.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <system_error>
 #include <utility>
 
 #include "parallel/thread_pool.hpp"
+#include "training/stopwatch.hpp"
 
 namespace mlarray::training {
 namespace {
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+// Under the mutex.
+void add_seconds(const Stopwatch& watch, std::atomic<double>& sum) {
+  sum = sum.load(std::memory_order_relaxed) + watch.seconds();
 }
 
 }  // namespace
@@ -87,31 +88,34 @@ bool ReadAhead::has_answer() const {
   return stopping_ || next_number_ >= work_.batches || is_next_ready();
 }
 
+bool ReadAhead::await_answer(std::unique_lock<std::mutex>& lock,
+                             std::optional<std::chrono::milliseconds> longest) {
+  const auto answered = [&] { return has_answer(); };
+  if (answered()) return true;
+  const Stopwatch watch;
+  consumer_waits_ = true;
+  if (longest) {
+    for_consumer_.wait_for(lock, *longest, answered);
+  } else {
+    for_consumer_.wait(lock, answered);
+  }
+  consumer_waits_ = false;
+  add_seconds(watch, waited_);
+  return answered();
+}
+
 bool ReadAhead::wait(std::chrono::milliseconds longest) {
   begin();
   std::unique_lock lock(mutex_);
-  if (has_answer()) return true;
-  const auto began = std::chrono::steady_clock::now();
-  consumer_waits_ = true;
-  const bool answer = for_consumer_.wait_for(lock, longest, [&] { return has_answer(); });
-  consumer_waits_ = false;
-  waited_ = waited_.load(std::memory_order_relaxed) + seconds_since(began);
-  return answer;
+  return await_answer(lock, longest);
 }
 
 std::shared_ptr<Batch::Impl> ReadAhead::next() {
   begin();
   {
     std::unique_lock lock(mutex_);
-    if (!stopping_ && next_number_ >= work_.batches) return nullptr;
-    if (!stopping_ && !is_next_ready()) {
-      const auto began = std::chrono::steady_clock::now();
-      consumer_waits_ = true;
-      for_consumer_.wait(lock, [&] { return stopping_ || is_next_ready(); });
-      consumer_waits_ = false;
-      waited_ = waited_.load(std::memory_order_relaxed) + seconds_since(began);
-    }
-    if (stopping_) return nullptr;
+    await_answer(lock, std::nullopt);
+    if (stopping_ || next_number_ >= work_.batches) return nullptr;
   }
   std::shared_ptr<Slot> slot;
   std::exception_ptr error;
@@ -142,11 +146,11 @@ void ReadAhead::work() noexcept {
     {
       std::unique_lock lock(mutex_);
       if (!stopping_ && !has_ticket()) {
-        const auto began = std::chrono::steady_clock::now();
+        const Stopwatch watch;
         ++threads_waiting_;
         for_threads_.wait(lock, [&] { return stopping_ || has_ticket(); });
         --threads_waiting_;
-        blocked_ = blocked_.load(std::memory_order_relaxed) + seconds_since(began);
+        add_seconds(watch, blocked_);
       }
       if (stopping_) return;
     }

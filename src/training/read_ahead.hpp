@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -71,6 +72,9 @@ class ReadAhead {
   bool has_ticket() const;
   bool is_next_ready() const;
   bool has_answer() const;
+  // Under the mutex: until there is one, or so long at most. Whether there is one.
+  bool await_answer(std::unique_lock<std::mutex>& lock,
+                    std::optional<std::chrono::milliseconds> longest);
   void drop_window();
 
   const Work work_;

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
+from .. import _core
 from ..errors import InvalidUseError, MLArrayError, NotFoundError
 from ._progress import Progress
-from ._run import describe
+from ._run import describe, printable
 from .ls import images
 
 __all__ = [
+    "add_jobs",
     "add_paths",
     "at_least_one",
+    "errors_told",
     "find_files",
     "find_to_rewrite",
     "for_each",
     "make_folder",
+    "shared_out",
 ]
 
 Result = TypeVar("Result")
@@ -29,6 +34,19 @@ def add_paths(parser: argparse.ArgumentParser) -> None:
     """The arguments of commands that take files and folders."""
     parser.add_argument("paths", metavar="PATH", nargs="+", help="a file or a folder")
     parser.add_argument("-r", "--recursive", action="store_true", help="folders in folders too")
+
+
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """The arguments of commands that work on several files at once, with progress."""
+    parser.add_argument(
+        "-j",
+        "--jobs",
+        type=at_least_one,
+        default=1,
+        metavar="N",
+        help="so many files at once; all processors work in any case (default: 1)",
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
 
 
 def find_files(paths: Sequence[str], recursive: bool) -> list[str]:
@@ -130,6 +148,20 @@ def for_each(
             pool.shutdown(wait=True, cancel_futures=True)
             raise
     return [future.result() for future in futures]
+
+
+def shared_out(jobs: int, files: Sequence[str]) -> tuple[int, int]:
+    """How many of the files at once, and how many threads each of them then gets."""
+    at_once = min(jobs, len(files))
+    return at_once, max(1, _core.num_threads() // at_once)
+
+
+def errors_told(results: Sequence[object]) -> int:
+    """Print those results of `for_each` that are errors to stderr, and count them."""
+    errors = [result for result in results if isinstance(result, str)]
+    for error in errors:
+        print(f"mlarray: error: {printable(error)}", file=sys.stderr, flush=True)
+    return len(errors)
 
 
 def at_least_one(text: str) -> int:

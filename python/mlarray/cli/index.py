@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from typing import Any
 
 from .. import _core
-from ._files import add_paths, at_least_one, find_to_rewrite, for_each
+from ._files import add_jobs, add_paths, errors_told, find_to_rewrite, for_each, shared_out
 from ._packing import add_commit_level
-from ._run import FAILURE, add_json, printable
+from ._run import FAILURE, add_json
 
 __all__ = ["add_arguments", "command"]
 
@@ -31,15 +30,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_paths(parser)
-    parser.add_argument(
-        "-j",
-        "--jobs",
-        type=at_least_one,
-        default=1,
-        metavar="N",
-        help="so many files at once; all processors work in any case (default: 1)",
-    )
-    parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    add_jobs(parser)
     parser.add_argument(
         "--positions",
         type=_not_negative,
@@ -68,12 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def command(options: argparse.Namespace) -> int | None:
     files = find_to_rewrite(options.paths, options.recursive)
-    at_once = min(options.jobs, len(files))
+    at_once, threads = shared_out(options.jobs, files)
     how = _core.LabelIndexOptions(
-        options.positions,
-        options.background,
-        options.joined,
-        max(1, _core.num_threads() // at_once),
+        options.positions, options.background, options.joined, threads
     )
     level = _core.CommitLevel[getattr(options, "level", "ordered")]
 
@@ -81,20 +69,18 @@ def command(options: argparse.Namespace) -> int | None:
         return [_core.build_label_index(path, how, level)]
 
     results = for_each(files, at_once, one, quiet=options.quiet)
-    errors = [result for result in results if isinstance(result, str)]
-    for error in errors:
-        print(f"mlarray: error: {printable(error)}", file=sys.stderr, flush=True)
+    failed = errors_told(results)
     if options.json:
         print(json.dumps([_object(*item) for item in zip(files, results)], indent=2))
     else:
         written = sum(result == [True] for result in results)
         counts = {
             "indexed": written,
-            "up to date": len(results) - written - len(errors),
-            "failed": len(errors),
+            "up to date": len(results) - written - failed,
+            "failed": failed,
         }
         print(", ".join(f"{count} {what}" for what, count in counts.items() if count))
-    return FAILURE if errors else None
+    return FAILURE if failed else None
 
 
 def _object(path: str, result: list[bool] | str) -> dict[str, Any]:

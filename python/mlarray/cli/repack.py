@@ -8,10 +8,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .. import _core
 from .._display.text import lengths, size_text
 from ..errors import InvalidUseError
-from ._files import add_paths, at_least_one, find_to_rewrite, for_each
+from ._files import add_jobs, add_paths, errors_told, find_to_rewrite, for_each, shared_out
 from ._packing import add_commit_level, add_packing, save_options
 from ._run import FAILURE, add_json, printable
 
@@ -36,15 +35,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_paths(parser)
-    parser.add_argument(
-        "-j",
-        "--jobs",
-        type=at_least_one,
-        default=1,
-        metavar="N",
-        help="so many files at once; all processors work in any case (default: 1)",
-    )
-    parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    add_jobs(parser)
     add_packing(parser, "what the file was made for")
     add_commit_level(parser)
     add_json(parser, "print one report of all files as JSON")
@@ -67,8 +58,7 @@ def rewrite(
     files: Sequence[str], how: dict[str, Any], jobs: int, quiet: bool
 ) -> list[Repacked | str]:
     """Repack files, `jobs` at once; the text of an error for one that failed."""
-    at_once = min(jobs, len(files))
-    threads = max(1, _core.num_threads() // at_once)
+    at_once, threads = shared_out(jobs, files)
 
     def one(path: str) -> Repacked:
         from ..tools.repack import repack
@@ -86,15 +76,13 @@ def tell(files: Sequence[str], reports: Sequence[Repacked | str], *, as_json: bo
     int
         How many failed.
     """
-    errors = [report for report in reports if isinstance(report, str)]
-    for error in errors:
-        print(f"mlarray: error: {printable(error)}", file=sys.stderr, flush=True)
+    failed = errors_told(reports)
     for report in reports:
         if not as_json and not isinstance(report, str):
             print(printable(_line(report)))
-    if errors and len(files) > 1:
-        print(f"mlarray: {len(errors)} of {len(files)} files failed", file=sys.stderr)
-    return len(errors)
+    if failed and len(files) > 1:
+        print(f"mlarray: {failed} of {len(files)} files failed", file=sys.stderr)
+    return failed
 
 
 def as_objects(files: Sequence[str], reports: Sequence[Repacked | str]) -> list[dict[str, Any]]:

@@ -17,8 +17,7 @@ from .. import _core
 from .._store.writers import warn
 from ..errors import ClosedError, InvalidTypeError, InvalidUseError, InvalidValueError
 from .case import Case, from_core
-from .folder import cases_from_folder
-from .options import LoaderOptions, VoxelType, make_core, patch_for, stored_patch
+from .options import LoaderOptions, VoxelType, folder_and_patch, make_core, patch_for
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -29,13 +28,13 @@ if TYPE_CHECKING:
     from .normalize import Normalize
     from .samplers import Sampler
 
-__all__ = ["Batch", "PatchLoader", "Skipped", "Times", "as_arrays"]
+__all__ = ["OF_SAMPLES", "Batch", "PatchLoader", "Skipped", "Times", "as_arrays"]
 
 Batch = dict[str, np.ndarray[Any, Any]]
 
 _VERSION = 1  # of what state_dict returns
 # Fields of a batch that have the axes of the patch: all that are not these.
-_OF_SAMPLES = ("case", "box", "class", "center", "index", "seed", "affine")
+OF_SAMPLES = ("case", "box", "class", "center", "index", "seed", "affine")
 
 
 class Skipped(NamedTuple):
@@ -216,8 +215,7 @@ class PatchLoader:
         PatchLoader
             The loader.
         """
-        cases = cases_from_folder(images, labels)
-        patch = stored_patch(cases[0]) if patch_size is None else patch_size
+        cases, patch = folder_and_patch(images, labels, patch_size)
         return cls(cases, patch, batch_size, **options)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -453,7 +451,7 @@ def as_arrays(batch: _core.Batch, slice_axis: int | None) -> Batch:
     for name, array in arrays.items():
         if array.dtype.char in "qQ":  # C's long long, which torch does not take for an int64
             array = array.view(array.dtype.str)
-        if slice_axis is not None and name not in _OF_SAMPLES:
+        if slice_axis is not None and name not in OF_SAMPLES:
             array = array.squeeze(2 + slice_axis)
         arrays[name] = array
     return arrays

@@ -16,7 +16,7 @@ from ..errors import InvalidTypeError, InvalidValueError
 from ..tools.repack import core_of
 from .augment import Pipeline, nnunet
 from .case import Case, to_core
-from .folder import folder_path
+from .folder import cases_from_folder, folder_path
 from .normalize import Normalize
 from .samplers import Balanced, Sampler, Uniform
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ..typing import PathLike
 
-__all__ = ["LoaderOptions", "VoxelType", "make_core", "patch_for", "stored_patch"]
+__all__ = ["LoaderOptions", "VoxelType", "folder_and_patch", "make_core", "patch_for"]
 
 VoxelType = Literal["stored", "bfloat16"]
 _MOST = 2**31 - 1
@@ -115,7 +115,15 @@ def _axes_of(case: Case | None) -> int:
     return axes - 1 if path.endswith(".b2nd") and axes == 4 else axes
 
 
-def stored_patch(case: Case) -> list[int]:
+def folder_and_patch(
+    images: PathLike, labels: PathLike | None, patch_size: int | Sequence[int] | None
+) -> tuple[list[Case], int | Sequence[int]]:
+    """The cases of `cases_from_folder`, and the patch if none is given: see `from_folder`."""
+    cases = cases_from_folder(images, labels)
+    return cases, _stored_patch(cases[0]) if patch_size is None else patch_size
+
+
+def _stored_patch(case: Case) -> list[int]:
     """The patch that the first image of a case was saved for.
 
     Raises
