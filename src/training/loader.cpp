@@ -273,9 +273,7 @@ class Loader::Impl {
     Matrix& affine = batch.affines[static_cast<std::size_t>(item)];
     if (augmenter != nullptr) {
       const Augmenter::Sample sample = augmenter->prepare(draw);
-      scratch.source.resize(
-          std::max(scratch.source.size(), static_cast<std::size_t>(sample.layout.bytes)));
-      std::byte* source = scratch.source.data();
+      std::byte* source = sized(scratch.source, sample.layout.bytes);
       if (!sample.part.box.empty() &&
           !read_part(*one, sample.part, sample.layout, source, 0, scratch)) {
         return false;

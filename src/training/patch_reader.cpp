@@ -18,15 +18,6 @@ using From = Normalization::From;
 
 constexpr std::int64_t kSlabBytes = std::int64_t{512} << 10;  // of what is read at a time
 
-std::byte* sized(std::vector<std::byte>& memory, std::int64_t bytes) {
-  const auto size = static_cast<std::size_t>(bytes);
-  if (memory.size() < size) {
-    memory.clear();
-    memory.resize(size);
-  }
-  return memory.data();
-}
-
 // The box of a file: with all of its channels.
 Box with_channels(const OpenFile& file, Box box) {
   if (file.channel_axis < 0) return box;

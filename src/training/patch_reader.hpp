@@ -29,6 +29,16 @@ struct ReaderScratch {
   std::int64_t voxels_read = 0;
 };
 
+// So many bytes of a part of the scratch, which hold anything.
+inline std::byte* sized(std::vector<std::byte>& memory, std::int64_t bytes) {
+  const auto size = static_cast<std::size_t>(bytes);
+  if (memory.size() < size) {
+    memory.clear();  // so that nothing is copied
+    memory.resize(size);
+  }
+  return memory.data();
+}
+
 // Immutable; called from any thread, each with a scratch of its own.
 class PatchReader {
  public:

@@ -177,7 +177,6 @@ def make_core(
     by, channels, clip = ("none", [], False) if normalize is None else normalize._to_core()
     cache = options["index_cache"]
     pipeline = _pipeline(options["augment"], patch, slice_axis)
-    negatives = isinstance(sampler, Balanced) and sampler.negatives
     core = _core.LoaderOptions(
         patch=patch,
         batch=_int(options, "batch_size"),
@@ -201,7 +200,7 @@ def make_core(
         verify=options["verify"],
         index_cache="" if cache is None else folder_path(cache, "index_cache"),
         index_positions=10_000,
-        background=None if negatives else 0,  # negatives are drawn from it
+        background=None if sampler._draws_background else 0,
         joined=[[operator.index(label) for label in labels] for labels in options["joined"]],
         skip_unreadable=bool(options["skip_unreadable"]),
         augment=None if pipeline is None else pipeline.value,

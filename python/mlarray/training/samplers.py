@@ -25,6 +25,11 @@ class Sampler(ABC):
     def _to_core(self, patch: Sequence[int], slice_axis: int | None) -> _core.Sampler:
         """For a patch along all axes of space."""
 
+    @property
+    def _draws_background(self) -> bool:
+        """Whether voxels of label 0 are drawn, so that an index has to keep some."""
+        return False
+
 
 @dataclass(frozen=True)
 class Uniform(Sampler):
@@ -99,6 +104,10 @@ class Balanced(Sampler):
     border: Border = "inside"
     pad: int | Sequence[int] = 0
     others: Sequence[int] = ()
+
+    @property
+    def _draws_background(self) -> bool:
+        return bool(self.negatives) or 0 in _ints(self.classes or (), "classes")
 
     def _to_core(self, patch: Sequence[int], slice_axis: int | None) -> _core.Sampler:
         return _core.balanced_sampler(

@@ -144,6 +144,13 @@ def test_batches_are_what_numpy_cuts_out(data: Data, sampler: Any, padding: Any)
     assert seen >= 2
 
 
+def test_the_background_is_drawn_where_it_is_asked_for(data: Data) -> None:
+    sampler = Balanced(1.0, classes=[0, 1])
+    with PatchLoader(data.cases, 12, 4, sampler=sampler, samples_per_epoch=40) as loader:
+        drawn = np.concatenate([batch["class"] for batch in loader])
+    assert set(drawn) == {0, 1}
+
+
 CONVERSIONS: dict[str, tuple[Any, Callable[[Voxels], Voxels]]] = {
     "plain": (None, lambda x: x),
     "constants": (
