@@ -57,13 +57,17 @@ REQUIREMENTS: dict[str, list[str]] = {
     "h5py-3.16.0": ["h5py==3.16.0", "hdf5plugin==7.1.0", "numpy==2.2.6"],
     "medh5-2.2.3": ["medh5==2.2.3", "numpy==2.2.6"],
     "nibabel-5.4.2": ["nibabel==5.4.2", "numpy==2.2.6"],
-    # What tests/training runs in; tools/training.sh puts this package beside it.
+    # What tests/training and make train-demo run in; tools/training.sh puts this package
+    # beside it.
     "training": [
         TORCH,
         "numpy>=1.26",
         "hypothesis>=6.100",
         "pytest>=8.0",
         "pytest-timeout>=2.3",
+        # examples/python/train_segmentation.py
+        "matplotlib==3.10.7",
+        "nibabel>=5.0",
     ],
     # Loaders that benchmarks/train.py compares with.
     "train-mlarray-0.0.54": ["mlarray==0.0.54", "blosc2==4.14.1", TORCH, "numpy==2.2.6"],

@@ -1,18 +1,24 @@
 #!/usr/bin/env bash
-# make test-training, make bench-train: what needs PyTorch, in environments that
+# make test-training, train-demo, bench-train: what needs PyTorch, in environments that
 # tools/reference_env.py makes (it names the version of torch, and MLARRAY_TORCH_INDEX another
 # index for it). The package of build/venv is linked into the first of them.
-#   tools/training.sh test|bench
+#   tools/training.sh test|demo|bench
 # For bench: ONLY (a list with commas), SECONDS_EACH and OUTPUT of the environment are its options.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-what=${1:?usage: tools/training.sh test|bench}
-tools/setup.sh "$([ "$what" = test ] && echo build || echo bench)"
+what=${1:?usage: tools/training.sh test|demo|bench}
+tools/setup.sh "$([ "$what" = bench ] && echo bench || echo build)"
 say "environment with PyTorch"
 quietly build/log/training-env.log "$bin/python" tools/reference_env.py training
 training=build/venvs/training
 site() { "$1" -c 'import sysconfig; print(sysconfig.get_path("platlib"))'; }
 ln -sfn "$(site "$bin/python")/mlarray" "$(site "$training/bin/python")/mlarray"
+# nilearn only for the scan that its wheel carries.
+if [ "$what" != bench ] && [ ! -e "$training/.scan" ]; then
+  quietly build/log/training-scan.log "$bin/python" -m pip --python "$training/bin/python" \
+    install --no-deps 'nilearn>=0.10'
+  touch "$training/.scan"
+fi
 
 if [ "$what" = test ]; then
   log=build/log/pytest-training.log status=0
@@ -20,6 +26,9 @@ if [ "$what" = test ]; then
   count() { tail -n 1 "$log" | grep -oE "[0-9]+ $1" | grep -oE '^[0-9]+' || echo 0; }
   report training "$(count passed)" $(($(count failed) + $(count error))) "$(count skipped)"
   exit "$status"
+fi
+if [ "$what" = demo ]; then
+  exec "$training/bin/python" examples/python/train_segmentation.py --output train-demo-output
 fi
 options=()
 [ -z "${ONLY:-}" ] || options+=(--only "$ONLY")

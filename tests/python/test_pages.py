@@ -13,12 +13,12 @@ from pages import ROOT, UNTESTED, assert_same, blocks_of, run_page
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 RUN = ("python", "console")
-# docs/usage.md is run by test_seed_page.py, docs/torch.md and inference.md
-# by tests/training.
+# docs/usage.md is run by test_seed_page.py, the others by tests/training.
+RUN_ELSEWHERE = ("usage.md", "torch.md", "inference.md", "from_scans_to_model.md")
 WITH_EXAMPLES = [
     page
     for page in PAGES
-    if page.name not in ("usage.md", "torch.md", "inference.md")
+    if page.name not in RUN_ELSEWHERE
     and any(block.language in RUN for block in blocks_of(page))
 ]
 
