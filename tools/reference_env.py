@@ -65,6 +65,8 @@ REQUIREMENTS: dict[str, list[str]] = {
         "hypothesis>=6.100",
         "pytest>=8.0",
         "pytest-timeout>=2.3",
+        # whose augmentation ours is compared with
+        "batchgeneratorsv2==0.3.6",
         # examples/python/train_segmentation.py
         "matplotlib==3.10.7",
         "nibabel>=5.0",
