@@ -6,7 +6,7 @@
 help:
 	@echo "make demo      convert, read, edit and show a real scan"
 	@echo "make test      lint, build everything, run every test, sanitizers among them"
-	@echo "make test-training  the tests of training that need PyTorch, in an environment of their own"
+	@echo "make test-training  the C++ tests of training, and those that need PyTorch, in an environment of their own"
 	@echo "make train-demo  train a U-Net on the CPU from 24 .mla files, predict, draw: below 10 minutes"
 	@echo "make check     for every edit: lint, C++ and Python tests, building only what changed"
 	@echo "make build     set up build/venv and install the package into it"
@@ -65,7 +65,7 @@ lint-all: lint tidy
 
 sanitize:
 	@tools/setup.sh cpp
-	@tools/cpp.sh asan C++-sanitized
+	@tools/cpp.sh asan C++-sanitized -DMLARRAY_TRAINING=ON
 
 tsan:
 	@tools/setup.sh cpp

@@ -1,22 +1,23 @@
 #!/usr/bin/env bash
 # Builds the C++ tests of a preset of CMakePresets.json and runs them.
 #   tools/cpp.sh PRESET NAME [CMAKE-OPTION...]
-# NAME is how the summary calls them. TESTS chooses another of the test presets.
+# NAME is how the summary calls them. TESTS chooses another of the build and test presets.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 usage='usage: tools/cpp.sh PRESET NAME [CMAKE-OPTION...]'
 preset=${1:?$usage} name=${2:?$usage}
-log=build/log/ctest-$preset.log
+tests=${TESTS:-$preset}
+log=build/log/ctest-$tests.log
 rm -f "build/summary/$name"
 
-say "building the C++ tests ($preset)"
+say "building the C++ tests ($tests)"
 quietly "build/log/configure-$preset.log" "$bin/cmake" --preset "$preset" \
   -DCMAKE_MAKE_PROGRAM="$bin/ninja" "${@:3}"
-quietly "build/log/build-$preset.log" "$bin/cmake" --build --preset "$preset" -j "$jobs"
+quietly "build/log/build-$tests.log" "$bin/cmake" --build --preset "$tests" -j "$jobs"
 
-say "running the C++ tests ($preset)"
+say "running the C++ tests ($tests)"
 status=0
-"$bin/ctest" --preset "${TESTS:-$preset}" -j "$jobs" >"$log" 2>&1 || status=$?
+"$bin/ctest" --preset "$tests" -j "$jobs" >"$log" 2>&1 || status=$?
 if [ "$status" -ne 0 ]; then
   grep -vE '^ *(Start +[0-9]+:|[0-9]+/[0-9]+ Test .* Passed )' "$log" | tail -n 200
 fi

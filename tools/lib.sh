@@ -10,6 +10,10 @@ bin=$venv/bin
 # shellcheck disable=SC2034  # read by the scripts
 jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
 
+# What the extension is made of. Python's own files are not: see link_package in setup.sh.
+# shellcheck disable=SC2034
+package_sources=(include src bindings cmake CMakeLists.txt pyproject.toml tools/setup.sh)
+
 say() { printf '== %s\n' "$*"; }
 fail() {
   printf '%s: %s\n' "$(basename "$0" .sh)" "$*" >&2

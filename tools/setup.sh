@@ -123,8 +123,6 @@ install_groups() {
   done
 }
 
-# What the extension is made of. Python's own files are not: see link_package.
-package_sources=(include src bindings cmake CMakeLists.txt pyproject.toml tools/setup.sh)
 built=$venv/.built
 
 # Whether it has to be built: a folder is newer where a file was added or removed.

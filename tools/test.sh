@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # make test: set up, lint, the C++ tests plain and with sanitizers, packaging, the Python
-# tests, summary. make check: what suits every edit, so no sanitizers, no packaging and no slow tests.
+# tests, summary; the C++ tests of training are those of make test-training. make check: what suits
+# every edit, so no sanitizers, no packaging and no slow tests.
 #   tools/test.sh all|check
 # Every step runs, whatever the others say; only the set-up must succeed.
 set -uo pipefail
@@ -25,13 +26,24 @@ cpp_sources=(include src bindings tests/cpp examples/cpp benchmarks/cpp fuzz cma
   CMakePresets.json tools/cpp.sh)
 passed=build/log/C++-passed
 
+# The wheel that the set-up built is the one to check, unless Python was edited since.
+check_packaging() {
+  local wheel
+  wheel=$(echo build/package/*.whl)
+  if [ -e "$wheel" ] &&
+    [ -z "$(find python "${package_sources[@]}" -newer "$wheel" -print -quit)" ]; then
+    export MLARRAY_WHEEL=$PWD/$wheel
+  fi
+  tools/python.sh packaging tests/packaging
+}
+
 check_cpp() {
   if [ -e "$passed" ] && [ -z "$(find "${cpp_sources[@]}" -newer "$passed" -print -quit)" ]; then
     say "nothing of C++ has changed since its tests passed"
     return 0
   fi
   touch "$passed.begun"  # what is edited from now on is newer
-  TESTS=check tools/cpp.sh default C++ && mv "$passed.begun" "$passed"
+  TESTS=check tools/cpp.sh default C++ -DMLARRAY_TRAINING_TESTS=ON && mv "$passed.begun" "$passed"
 }
 
 step set-up tools/setup.sh test
@@ -42,14 +54,14 @@ if [ "$what" = all ]; then
   {
     export CMAKE_BUILD_PARALLEL_LEVEL=1
     step reference-environments "$bin/python" tools/reference_env.py
-    step packaging tools/python.sh packaging tests/packaging
+    step packaging check_packaging
   } >build/log/beside.log 2>&1 &
   beside=$!
   set +m
   trap 'kill -- "-$beside" 2>/dev/null' EXIT
   step lint tools/lint.sh
-  step C++ tools/cpp.sh default C++
-  step sanitizers tools/cpp.sh asan C++-sanitized
+  step C++ tools/cpp.sh default C++ -DMLARRAY_TRAINING_TESTS=OFF
+  step sanitizers tools/cpp.sh asan C++-sanitized -DMLARRAY_TRAINING=OFF
   wait "$beside"
   trap - EXIT
   cat build/log/beside.log

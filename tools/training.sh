@@ -1,13 +1,20 @@
 #!/usr/bin/env bash
-# make test-training, train-demo, bench-train: what needs PyTorch, in environments that
-# tools/reference_env.py makes (it names the version of torch, and MLARRAY_TORCH_INDEX another
-# index for it). The package of build/venv is linked into the first of them.
+# make test-training: the C++ tests of training, plain and with sanitizers, then what needs PyTorch.
+# make train-demo, bench-train: that alone. Its environments are made by tools/reference_env.py,
+# which names the version of torch, and MLARRAY_TORCH_INDEX another index for it. The package of
+# build/venv is linked into the first of them.
 #   tools/training.sh test|demo|bench
 # For bench: ONLY (a list with commas), SECONDS_EACH and OUTPUT of the environment are its options.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 what=${1:?usage: tools/training.sh test|demo|bench}
-tools/setup.sh "$([ "$what" = bench ] && echo bench || echo build)"
+declare -A needed=([test]=test [demo]=build [bench]=bench)
+tools/setup.sh "${needed[$what]}"
+status=0
+if [ "$what" = test ]; then
+  TESTS=training tools/cpp.sh default C++-training -DMLARRAY_TRAINING_TESTS=ON || status=1
+  TESTS=training-asan tools/cpp.sh asan C++-training-sanitized -DMLARRAY_TRAINING=ON || status=1
+fi
 say "environment with PyTorch"
 quietly build/log/training-env.log "$bin/python" tools/reference_env.py training
 training=build/venvs/training
@@ -21,10 +28,14 @@ if [ "$what" != bench ] && [ ! -e "$training/.scan" ]; then
 fi
 
 if [ "$what" = test ]; then
-  log=build/log/pytest-training.log status=0
-  "$training/bin/python" -m pytest -q tests/training 2>&1 | tee "$log" || status=$?
+  log=build/log/pytest-training.log
+  "$training/bin/python" -m pytest -q tests/training 2>&1 | tee "$log" || status=1
   count() { tail -n 1 "$log" | grep -oE "[0-9]+ $1" | grep -oE '^[0-9]+' || echo 0; }
   report training "$(count passed)" $(($(count failed) + $(count error))) "$(count skipped)"
+  printf '\n'
+  say "summary"
+  cat build/summary/C++-training build/summary/C++-training-sanitized build/summary/training
+  [ "$status" -eq 0 ] && echo "everything passed in $SECONDS s" || echo "FAILED after $SECONDS s"
   exit "$status"
 fi
 if [ "$what" = demo ]; then

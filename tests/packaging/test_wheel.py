@@ -1,8 +1,8 @@
 """A source archive builds a wheel, and the wheel is whole and enough: nothing else is needed.
 
-``make wheel`` sets MLARRAY_WHEEL and MLARRAY_SDIST to what will be released. Without them both
-are built here, the wheel without optimization and as a quick build, which takes a fifth
-of the time.
+``make wheel`` sets MLARRAY_WHEEL and MLARRAY_SDIST to what will be released, and ``make test``
+MLARRAY_WHEEL to what its set-up has built of the clone. Without them both are built here, the
+wheel without optimization and as a quick build.
 """
 
 from __future__ import annotations
@@ -98,6 +98,18 @@ def test_the_source_archive_has_what_git_has(sdist: Path) -> None:
     missing = {name for name in tracked if (ROOT / name).is_file()} - packed
     assert {name for name in missing if not name.startswith("tests/data/golden/")} == set()
     assert not any(name.startswith("tests/data/golden/") for name in packed)
+
+
+def test_the_source_archive_can_be_configured(sdist: Path, tmp_path: Path) -> None:
+    """CMake finds every source; the wheel need not be built of the archive to know that."""
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path)
+    (source,) = tmp_path.iterdir()
+    tools = Path(sys.executable).parent
+    settings = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tools / 'ninja'}"]
+    settings += [f"-DPython_EXECUTABLE={sys.executable}", "-DMLARRAY_BUILD_PYTHON=ON"]
+    settings += ["-DMLARRAY_BUILD_TESTS=OFF"]
+    run(tools / "cmake", "-S", source, "-B", tmp_path / "build", *settings, cwd=tmp_path)
 
 
 @pytest.mark.parametrize("check", checks.CHECKS, ids=lambda check: check.__name__)

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <fstream>
-#include <iterator>
 #include <random>
 #include <string>
 #include <vector>
@@ -22,8 +21,7 @@ namespace mlarray::test {
 using FileBytes = std::vector<char>;
 
 inline FileBytes load_bytes(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+  return read_bytes<FileBytes>(path);
 }
 inline void store_bytes(const std::filesystem::path& path, const FileBytes& bytes) {
   std::ofstream(path, std::ios::binary)

@@ -158,10 +158,7 @@ TEST(Array, HoldsElementsOfAnySize) {
 TEST(Array, GivesTheSameBytesForTheSameArray) {
   const TempDir dir;
   const Voxels voxels({40, 40, 40});
-  const auto bytes_of = [](const std::filesystem::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    return std::string(std::istreambuf_iterator<char>(in), {});
-  };
+  const auto bytes_of = test::read_text;
   SaveOptions options = with_layout({16, 16, 16}, {8, 8, 8});
   options.threads = 1;
   Array::save_voxels(dir.path() / "a.mla", voxels.view(), int16(), {}, options);

@@ -36,11 +36,6 @@ std::filesystem::path scan_in(const test::TempDir& folder, const char* name = "s
   return path;
 }
 
-std::string bytes_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 void expect_same_image(const std::filesystem::path& path) {
   const Array image = Array::open(path);
   EXPECT_EQ(image.read<std::int16_t>({{0, 0, 0}, kSize}), steps());
@@ -80,24 +75,24 @@ TEST(Repack, AnotherLayout) {
 TEST(Repack, ToAnotherPath) {
   const test::TempDir folder;
   const auto path = scan_in(folder);
-  const std::string before = bytes_of(path);
+  const std::string before = test::read_text(path);
   const auto target = folder.path() / "other.mla";
   const RepackReport report = repack_to(path, target, {.preset = Preset::small});
   EXPECT_EQ(report.bytes_before, static_cast<std::int64_t>(before.size()));
   EXPECT_EQ(report.bytes_after, static_cast<std::int64_t>(std::filesystem::file_size(target)));
   expect_same_image(target);
-  EXPECT_EQ(bytes_of(path), before);
+  EXPECT_EQ(test::read_text(path), before);
 }
 
 TEST(Repack, LeavesADamagedFileAsItIs) {
   const test::TempDir folder;
   const auto path = scan_in(folder);
-  std::string bytes = bytes_of(path);
+  std::string bytes = test::read_text(path);
   bytes[bytes.size() / 3] = static_cast<char>(bytes[bytes.size() / 3] ^ 1);
   std::ofstream(path, std::ios::binary) << bytes;
   EXPECT_ERROR(repack(path), ErrorKind::corruption, path.string());
   EXPECT_ERROR(repack_to(path, folder.path() / "b.mla"), ErrorKind::corruption, path.string());
-  EXPECT_EQ(bytes_of(path), bytes);
+  EXPECT_EQ(test::read_text(path), bytes);
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "b.mla"));
 }
 

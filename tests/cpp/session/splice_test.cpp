@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <fstream>
-#include <iterator>
 #include <numeric>
 
 #include "codec/chunk.hpp"
@@ -29,12 +28,7 @@ using test::write;
 
 using Bytes = std::vector<std::byte>;
 
-Bytes file_bytes(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
-  const auto bytes = std::as_bytes(std::span(text));
-  return {bytes.begin(), bytes.end()};
-}
+Bytes file_bytes(const std::filesystem::path& path) { return test::read_bytes<Bytes>(path); }
 
 // One chunk of a file.
 struct Stored {

@@ -5,7 +5,6 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <optional>
 #include <random>
 #include <set>
@@ -31,8 +30,7 @@ using test::with_layout;
 using test::write;
 
 std::vector<char> load_bytes(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+  return test::read_bytes<std::vector<char>>(path);
 }
 void store_bytes(const std::filesystem::path& path, const std::vector<char>& bytes) {
   std::ofstream(path, std::ios::binary)

@@ -8,9 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <mutex>
 #include <span>
 #include <string>
@@ -19,17 +17,15 @@
 #include <vector>
 
 #include "mlarray/byte_source.hpp"
+#include "support/temp_dir.hpp"
 
 namespace mlarray::test {
 
 class CountingSource final : public ByteSource {
  public:
   explicit CountingSource(const std::filesystem::path& path)
-      : name_("counted://" + path.filename().string()) {
-    std::ifstream file(path, std::ios::binary);
-    const std::vector<char> all{std::istreambuf_iterator<char>(file), {}};
-    for (const char c : all) bytes_.push_back(static_cast<std::byte>(c));
-  }
+      : name_("counted://" + path.filename().string()),
+        bytes_(read_bytes<std::vector<std::byte>>(path)) {}
 
   std::uint64_t size() const override { return bytes_.size(); }
   std::string name() const override { return name_; }

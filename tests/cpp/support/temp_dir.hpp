@@ -2,9 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <ios>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -46,10 +47,21 @@ class TempDir {
   std::filesystem::path path_;
 };
 
-inline std::string read_text(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
+// All bytes of a file, as std::string, std::vector<char> or std::vector<std::byte>. In one
+// read: by an iterator of characters it was a quarter of what some tests took with sanitizers.
+template <class Bytes>
+Bytes read_bytes(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary | std::ios::ate);
   if (!in) throw std::runtime_error("cannot read " + path.string());
-  return {std::istreambuf_iterator<char>(in), {}};
+  const std::streamoff size = in.tellg();
+  Bytes bytes(static_cast<std::size_t>(size), typename Bytes::value_type{});
+  in.seekg(0).read(reinterpret_cast<char*>(bytes.data()), size);
+  if (!in) throw std::runtime_error("cannot read " + path.string());
+  return bytes;
+}
+
+inline std::string read_text(const std::filesystem::path& path) {
+  return read_bytes<std::string>(path);
 }
 
 // Creates or truncates; with `append` writes at the end.
