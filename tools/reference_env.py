@@ -64,6 +64,9 @@ REQUIREMENTS: dict[str, list[str]] = {
         "hypothesis>=6.100",
         "pytest>=8.0",
         "pytest-timeout>=2.3",
+        "monai==1.6.1",
+        "nibabel==5.4.2",
+        "torchio==1.2.1",
     ],
     # Loaders that benchmarks/train.py compares with.
     "train-mlarray-0.0.54": ["mlarray==0.0.54", "blosc2==4.14.1", TORCH, "numpy==2.2.6"],
