@@ -588,12 +588,11 @@ def _threads(asked: int | None) -> int | None:
 
 
 def _register() -> None:
-    SUPPORTED_READERS["mlareader"] = MlaReader
+    SUPPORTED_READERS.update(mlareader=MlaReader)
     # MONAI registers its own writers when it needs one and finds none.
     if not writers.SUPPORTED_WRITERS:
         writers.init()
-    if MlaWriter not in writers.SUPPORTED_WRITERS.get("mla", ()):
-        writers.register_writer("mla", MlaWriter)
+    writers.register_writer("mla", MlaWriter)
 
 
 _register()

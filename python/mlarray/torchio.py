@@ -272,7 +272,24 @@ class _Lazy(torchio.Image):
 
     @affine.setter
     def affine(self, matrix: Any) -> None:
+        if not self._loaded and self._has_file():
+            self.load()  # which would overwrite it later
         self[torchio.AFFINE] = self._parse_affine(matrix)
+
+    def set_data(self, tensor: Any) -> None:
+        """Take other voxels, as TorchIO's images do.
+
+        Parameters
+        ----------
+        tensor : tensor or numpy.ndarray
+            Of four axes.
+        """
+        if not self._loaded and self._has_file():
+            self[torchio.AFFINE] = self.affine  # the file is not asked any more
+        super().set_data(_wholes(tensor))
+
+    def _has_file(self) -> bool:
+        return getattr(self, "path", None) is not None  # not yet, when a tensor is given
 
 
 class MlaImage(_Lazy, torchio.ScalarImage):

@@ -15,7 +15,7 @@ FLOORS = (
     "meta _dtypes _foreign _checks _settings params orientation _index _compat",
     "_store _save_options _create _exchange _statistics _reports _display spatial",
     "array mlarray blosc2_layout_strategies",
-    "tools convert integrations training torch",
+    "tools convert integrations training torch monai torchio",
     "cli",
 )
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}

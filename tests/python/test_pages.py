@@ -13,13 +13,12 @@ from pages import ROOT, UNTESTED, assert_same, blocks_of, run_page
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 RUN = ("python", "console")
-# docs/usage.md is run by test_seed_page.py, docs/torch.md and inference.md
-# by tests/training.
+# Run by test_seed_page.py and by tests/training.
+ELSEWHERE = ("usage.md", "torch.md", "inference.md", "monai.md", "torchio.md")
 WITH_EXAMPLES = [
     page
     for page in PAGES
-    if page.name not in ("usage.md", "torch.md", "inference.md")
-    and any(block.language in RUN for block in blocks_of(page))
+    if page.name not in ELSEWHERE and any(block.language in RUN for block in blocks_of(page))
 ]
 
 
