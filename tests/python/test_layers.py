@@ -17,7 +17,7 @@ FLOORS = (
     "_store _display",
     "array",
     "tools convert training mlarray blosc2_layout_strategies",
-    "cli torch integrations",
+    "cli torch monai torchio integrations",
 )
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
 FILES = {
