@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .._checks import checked_path
+from .._paths import checked_path
 from ..array import MLArray
 from ..errors import InvalidTypeError, InvalidUseError, InvalidValueError, UnsupportedError
 from ..orientation import frame_letters, frame_signs, world_axes
