@@ -108,7 +108,7 @@ def _rows_of_arguments(name: str, there: dict[str, Names]) -> str:
 
 def _other_spelling(name: str, argument: str) -> str:
     """How the other generation says it, by the table of aliases."""
-    from mlarray._compat.names import ALIASES
+    from mlarray._compat.aliases import ALIASES
 
     short = name.rpartition(".")[2]
     for alias in ALIASES:

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from .._settings import set_num_threads
 from ..convert import SUFFIXES, TARGETS, Report, convert, split_suffix
 from ..errors import InvalidUseError, MLArrayError, NotFoundError
 from ._run import describe
@@ -136,8 +137,6 @@ def run_jobs(
 
 
 def _start_worker(workers: int) -> None:
-    from .. import set_num_threads
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # between jobs; the main process decides
     set_num_threads(max(1, (os.cpu_count() or 1) // workers))
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 
 from .. import _core
-from .._checks import Naming, as_dtype, checked_path, to_core
 from .._compat.names import resolve_threads
-from .._save_options import Packing, codec_params, save_options
+from .._dtypes import as_dtype
+from .._paths import Naming, checked_path
+from .._store.metadata import to_core
+from .._store.save_options import Packing, codec_params, save_options
 from ..array import MLArray
 from ..errors import InvalidTypeError, InvalidUseError, InvalidValueError
 from ..meta import Meta
@@ -23,10 +25,28 @@ if TYPE_CHECKING:
 
     from ..typing import Level, Params, PathLike, Preset, Sizes
 
-__all__ = ["Aggregator", "lengths"]
+__all__ = ["Aggregator", "AggregatorOptions", "lengths"]
 
 Blend = Literal["gaussian", "constant"]
 Output = Literal["argmax", "softmax", "logits"]
+
+
+class AggregatorOptions(TypedDict, total=False):
+    """The options of `Aggregator` besides boxes and geometry."""
+
+    blend: Blend
+    output: Output
+    dtype: DTypeLike | None
+    half_scores: bool
+    original_shape: Sequence[int] | None
+    crop: Sequence[Any] | None
+    preset: Preset | None
+    cparams: Params
+    chunk_size: Sizes
+    block_size: Sizes
+    num_threads: int | None
+    level: Level | None
+    durable: bool | None
 
 
 def lengths(name: str, value: Any, ndim: int) -> list[int]:

@@ -6,14 +6,15 @@ import dataclasses
 import operator
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 
 from .. import _core
-from ..array import MLArray
+from .._compat.names import Access
+from .._store.files import open_existing
 from ..errors import InvalidTypeError, InvalidValueError
-from ..tools.repack import core_of
 from .augment import Pipeline, nnunet
 from .case import Case, to_core
 from .folder import cases_from_folder, folder_path
@@ -23,6 +24,7 @@ from .samplers import Balanced, Sampler, Uniform
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
+    from .._store.core import CoreStore
     from ..typing import PathLike
 
 __all__ = ["LoaderOptions", "VoxelType", "folder_and_patch", "make_core", "patch_for"]
@@ -109,8 +111,8 @@ def _axes_of(case: Case | None) -> int:
         return 3
     _, image, label, *_ = to_core(case)
     path = (label or image)[0]
-    with MLArray.open(path) as opened:
-        axes = len(opened._spatial_axes())
+    with closing(_opened(path)) as store:
+        axes = len(store.spatial_axes())
     # nnU-Net's preprocessed arrays have no names of axes, and channels first.
     return axes - 1 if path.endswith(".b2nd") and axes == 4 else axes
 
@@ -132,13 +134,17 @@ def _stored_patch(case: Case) -> list[int]:
         If the file does not say it.
     """
     path = to_core(case)[1][0]
-    with MLArray.open(path) as image:
-        patch = core_of(image).patch()
+    with closing(_opened(path)) as store:
+        patch = store.core.patch()
     if patch is None:
         raise InvalidValueError(
             f"{path!r} was not saved for a patch; give patch_size, as (128, 128, 128)"
         )
     return list(patch)
+
+
+def _opened(path: str) -> CoreStore:
+    return open_existing(path, Access("r", True), 0, None)
 
 
 def make_core(

@@ -313,6 +313,7 @@ with Aggregator(sys.argv[1], (320, 64, 64), 16, 117, half_scores=True, num_threa
 """
 
 
+@pytest.mark.slow
 def test_resident_memory_at_117_classes(tmp_path: Path) -> None:
     """Whole scores would take 307 MB before they are resampled, and 1.5 GB after."""
     done = subprocess.run(
