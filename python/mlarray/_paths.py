@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from typing import TYPE_CHECKING
 
@@ -78,8 +79,6 @@ class Naming:
             return
         text = str(error)
         if f"'{self.path}'" not in text and repr(self.path) not in text:
-            import copy  # here, because few need it
-
             named = copy.copy(error)
             named.args = (f"{self.path!r}: {text}",)
             named.path = self.path

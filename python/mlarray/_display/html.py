@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InvalidValueError, MLArrayError
 from .png import png
 from .summary import geometry_shown, line_of, place_of
-from .text import lengths, numbers
+from .text import layout_text, lengths, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +114,7 @@ def page_of(store: Shown, labels: Any = None) -> str:
         rows["orientation"] = geometry.orientation_text
     rows["size"] = ", ".join(place_of(store))
     if store.chunks is not None and not store.is_empty:
-        rows["chunks"] = f"{lengths(store.chunks)}, in blocks of {lengths(store.blocks)}"
+        rows["chunks"] = layout_text(store.chunks, store.blocks)
     try:
         pictures = "".join(_pictures(store, labels, geometry))
     except MLArrayError as error:

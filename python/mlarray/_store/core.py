@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from _thread import allocate_lock  # `threading` is a tenth of our import
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -28,9 +28,17 @@ from .metadata import is_of_metadata, state_facts, to_core
 from .save_options import Packing, options_for
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from .._index.boxes import Box
     from .._index.keys import Selection
     from ..meta import Meta
+
+    class HasStore(Protocol):
+        """An image."""
+
+        _store: Store
+
 
 __all__ = ["CoreStore", "compressed", "refresh"]
 
@@ -482,12 +490,6 @@ def compressed(
     new = CoreStore(core, threads)
     new.hold_meta(meta, to_core(meta))
     return new
-
-
-class HasStore(Protocol):
-    """An image."""
-
-    _store: Store
 
 
 def refresh(image: HasStore) -> bool:

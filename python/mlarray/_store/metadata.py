@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import operator
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -24,9 +25,7 @@ __all__ = [
 
 
 def new_meta(meta: Any) -> Meta:
-    import copy  # opening a file does without, and without the classes
-
-    from ..meta import Meta
+    from ..meta import Meta  # opening a file does without
 
     if meta is None:
         return Meta()

@@ -58,7 +58,10 @@ def plan(inputs: list[str], output: str, suffix: str | None, recursive: bool) ->
         if not os.path.isdir(output):
             return [Job(inputs[0], output)]
     elif named:
-        raise InvalidUseError(f"'{output}': several files are converted into a folder")
+        raise InvalidUseError(
+            f"'{output}' is the name of one file, but a folder, or several files, are "
+            f"converted: name a folder"
+        )
     wanted = suffix or ".mla"
     jobs = []
     for source, relative in _sources(inputs, wanted, recursive):
