@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._checks import checked_path
+from ._paths import checked_path
 from .array import MLArray
 from .errors import InvalidUseError, InvalidValueError
-from .integrations._patches import (
+from .training._patches import (
     Box,
     Files,
     Grid,

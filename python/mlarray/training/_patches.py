@@ -16,11 +16,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from .._checks import checked_path
+from .._paths import checked_path
 from ..array import MLArray
 from ..errors import InvalidTypeError, InvalidUseError, InvalidValueError, UnsupportedError
 from ..orientation import frame_letters, frame_signs, world_axes
-from ..training import LabelIndex
+from ._labels import LabelIndex
 
 if TYPE_CHECKING:
     from ..typing import PathLike
