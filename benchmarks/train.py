@@ -33,6 +33,8 @@ TASKS = {
     "64": ("64^3, int16 and uint8", (64, 64, 64), 8, 1 / 3, 8.0),
     "slices": ("256^2 slices, int16 and uint8", (1, 256, 256), 32, 0.0, None),
 }
+PIPELINES_TASK = "pipelines"
+TASKS[PIPELINES_TASK] = ("96^3, augmented", (96, 96, 96), 2, 0.5, None)
 SLICES_TARGET = 10_000.0  # a second
 PARTS = [*TASKS, "many", "nnunet"]
 
@@ -65,6 +67,20 @@ LOADERS = [
         Loader(f"TorchIO's Queue, {n} workers", "torchio", "train-torchio-1.2.1", "nifti", n)
         for n in (0, 2)
     ),
+]
+# The same augmentation by each library's own transforms: train_pipelines.py.
+PIPELINES = [
+    Loader("mlarray", "pipeline:mlarray", "training", "ours"),
+    *(
+        Loader(f"MONAI, {files}, {n} workers", "pipeline:monai", "training", which, n)
+        for n in (0, 2)
+        for files, which in (("NIfTI", "nifti"), ("patches of .mla", "ours"))
+    ),
+    *(
+        Loader(f"TorchIO, NIfTI, {n} workers", "pipeline:torchio", "training", "nifti", n)
+        for n in (0, 2)
+    ),
+    Loader("TorchIO, patches of .mla", "pipeline:torchio", "training", "ours", 0),
 ]
 NOT_HERE = ("medh5's PatchDataset",)
 
@@ -154,7 +170,7 @@ def side_by_side(
     title, patch, batch, foreground, _ = TASKS[task]
     workers: dict[str, Worker] = {}
     rates: dict[str, list[float]] = {}
-    for one in LOADERS:
+    for one in PIPELINES if task == PIPELINES_TASK else LOADERS:
         if task == "slices" and one.loader in ("monai", "torchio"):
             continue
         setup = {
@@ -220,6 +236,10 @@ def many_cases(work: Path, case: dict[str, Any], count: int) -> dict[str, Any]:
     return {**found, "cases": count, "path_bytes": path_bytes, "allowed_bytes": allowed}
 
 
+def _rate(samples: float) -> str:
+    return f"{samples:,.0f}" if samples >= 20 else f"{samples:.1f}"
+
+
 def report(result: dict[str, Any]) -> Iterator[str]:
     """The report's lines."""
     yield "# Batches for training\n"
@@ -236,8 +256,8 @@ def report(result: dict[str, Any]) -> Iterator[str]:
         for name, samples in rates.items():
             ratio = "" if name == OURS.name else f"{mine / medians[name]:.1f} times as fast"
             yield (
-                f"| {name} | {medians[name]:,.0f} | {min(samples):,.0f}, {max(samples):,.0f} "
-                f"| {ratio} |"
+                f"| {name} | {_rate(medians[name])} | {_rate(min(samples))}, "
+                f"{_rate(max(samples))} | {ratio} |"
             )
         theirs = [medians[name] for name in medians if name.startswith("reference,")]
         if target and theirs:

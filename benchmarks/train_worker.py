@@ -177,8 +177,16 @@ def nnunet_ours(setup: Setup) -> Iterator[int]:
     return train_nnunet_loaders.ours(setup)
 
 
+def pipeline(setup: Setup) -> Iterator[int]:
+    """With augmentation, by the library behind the colon."""
+    import train_pipelines
+
+    return train_pipelines.LOADERS[setup["loader"].partition(":")[2]](setup)
+
+
 LOADERS = {
     "ours": ours,
+    "pipeline": pipeline,
     "reference": reference,
     "monai": monai,
     "torchio": torchio,
@@ -300,7 +308,7 @@ def main() -> None:
         answer(scale(setup))
         return
     start = time.perf_counter()
-    batches = LOADERS[setup["loader"]](setup)
+    batches = LOADERS[setup["loader"].partition(":")[0]](setup)
     next(batches)
     answer(time.perf_counter() - start)
     for line in sys.stdin:
