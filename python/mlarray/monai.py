@@ -18,7 +18,7 @@ import numpy as np
 
 from .array import MLArray
 from .errors import InvalidValueError
-from .integrations._patches import (
+from .training._patches import (
     Box,
     Files,
     Grid,

@@ -18,7 +18,7 @@ import numpy as np
 from ._paths import checked_path
 from .array import MLArray
 from .errors import InvalidUseError, InvalidValueError
-from .integrations._patches import (
+from .training._patches import (
     Box,
     Files,
     Grid,

@@ -30,8 +30,8 @@ from monai.transforms import (
     Spacingd,
 )
 
-import mlarray.integrations._patches
 import mlarray.monai
+import mlarray.training._patches
 from mlarray import MLArray
 from mlarray.convert import convert
 from mlarray.errors import CorruptionError, InvalidTypeError, InvalidValueError, NotFoundError
@@ -380,14 +380,14 @@ def test_negative_labels_are_foreground(tmp_path: Path) -> None:
 def test_only_the_patch_is_read(item: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     assert LabelIndex.store(item["label"])
     read: list[int] = []
-    real = mlarray.integrations._patches.read_box
+    real = mlarray.training._patches.read_box
 
     def counted(image: Any, grid: Any, box: Any) -> Any:
         voxels = real(image, grid, box)
         read.append(voxels.size)
         return voxels
 
-    monkeypatch.setattr(mlarray.integrations._patches, "read_box", counted)
+    monkeypatch.setattr(mlarray.training._patches, "read_box", counted)
     monkeypatch.setattr(mlarray.monai, "read_box", counted)
     monkeypatch.setattr(MLArray, "to_numpy", None)
     patches = RandPatchByPosNegLabeld(KEYS, "label", 8, num_samples=10)

@@ -76,14 +76,14 @@ def paths(tmp_path: Path) -> tuple[str, str]:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many voxels are read by each call."""
     sizes: list[int] = []
-    real = mlarray.integrations._patches.read_box
+    real = mlarray.training._patches.read_box
 
     def counted(image: Any, grid: Any, box: Any) -> Any:
         voxels = real(image, grid, box)
         sizes.append(voxels.size)
         return voxels
 
-    monkeypatch.setattr(mlarray.integrations._patches, "read_box", counted)
+    monkeypatch.setattr(mlarray.training._patches, "read_box", counted)
     monkeypatch.setattr(mlarray.torchio, "read_box", counted)
     monkeypatch.setattr(MLArray, "to_numpy", None)
     return sizes

@@ -11,18 +11,18 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._paths import checked_path
 from ..array import MLArray
 from ..errors import InvalidTypeError, InvalidUseError, InvalidValueError, UnsupportedError
 from ..orientation import frame_letters, frame_signs, world_axes
-from ..training import LabelIndex
+from ._labels import LabelIndex
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ..typing import PathLike
 
 __all__ = [
@@ -107,8 +107,15 @@ def placed(image: MLArray, grid: Grid) -> NDArray[np.float64]:
     """The affine from an index of the axes of space to a position in RAS, x first.
 
     Positions whose frame the image does not name are taken for RAS.
+
+    Parameters
+    ----------
+    image : MLArray
+        Open for reading, and of nobody who edits its metadata: it is looked at once.
+    grid : Grid
+        Its axes.
     """
-    return _placed(image, grid)[0]
+    return np.array(_placed(image, grid)[0])
 
 
 def placed_in_3d(image: MLArray, grid: Grid) -> NDArray[np.float64]:
@@ -122,8 +129,20 @@ def placed_in_3d(image: MLArray, grid: Grid) -> NDArray[np.float64]:
     return result
 
 
-def _placed(image: MLArray, grid: Grid) -> tuple[NDArray[np.float64], list[int]]:
+_Placed = tuple[NDArray[np.float64], list[int]]
+# Libraries ask for the affine again and again.
+_known: WeakKeyDictionary[MLArray, tuple[Grid, _Placed]] = WeakKeyDictionary()
+
+
+def _placed(image: MLArray, grid: Grid) -> _Placed:
     """The affine in RAS, and which of x, y and z its rows are, ascending."""
+    known = _known.get(image)
+    if known is None or known[0] != grid:
+        known = _known[image] = grid, _find_place(image, grid)
+    return known[1]
+
+
+def _find_place(image: MLArray, grid: Grid) -> _Placed:
     spatial = image.meta.spatial
     count = len(grid.shape)
     if image.spatial_ndim != count:  # channel_dim says that an axis is not space
