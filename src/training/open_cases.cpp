@@ -241,9 +241,14 @@ std::shared_ptr<const LabelIndex> OpenCases::labels(std::int64_t i) const {
     const std::shared_ptr<const OpenCase> one = open(i);
     return naming_case(*this, i, [&] {
       const Array& labels = one->label.files.front().array;
+      if (one->class_locations.empty()) {
+        return std::make_shared<const LabelIndex>(label_index_of(labels, index_cache_, index_));
+      }
+      // A converted map holds what the .pkl lists.
+      std::optional<LabelIndex> stored = LabelIndex::of(labels);
       return std::make_shared<const LabelIndex>(
-          one->class_locations.empty()
-              ? label_index_of(labels, index_cache_, index_)
+          stored && stored->listed()
+              ? std::move(*stored)
               : nnunet_class_locations(one->class_locations, labels.shape(), index_cache_));
     });
   };

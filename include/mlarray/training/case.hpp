@@ -19,7 +19,7 @@ struct Case {
   // same.
   std::vector<std::pair<std::string, std::vector<std::filesystem::path>>> extra = {};
   // nnU-Net's .pkl of a preprocessed case, whose class_locations are taken instead of a label
-  // index (nnunet_class_locations()).
+  // index (nnunet_class_locations()), unless the label map holds one that was made from lists.
   std::filesystem::path class_locations = {};
 };
 

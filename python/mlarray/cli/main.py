@@ -11,7 +11,20 @@ import textwrap
 from collections.abc import Sequence
 
 from .. import __version__
-from . import bench_loader, convert, header, index, info, ls, repack, salvage, tune, verify
+from . import (
+    bench_loader,
+    convert,
+    header,
+    index,
+    info,
+    ls,
+    nnunet,
+    nnunet_convert,
+    repack,
+    salvage,
+    tune,
+    verify,
+)
 from ._parser import Parser
 from ._run import run
 
@@ -28,6 +41,8 @@ _COMMANDS = {
     "tune": tune,
     "index": index,
     "bench-loader": bench_loader,
+    "nnunet": nnunet,
+    "nnunet-convert": nnunet_convert,
 }
 
 _EPILOG = """\

@@ -204,6 +204,23 @@ class LabelIndex:
         """What `to_bytes` gave. Raises `CorruptionError` for anything else."""
         return cls(_core.LabelIndex.from_bytes(data))
 
+    def keep_in(self, path: PathLike, level: str = "ordered") -> bool:
+        """Store it with its label map; True unless it was there already.
+
+        It stays until voxels are edited. `level` is that of `MLArray.save`.
+
+        Raises
+        ------
+        InvalidValueError
+            If the map has another shape.
+        """
+        commits = commit_level(level) or _core.CommitLevel.ordered
+        text = checked_path(path)
+        writers.before_use_of(text)
+        written = _core.store_label_index(text, self._core, commits)
+        writers.warn_of_detached()
+        return written
+
     def to_bytes(self) -> bytes:
         """As it is stored in a file."""
         return self._core.to_bytes()
