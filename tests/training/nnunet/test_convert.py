@@ -135,31 +135,6 @@ def test_a_damaged_case_stays(
     assert {file.suffix for file in folder.iterdir()} == {".b2nd", ".pkl"}
 
 
-@pytest.mark.parametrize(
-    ("files", "said"),
-    [
-        ({}, "there is no folder"),
-        ({"a.txt": b""}, "no files ending in _seg.b2nd"),
-        ({"a.npz": b""}, "holds .npz files"),
-        ({"a_seg.b2nd": b"", "a.pkl": b""}, "has no 'a.b2nd'"),
-        ({"a_seg.b2nd": b"", "a.b2nd": b"", "a.pkl": b""}, "give --patch"),
-    ],
-)
-def test_what_is_refused(
-    tmp_path: Path,
-    files: dict[str, bytes],
-    said: str,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    folder = tmp_path / "folder"
-    if files:
-        folder.mkdir()
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    assert main(["nnunet-convert", str(folder)]) == 1
-    assert said in capsys.readouterr().err
-
-
 def test_folders_around(
     make_trainer: Maker, base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

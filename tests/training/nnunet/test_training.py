@@ -19,7 +19,7 @@ EXAMPLE = Path(__file__).parents[3] / "examples" / "python" / "nnunet"
 SHORT = "--cases 5 --side 32 --patch 16 --features 8 --seeds 1 --epochs 2 --iterations 40"
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)  # a minute, of an idle machine
 def test_side_by_side_and_prediction(tmp_path: Path) -> None:
     work = tmp_path / "work"
     command = [sys.executable, EXAMPLE / "side_by_side.py", "--output", work, "--convert"]
