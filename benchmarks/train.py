@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import train_nnunet
 from harness import machine
 from harness.rivals import ensure
 from harness.volumes import make_volumes
+from train_process import Worker
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,6 +34,7 @@ TASKS = {
     "slices": ("256^2 slices, int16 and uint8", (1, 256, 256), 32, 0.0, None),
 }
 SLICES_TARGET = 10_000.0  # a second
+PARTS = [*TASKS, "many", "nnunet"]
 
 
 class Loader(NamedTuple):
@@ -63,52 +66,7 @@ LOADERS = [
         for n in (0, 2)
     ),
 ]
-NOT_HERE = (
-    "nnU-Net's loader: nnunetv2 2.8.1 wants another torch, and 6.4 GB of packages; its files "
-    "are measured with our loader",
-    "medh5's PatchDataset",
-)
-
-
-class Worker:
-    """A loader's process."""
-
-    def __init__(self, python: str, setup: dict[str, Any], log: Path) -> None:
-        self._errors = log.open("w")
-        self._process = subprocess.Popen(
-            [python, str(Path(__file__).with_name("train_worker.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-        )
-        self._log = log
-        self._tell(json.dumps(setup))
-
-    def _tell(self, line: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-
-    def answer(self) -> Any:
-        """What it says next. Errors: RuntimeError with the end of its stderr."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            self._process.wait()
-            text = self._log.read_text().strip().splitlines()
-            raise RuntimeError(text[-1] if text else "it ended")
-        return json.loads(line)
-
-    def rate(self, seconds: float) -> float:
-        """Samples a second, of so many seconds."""
-        self._tell(str(seconds))
-        return float(self.answer())
-
-    def end(self) -> None:
-        self._process.terminate()
-        self._process.wait()
-        self._errors.close()
+NOT_HERE = ("medh5's PatchDataset",)
 
 
 def make_data(work: Path) -> dict[str, list[dict[str, Any]]]:
@@ -293,6 +251,7 @@ def report(result: dict[str, Any]) -> Iterator[str]:
             verdict = "met" if mine >= SLICES_TARGET else "not met"
             yield f"\nTarget {SLICES_TARGET:,.0f} a second: {verdict}."
         yield ""
+    yield from train_nnunet.report(result["nnunet"])
     if result["many"]:
         yield "## Many cases\n"
         yield "64^3, batches of 2, balanced, 16 MB read ahead; every case is a link to one.\n"
@@ -337,11 +296,12 @@ def main() -> int:
     )
     parser.add_argument(
         "--only",
-        default=",".join([*TASKS, "many"]),
-        help="some of " + ", ".join([*TASKS, "many"]),
+        default=",".join(PARTS),
+        help="some of " + ", ".join(PARTS),
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0, help="of a round of one loader")
+    parser.add_argument("--samples", type=int, default=500, help="of a side, beside nnU-Net")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench-train")
     options = parser.parse_args()
     options.output = options.output.resolve()
@@ -357,6 +317,7 @@ def main() -> int:
         "seconds": options.seconds,
         "rates": {},
         "many": [],
+        "nnunet": {},
         "skipped": skipped,
     }
     data = make_data(work)
@@ -369,6 +330,11 @@ def main() -> int:
         result["many"] = [
             many_cases(work, data["ours"][0], count) for count in (1_000, 100_000)
         ]
+    if "nnunet" in only:
+        try:
+            result["nnunet"] = train_nnunet.measure(work, CASES, options)
+        except RuntimeError as error:
+            skipped.append(f"nnU-Net's loader: {error}")
     (options.output / "results.json").write_text(json.dumps(result, indent=1))
     path = options.output / "report.md"
     path.write_text("\n".join(report(result)) + "\n", encoding="utf-8")

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -161,11 +163,46 @@ def torchio(setup: Setup) -> Iterator[int]:
         yield len(batch["image"]["data"])
 
 
-LOADERS = {"ours": ours, "reference": reference, "monai": monai, "torchio": torchio}
+def nnunet(setup: Setup) -> Iterator[int]:
+    """nnU-Net's own loader on its folder."""
+    import train_nnunet_loaders
+
+    return train_nnunet_loaders.stock(setup)
+
+
+def nnunet_ours(setup: Setup) -> Iterator[int]:
+    """Ours on that folder."""
+    import train_nnunet_loaders
+
+    return train_nnunet_loaders.ours(setup)
+
+
+LOADERS = {
+    "ours": ours,
+    "reference": reference,
+    "monai": monai,
+    "torchio": torchio,
+    "nnunet": nnunet,
+    "nnunet_ours": nnunet_ours,
+}
+
+
+def processor_seconds() -> float:
+    """Of this process and those that it has started."""
+    ticks = sum(os.times()[:2]) * os.sysconf("SC_CLK_TCK")
+    for child in multiprocessing.active_children():
+        fields = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def save(setup: Setup) -> None:
     """Write files with the library of this environment."""
+    if "nnunet_save" in setup:
+        import train_nnunet_loaders
+
+        train_nnunet_loaders.save(setup)
+        return
     from mlarray import MLArray
 
     for source, target in setup["save"]:
@@ -255,7 +292,7 @@ def main() -> None:
         answers.flush()
 
     setup: Setup = json.loads(sys.stdin.readline())
-    if "save" in setup:
+    if "save" in setup or "nnunet_save" in setup:
         save(setup)
         answer("saved")
         return
@@ -272,14 +309,25 @@ def main() -> None:
         end = time.perf_counter() + seconds / 4
         while time.perf_counter() < end:
             next(batches)
-        samples, start = 0, time.perf_counter()
+        samples, start, spent = 0, time.perf_counter(), processor_seconds()
         while time.perf_counter() < start + seconds:
             samples += next(batches)
-        answer(samples / (time.perf_counter() - start))
+        passed = time.perf_counter() - start
+        told = {"rate": samples / passed, "samples": samples}
+        told["processor_seconds"] = processor_seconds() - spent
+        answer({**told, **setup.get("facts", dict)()})
+
+
+def leave(*_: object) -> None:
+    """Workers of other libraries take long to end, or do not notice that we have."""
+    for child in multiprocessing.active_children():
+        child.kill()
+    os._exit(0)
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, leave)
     with contextlib.suppress(KeyboardInterrupt):
         main()
     sys.stdout.flush()
-    os._exit(0)  # workers of other libraries may take long to end
+    leave()
