@@ -102,8 +102,8 @@ MLARRAY_EXPORT bool build_label_index(Array& labels, const LabelIndexOptions& op
                                       CommitLevel level = CommitLevel::ordered);
 
 // Stores an index that was made elsewhere, as from lists, with its label map: true where
-// something was written. It is believed until voxels are edited. Errors: as above; invalid_value
-// for an index of another shape.
+// something was written. It is believed until voxels are edited. Errors: as above;
+// invalid_value for an index of another shape.
 MLARRAY_EXPORT bool store_label_index(const std::filesystem::path& path,
                                       const LabelIndex& index,
                                       CommitLevel level = CommitLevel::ordered);
