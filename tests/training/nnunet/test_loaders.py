@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import torch
 from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd
-from folders import BOTH, IGNORED, LABELS, REGIONS, Maker, write_case
+from folders import BOTH, IGNORED, LABELS, REGIONS, Maker, shells, write_case
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
+from nnunetv2.training.dataloading.nnunet_dataset import nnUNetDatasetBlosc2
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
-from mlarray.errors import InvalidUseError, InvalidValueError, NotFoundError
+from mlarray.errors import InvalidUseError, InvalidValueError, NotFoundError, UnsupportedError
 from mlarray.integrations.nnunet.loaders import _seeds
 from mlarray.training import Balanced, Case, PatchLoader, augment
 
@@ -36,7 +37,7 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-def stock_samples(trainer: Any, batches: Any, batch: dict[str, Any]) -> list[Any]:
+def stock_samples(trainer: Any, batch: dict[str, Any]) -> list[Any]:
     """What nnU-Net's functions crop of the boxes of a batch: image and label."""
     folder = Path(trainer.preprocessed_dataset_folder)
     samples = []
@@ -80,7 +81,7 @@ def test_batches(make_trainer: Maker, kind: str) -> None:
         batch = with_facts(validation)
         assert batch["data"].dtype == torch.float32
         stock = transforms_for_validation(trainer)
-        for item, (image, label) in enumerate(stock_samples(trainer, validation, batch)):
+        for item, (image, label) in enumerate(stock_samples(trainer, batch)):
             wanted = stock(image=image, segmentation=label)
             torch.testing.assert_close(batch["data"][item], wanted["image"], rtol=0, atol=0)
             for ours, theirs in zip(batch["target"], wanted["segmentation"], strict=True):
@@ -89,7 +90,7 @@ def test_batches(make_trainer: Maker, kind: str) -> None:
     pipeline = training.transform
     for _ in range(6):
         batch = with_facts(training)
-        for item, (image, label) in enumerate(stock_samples(trainer, training, batch)):
+        for item, (image, label) in enumerate(stock_samples(trainer, batch)):
             seed = int(batch["seed"][item]) % 2**64
             made, labels = pipeline.apply(image.numpy(), label.numpy(), seed=seed)
             np.testing.assert_array_equal(batch["data"][item].numpy(), made)
@@ -312,6 +313,55 @@ def test_an_image_without_foreground(make_trainer: Maker, base: Path) -> None:
     assert int(batch["target"][0].max()) == 0
     training.close()
     validation.close()
+
+
+def test_the_second_stage_of_a_cascade(make_trainer: Maker, base: Path) -> None:
+    trainer = make_trainer((16, 12, 20), previous_stage="3d_lowres")
+    folder = Path(trainer.folder_with_segs_from_previous_stage)
+    folder.mkdir(parents=True)
+    for number, shape in enumerate(((24, 28, 26), (30, 22, 34), (21, 33, 27))):
+        earlier = np.maximum(shells(shape, number + 9)[0], 0).astype(np.uint8)
+        sizes = {"chunks_seg": shape, "blocks_seg": (8, 8, 8)}
+        nnUNetDatasetBlosc2.save_seg(earlier, str(folder / f"case_{number}"), **sizes)
+    if "cascade" not in augment.nnunet((8, 8, 8)).value["labels"]:
+        with pytest.raises(UnsupportedError, match=r"'3d_fullres' is the second stage"):
+            trainer.get_dataloaders()
+        return
+    training, validation = trainer.get_dataloaders()
+    stock = transforms_for_validation(trainer)
+    samples = zip_with_earlier(trainer, with_facts(validation), folder)
+    for ours, (image, label) in samples:
+        wanted = stock(image=image, segmentation=label)
+        torch.testing.assert_close(ours["data"], wanted["image"], rtol=0, atol=0)
+        for made, theirs in zip(ours["target"], wanted["segmentation"], strict=True):
+            torch.testing.assert_close(made, theirs, rtol=0, atol=0)
+    for _ in range(4):
+        for ours, (image, label) in zip_with_earlier(trainer, with_facts(training), folder):
+            made, labels = training.transform.apply(
+                image.numpy(), label.numpy(), seed=ours["seed"]
+            )
+            np.testing.assert_array_equal(ours["data"].numpy(), made)
+            np.testing.assert_array_equal(ours["target"][0].numpy(), labels[0])
+    training.close()
+    validation.close()
+
+
+def zip_with_earlier(trainer: Any, batch: dict[str, Any], folder: Path) -> list[Any]:
+    """Each sample of a batch, and what nnU-Net crops for it: with the earlier segmentation."""
+    found = []
+    for item, (image, label) in enumerate(stock_samples(trainer, batch)):
+        path = str(folder / f"{batch['keys'][item]}.b2nd")
+        sides = [list(side) for side in zip(*batch["box"][item].tolist(), strict=True)]
+        earlier = blosc2.open(urlpath=path, mode="r")
+        part = crop_and_pad_nd(earlier, sides, -1, cast_cropped_to=np.int16)
+        ours = {
+            "data": batch["data"][item],
+            "target": [one[item] for one in batch["target"]],
+            "seed": int(batch["seed"][item]) % 2**64,
+        }
+        both = torch.cat((label, torch.from_numpy(part)[None]))
+        found.append((ours, (image, both)))
+    return found
 
 
 def test_the_pkl_is_read_once(make_trainer: Maker, base: Path) -> None:

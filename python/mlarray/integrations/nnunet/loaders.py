@@ -201,7 +201,8 @@ def _training_pipeline(trainer: Any) -> Pipeline:
 
 
 def _disturbs_previous(pipeline: Pipeline) -> bool:
-    return any(name.startswith("previous_") for name in pipeline.value["labels"])
+    cascade = pipeline.value["labels"].get("cascade", {})
+    return cascade.get("p_operator", 0) > 0
 
 
 def _cases(dataset: Any) -> list[Case]:

@@ -47,7 +47,8 @@ class nnUNetTrainerMLArray(nnUNetTrainer):
     def on_train_end(self) -> None:
         super().on_train_end()
         for loader in (self.dataloader_train, self.dataloader_val):
-            loader.close()
+            if hasattr(loader, "close"):  # a trainer of a user may have others
+                loader.close()
 
 
 class nnUNetTrainerMLArray_5epochs(nnUNetTrainerMLArray):
