@@ -304,16 +304,16 @@ def test_labels_without_an_index(tmp_path: Path, item: dict[str, Any], kind: str
             assert_same(one[key], other[key])
 
 
-@pytest.mark.parametrize("stored", [False, True], ids=["made", "stored"])
-def test_every_voxel_is_as_likely(tmp_path: Path, stored: bool) -> None:
+@pytest.mark.parametrize("stored", [None, 10_000, 0], ids=["made", "stored", "counts"])
+def test_every_voxel_is_as_likely(tmp_path: Path, stored: int | None) -> None:
     image, labels = voxels_of((9, 10, 8))
     labels[:] = 0
     labels[2:4, 3:5, 1] = 1  # 4 voxels
     labels[5:8, 1:3, 2:4] = 2  # 12
     labels[8, 9, 7] = 3
     item = item_of(tmp_path, image, labels)
-    if stored:
-        assert LabelIndex.store(item["label"])
+    if stored is not None:
+        assert LabelIndex.store(item["label"], positions=stored)
     patches = RandPatchByPosNegLabeld(KEYS, "label", 1, 3, 1, num_samples=4000)
     patches.set_random_state(1)
     patches(item)

@@ -378,9 +378,9 @@ def test_patches_are_those_of_torchio(paths: tuple[str, str], size: Any) -> None
 @pytest.mark.parametrize(
     "shares", [None, {1: 1}, {0: 1, 1: 2, 2: 3}, {0: 1, 3: 5, 9: 2}], ids=str
 )
-@pytest.mark.parametrize("stored", [False, True], ids=["made", "stored"])
+@pytest.mark.parametrize("stored", [None, 10_000, 0], ids=["made", "stored", "counts"])
 def test_centres_are_drawn_as_torchio_does(
-    tmp_path: Path, shares: dict[int, float] | None, stored: bool
+    tmp_path: Path, shares: dict[int, float] | None, stored: int | None
 ) -> None:
     image, labels = voxels_of((9, 10, 8))
     labels[:] = 0
@@ -388,8 +388,8 @@ def test_centres_are_drawn_as_torchio_does(
     labels[5:8, 1:3, 2:4] = 2
     labels[0, 0, 0] = 3  # no patch can be centred there
     paths = save(tmp_path, image, labels)
-    if stored:
-        assert LabelIndex.store(paths[1])
+    if stored is not None:
+        assert LabelIndex.store(paths[1], positions=stored)
     size = (4, 3, 3)
     theirs = tio.LabelSampler(size, "label", shares)
     subject = loaded(image, labels)

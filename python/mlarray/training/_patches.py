@@ -414,16 +414,14 @@ class Labels:
                 if at < 0:
                     break
             voxel = self._voxel_of(label, below)
-            if voxel is None:
-                break
             if inside is not None and not _is_in(voxel, inside):
                 continue
             if limit is None or limit.holds(voxel):
                 return voxel
         return self._draw_of_all(present, below, inside, limit)
 
-    def _voxel_of(self, label: int, below: Below) -> tuple[int, ...] | None:
-        """A voxel of a class; None where finding one takes longer than reading the map."""
+    def _voxel_of(self, label: int, below: Below) -> tuple[int, ...]:
+        """A voxel of a class."""
         if self._kept[label] > 0:
             voxel = list(self._index.draw(label, below(_MOST_SEED)))
             if self._grid.channel is not None:
@@ -437,7 +435,9 @@ class Labels:
             stop = [index + 1 for index in voxel]
             if read_box(self._image, self._grid, (voxel, stop)).item() == label:
                 return tuple(voxel)
-        return None
+        found = self._draw_of_all([label], below, None, None)
+        assert found is not None  # it was counted
+        return found
 
     def _draw_of_all(
         self, labels: Sequence[int], below: Below, inside: Box | None, limit: Limit | None
