@@ -95,7 +95,7 @@ def sliding_window(
     progress : callable, optional
         Gets the number of patches that are done, and of all.
     **options
-        As for `Aggregator`: `output`, `half_scores`, `original_shape`, ...
+        As for `Aggregator` (`AggregatorOptions`)
 
     Returns
     -------
