@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "augment/geometry.hpp"
 #include "mlarray/error.hpp"
 #include "training/stopwatch.hpp"
 
@@ -186,18 +185,7 @@ Matrix Augmenter::affine(const Matrix& image, const Draw& draw, const Sample& sa
   const augment::Pipeline& pipeline = *pipeline_;
   const std::size_t axes = pipeline.patch.size();
   const std::size_t skipped = 3 - axes;
-  augment::Warp warp;
-  if (sample.drawn.matrix) {
-    warp = augment::warp_of(pipeline, sample.drawn);
-  } else {
-    const augment::Size start = augment::copy_start(pipeline);
-    const std::array<bool, 3> flips = augment::flips_of(pipeline, sample.drawn);
-    for (std::size_t i = skipped; i < 3; ++i) {
-      warp.matrix[4 * i] = flips[i] ? -1 : 1;
-      warp.start[i] = static_cast<double>(start[i]);
-      if (flips[i]) warp.start[i] += static_cast<double>(pipeline.patch[i - skipped] - 1);
-    }
-  }
+  const std::array<double, 12> place = augment::placement(pipeline, sample.drawn);
   Matrix affine = moved_affine(image, draw.box.start);
   const Matrix before = affine;
   // Axes of the image that the pipeline has.
@@ -209,10 +197,10 @@ Matrix Augmenter::affine(const Matrix& image, const Draw& draw, const Sample& sa
     for (std::size_t j = 0; j < axes; ++j) {
       double sum = 0;
       for (std::size_t i = 0; i < axes; ++i) {
-        sum += before[row][axis[i]] * warp.matrix[3 * (skipped + i) + skipped + j];
+        sum += before[row][axis[i]] * place[4 * (skipped + i) + skipped + j];
       }
       affine[row][axis[j]] = sum;
-      affine[row].back() += before[row][axis[j]] * warp.start[skipped + j];
+      affine[row].back() += before[row][axis[j]] * place[4 * (skipped + j) + 3];
     }
   }
   return affine;
