@@ -28,14 +28,15 @@ Names = dict[str, list[str]]
 
 PAGE_HEAD = """# Names of other versions
 
-Every public name and argument of 0.0.33 and 0.0.54 works here. [names.csv](names.csv) lists them: which version has each, and what it is
-here. [Aliases](compatibility.md#aliases) shows the names that differ. `tools/generate_names.py` writes both files; a test compares
-them with the versions.
+Every public name and argument of 0.0.33 and 0.0.54 works here. [names.csv](names.csv) lists
+them: which version has each, and what it is here. [Aliases](compatibility.md#aliases) shows the
+names that differ. `tools/generate_names.py` writes both files; a test compares them with the
+versions.
 
 ## What is different
 
-The tests run what users write here and on both versions, name by name (`tests/python/interop/generations`). Values and errors are the
-same, except:
+The tests run what users write here and on both versions, name by name
+(`tests/python/interop/generations`). Values and errors are the same, except:
 
 | version | there | here |
 |---|---|---|
