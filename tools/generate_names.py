@@ -1,4 +1,4 @@
-"""Write docs/names.csv, the names of both generations, and docs/names.md, what is different.
+"""Write docs/names.csv and docs/differences.csv: names of both generations, what is different.
 
 The names are those that 0.0.33 and 0.0.54 have, each asked in an environment of its own; what
 they are here is the first line of their docstrings. Run it, with the package installed, after a
@@ -20,27 +20,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "names.md"
-TABLE = ROOT / "docs" / "names.csv"
+DOCS = ROOT / "docs"  # names.md shows both tables
 GENERATIONS = ROOT / "tests" / "python" / "interop" / "generations"
 VERSIONS = ("0.0.33", "0.0.54")
 Names = dict[str, list[str]]
-
-PAGE_HEAD = """# Names of other versions
-
-Every public name and argument of 0.0.33 and 0.0.54 works here. [names.csv](names.csv) lists
-them: which version has each, and what it is here. [Aliases](compatibility.md#aliases) shows the
-names that differ. `tools/generate_names.py` writes both files; a test compares them with the
-versions.
-
-## What is different
-
-The tests run what users write here and on both versions, name by name
-(`tests/python/interop/generations`). Values and errors are the same, except:
-
-| version | there | here |
-|---|---|---|
-"""
 
 
 def names_of(python: str | Path) -> Names:
@@ -54,18 +37,17 @@ def names_of(python: str | Path) -> Names:
     return found
 
 
-def page() -> str:
-    """The page, as Markdown: what is different."""
+def differences() -> str:
+    """What is different, as comma-separated values."""
     sys.path.insert(0, str(GENERATIONS))
-    text = PAGE_HEAD
+    rows = [["version", "there", "here"]]
     for one in importlib.import_module("differences").DIFFERENCES:
-        version = one.versions[0] if len(one.versions) == 1 else "both"
-        text += f"| {version} | {one.there} | {one.here} |\n"
+        rows.append([" ".join(one.versions), one.there, one.here])
     sys.path.remove(str(GENERATIONS))
-    return text
+    return _as_csv(rows)
 
 
-def table(there: dict[str, Names]) -> str:
+def names(there: dict[str, Names]) -> str:
     """The names, as comma-separated values.
 
     An argument has a row of its own where only one of the versions takes it.
@@ -84,6 +66,10 @@ def table(there: dict[str, Names]) -> str:
     for name in sorted({name for found in there.values() for name in found}, key=_place):
         rows.append(_row(name, [name in there[v] for v in VERSIONS], _about(name)))
         rows += _rows_of_arguments(name, there)
+    return _as_csv(rows)
+
+
+def _as_csv(rows: list[list[str]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
@@ -96,7 +82,7 @@ def _place(name: str) -> tuple[bool, str, str, str]:
 
 
 def _row(name: str, present: list[bool], about: str) -> list[str]:
-    return [name, *("yes" if has else "no" for has in present), about]
+    return [f"`{name}`", *("yes" if has else "no" for has in present), about]
 
 
 def _rows_of_arguments(name: str, there: dict[str, Names]) -> list[list[str]]:
@@ -122,7 +108,7 @@ def _other_spelling(name: str, argument: str) -> str:
     for alias in ALIASES:
         where = [part.strip().rpartition(".")[2] for part in alias.where.split(",")]
         if short in where and alias.older == f"{argument}=":
-            return f"the same as {alias.newer}"
+            return f"the same as `{alias.newer}`"
     return "taken"
 
 
@@ -130,11 +116,11 @@ def _about(name: str) -> str:
     """The first line of the docstring of a name of this package."""
     value = _find(name)
     if isinstance(value, (str, int)) and not isinstance(value, bool):
-        return "" if name == "__version__" else repr(value)
+        return "" if name == "__version__" else f"`{value!r}`"
     doc = inspect.cleandoc(getattr(value, "__doc__", None) or "")
     if not doc and name.startswith("SingleKeyBaseMeta.__"):
         return "that of the value"
-    return doc.partition("\n")[0].replace("`", "")
+    return doc.partition("\n")[0].replace("``", "`")
 
 
 def _find(name: str) -> Any:
@@ -153,6 +139,6 @@ def _find(name: str) -> Any:
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT / "tools"))
     ensure = importlib.import_module("reference_env").ensure
-    PAGE.write_text(page(), "utf-8")
     found = {v: names_of(ensure(f"mlarray-{v}")) for v in VERSIONS}
-    TABLE.write_text(table(found), "utf-8")
+    (DOCS / "names.csv").write_text(names(found), "utf-8")
+    (DOCS / "differences.csv").write_text(differences(), "utf-8")

@@ -2,7 +2,7 @@
 
 One entry for each reason: the versions, patterns of the cases that differ, and
 the reason. The test fails for a difference that is not here, and for a pattern that meets none.
-docs/names.md shows the list.
+tools/generate_names.py writes the list to docs/differences.csv.
 """
 
 from __future__ import annotations
