@@ -33,6 +33,7 @@ UNTESTED = {
     "cmake",
     "cpp",
     "json",
+    "{csv-table}",
     "{toctree}",
     "{doxygenfile}",
     "{eval-rst}",
