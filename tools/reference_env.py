@@ -84,17 +84,6 @@ REQUIREMENTS: dict[str, list[str]] = {
         "pytest>=8.0",
         "pytest-timeout>=2.3",
     ],
-    # nnU-Net, for tests/training/nnunet, make nnunet-demo and benchmarks/train.py: 6.4 GB.
-    # Where it looks for a trainer it imports torchvision, which needs this very torch.
-    "nnunet": [
-        "--only-binary=:none:",  # some of what it needs has no wheels
-        "--prefer-binary",
-        "torch==2.14.1",
-        "torchvision==0.29.1",
-        "nnunetv2==2.8.1",
-        "pytest>=8.0",
-        "pytest-timeout>=2.3",
-    ],
     # Loaders that benchmarks/train.py compares with.
     "train-mlarray-0.0.54": ["mlarray==0.0.54", "blosc2==4.14.1", TORCH, "numpy==2.2.6"],
     "train-monai-1.6.1": ["monai==1.6.1", "nibabel==5.4.2", TORCH],
