@@ -67,6 +67,10 @@ LOADERS = [
         Loader(f"TorchIO's Queue, {n} workers", "torchio", "train-torchio-1.2.1", "nifti", n)
         for n in (0, 2)
     ),
+    *(
+        Loader(f"medh5's PatchDataset, {n} workers", "medh5", "train-medh5-2.2.3", "medh5", n)
+        for n in (0, 2)
+    ),
 ]
 # The same augmentation by each library's own transforms: train_pipelines.py.
 PIPELINES = [
@@ -82,7 +86,6 @@ PIPELINES = [
     ),
     Loader("TorchIO, patches of .mla", "pipeline:torchio", "training", "ours", 0),
 ]
-NOT_HERE = ("medh5's PatchDataset",)
 
 
 def make_data(work: Path) -> dict[str, list[dict[str, Any]]]:
@@ -110,6 +113,7 @@ def make_data(work: Path) -> dict[str, list[dict[str, Any]]]:
         "reference": ("train-mlarray-0.0.54", ".mla", {}),
         "b2nd": ("train-mlarray-0.0.54", ".b2nd", {}),
         "nifti": ("", ".nii", {}),
+        "medh5": ("train-medh5-2.2.3", ".medh5", {}),
     }
     for task, (_, patch, *_) in TASKS.items():
         names[f"patch-{task}"] = ("training", ".mla", {"patch_size": patch})
@@ -121,16 +125,21 @@ def make_data(work: Path) -> dict[str, list[dict[str, Any]]]:
             {
                 **case,
                 "image": str(folder / f"{number}{suffix}"),
-                "label": str(folder / f"{number}_seg{suffix}"),
+                # medh5 has both in one file.
+                "label": str(
+                    folder / f"{number}{'' if suffix == '.medh5' else '_seg'}{suffix}"
+                ),
             }
             for number, case in enumerate(facts)
         ]
-        jobs = [
+        jobs: list[tuple[str, ...]] = [
             (str(case[what]), made[what])
             for case, made in zip(facts, cases)
             for what in ("image", "label")
         ]
-        jobs = [job for job in jobs if not Path(job[1]).exists()]
+        if suffix == ".medh5":
+            jobs = [(*pair, cases[i]["image"]) for i, pair in enumerate(_pairs(facts))]
+        jobs = [job for job in jobs if not Path(job[-1]).exists()]
         if jobs and suffix == ".nii":
             _save_nifti(jobs)
         elif jobs:
@@ -146,7 +155,11 @@ def make_data(work: Path) -> dict[str, list[dict[str, Any]]]:
     return found_cases
 
 
-def _save_nifti(jobs: list[tuple[str, str]]) -> None:
+def _pairs(facts: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(str(case["image"]), str(case["label"])) for case in facts]
+
+
+def _save_nifti(jobs: list[tuple[str, ...]]) -> None:
     import nibabel
 
     make: Any = nibabel.Nifti1Image
@@ -296,10 +309,11 @@ def report(result: dict[str, Any]) -> Iterator[str]:
             cells = " | ".join(f"{m[key] * factor:,.1f}" for m in result["many"])
             yield f"| {label} | {goal} | {cells} |"
         yield ""
-    yield "## Not here\n"
-    for why in (*NOT_HERE, *result["skipped"]):
-        yield f"- {why}"
-    yield "\n## How\n"
+    if result["skipped"]:
+        yield "## Not here\n"
+        yield from (f"- {why}" for why in result["skipped"])
+        yield ""
+    yield "## How\n"
     yield (
         f"{CASES} cases of {SHAPE}, made from one scan, as each library's own save writes them "
         f"without options (NIfTI: uncompressed, float to the reader's liking). Images become "
