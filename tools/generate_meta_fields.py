@@ -172,12 +172,14 @@ def table() -> str:
     """The table of the documentation, as comma-separated values."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["section", "field", "type", "length", "legacy name", "meaning"])
+    rows.writerow(["field", "type", "legacy", "meaning"])
     for row in _core.metadata_fields():
         legacy = f"`{row.legacy_name}`" if row.legacy_name else ""
         meaning = f"*Managed*. {row.doc}" if row.read_only else row.doc
-        words = KINDS[row.kind].words
-        rows.writerow([f"`{row.section}`", f"`{row.name}`", words, row.extent, legacy, meaning])
+        words = KINDS[row.kind].words + (f", {row.extent}" if row.extent else "")
+        # The section of one value is that value.
+        name = "" if row.section.lstrip("_") == row.name else f".{row.name}"
+        rows.writerow([f"`{row.section}{name}`", words, legacy, meaning])
     return text.getvalue()
 
 
