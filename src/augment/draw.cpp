@@ -136,6 +136,12 @@ class Draws {
 
 Drawn draw(const Pipeline& pipeline, std::uint64_t seed, std::int64_t channels) {
   check(pipeline);
+  constexpr std::int64_t kMostChannels = 1 << 20;
+  if (channels < 0 || channels > kMostChannels) {
+    throw Error(ErrorKind::invalid_value, "channels is " + std::to_string(channels) +
+                                              "; it is from 0 to " +
+                                              std::to_string(kMostChannels));
+  }
   const Random random(seed);
   Drawn drawn;
   drawn.seed = Random(random.split(0)).next();
@@ -182,6 +188,10 @@ Warp warp_of(const Pipeline& pipeline, const Drawn& drawn) {
   Warp warp;
   warp.planar = pipeline.patch.size() == 2 || pipeline.spatial.planar;
   if (drawn.matrix) warp.matrix = *drawn.matrix;
+  if (pipeline.patch.size() == 2) {  // of which the lower right four count
+    for (const std::size_t i : {1U, 2U, 3U, 6U}) warp.matrix[i] = 0;
+    warp.matrix[0] = 1;
+  }
   for (std::size_t i = 0; i < 3; ++i) {
     warp.start[i] = static_cast<double>(initial[i] - 1) / 2;
     for (std::size_t j = 0; j < 3; ++j) {
@@ -193,8 +203,25 @@ Warp warp_of(const Pipeline& pipeline, const Drawn& drawn) {
   return warp;
 }
 
+namespace {
+
+// A warp in the plane leaves the first axis alone: of another pipeline's matrix, voxels outside
+// of the plane would be read.
+void check_matrix(const Pipeline& pipeline, const Drawn& drawn) {
+  if (!drawn.matrix || !pipeline.spatial.planar || pipeline.patch.size() == 2) return;
+  const std::array<double, 9>& m = *drawn.matrix;
+  if (m[0] == 1 && m[1] == 0 && m[2] == 0 && m[3] == 0 && m[6] == 0) return;
+  throw Error(
+      ErrorKind::invalid_value,
+      "the matrix turns or scales the first axis, which this pipeline leaves alone: its "
+      "first row and column must be 1, 0, 0; was it drawn by another pipeline?");
+}
+
+}  // namespace
+
 Box support(const Pipeline& pipeline, const Drawn& drawn) {
   check(pipeline);
+  check_matrix(pipeline, drawn);
   const Size patch = lift(pipeline.patch);
   const Size initial = lift(pipeline.initial);
   Size start = copy_start(pipeline);

@@ -239,10 +239,11 @@ template <class T, std::size_t N>
 void read(const Value& value, const std::string& where, std::array<T, N>& out) {
   std::vector<T> items;
   read(value, where, items);
-  if (items.size() > N) {
+  constexpr bool kExactly = N == 9;  // a matrix
+  if (items.size() > N || (kExactly && items.size() < N)) {
     refuse(ErrorKind::invalid_value, where,
-           "has " + std::to_string(items.size()) + " numbers; at most " + std::to_string(N) +
-               " are allowed");
+           "has " + std::to_string(items.size()) + " numbers; " + (kExactly ? "" : "at most ") +
+               std::to_string(N) + " are needed");
   }
   std::copy(items.begin(), items.end(), out.begin());
 }
@@ -325,6 +326,7 @@ void read(const Value& value, const std::string& where, Intensity& out) {
 
 struct Checker {
   std::string where;
+  double most_sigma = std::numeric_limits<double>::max();
 
   std::string at(std::string_view name) const {
     return where.empty() ? std::string(name) : where + "." + std::string(name);
@@ -355,9 +357,10 @@ struct Checker {
       refuse(ErrorKind::invalid_value, at(name),
              "goes up to " + base::float_repr(range.high) + "; the limit is 1");
     }
-    if (name == "sigma" && range.high > 100) {
+    if (name == "sigma" && range.high > most_sigma) {
       refuse(ErrorKind::invalid_value, at(name),
-             "goes up to " + base::float_repr(range.high) + "; the limit is 100");
+             "goes up to " + base::float_repr(range.high) + "; the limit is " +
+                 base::float_repr(most_sigma));
     }
   }
   template <class T>
@@ -455,6 +458,9 @@ void check(const Pipeline& pipeline) {
   for (std::size_t i = 0; i < pipeline.intensity.size(); ++i) {
     checker.where = "intensity[" + std::to_string(i) + "]";
     Intensity copy = pipeline.intensity[i];
+    // A blur reads as far as that; noise has the size that images have.
+    const bool blurs = std::holds_alternative<GaussianBlur>(copy);
+    checker.most_sigma = blurs ? 100 : std::numeric_limits<float>::max();
     std::visit([&](auto& t) { fields(checker, t); }, copy);
     if (const auto* low = std::get_if<LowResolution>(&copy)) {
       check_axes(low->fixed_axes, checker.at("fixed_axes"), pipeline.patch.size());

@@ -130,5 +130,27 @@ TEST(Preset, ReadsLittleMoreThanThePatch) {
   EXPECT_LT(read / kDraws / (128.0 * 128 * 128), 1.5);
 }
 
+// Else voxels beyond the support would be read.
+TEST(Drawn, AMatrixOfAnotherPipelineIsRefused) {
+  const Pipeline flat = nnunet({.patch = {8, 32, 32}});
+  ASSERT_TRUE(flat.spatial.planar);
+  Drawn drawn;
+  for (const std::size_t k : {0U, 1U, 2U, 3U, 6U}) {
+    drawn.matrix = {1, 0, 0, 0, 1, 0, 0, 0, 1};
+    EXPECT_NO_THROW(static_cast<void>(support(flat, drawn)));
+    (*drawn.matrix)[k] = 0.5;
+    EXPECT_THROW(static_cast<void>(support(flat, drawn)), Error) << k;
+    EXPECT_NO_THROW(static_cast<void>(support(nnunet({.patch = {32, 32, 32}}), drawn)));
+  }
+  drawn.matrix = {1, 0, 0, 0, 1, 0, 0, 0.5, 1};
+  EXPECT_NO_THROW(static_cast<void>(support(flat, drawn)));
+}
+
+TEST(Drawn, ANumberOfChannelsThatNoImageHasIsRefused) {
+  const Pipeline pipeline = nnunet({.patch = {8, 8, 8}});
+  EXPECT_THROW(static_cast<void>(draw(pipeline, 0, -1)), Error);
+  EXPECT_THROW(static_cast<void>(draw(pipeline, 0, std::int64_t{1} << 40)), Error);
+}
+
 }  // namespace
 }  // namespace mlarray::augment
