@@ -79,6 +79,9 @@ class Aggregator:
         Of softmax and logits; default: float32.
     half_scores : bool
         Blend in float16, as nnU-Net does: half of the memory, and three digits.
+    max_memory : int, optional
+        Bytes of scores in memory. What is more waits in a temporary file beside `path`. Scores
+        of one box are always in memory. Default: no limit.
     original_shape : sequence of int, optional
         The grid of the file, where it is not that of the predictions. Scores are resampled to
         it linearly along each axis.
@@ -126,6 +129,7 @@ class Aggregator:
         output: Output = "argmax",
         dtype: DTypeLike | None = None,
         half_scores: bool = False,
+        max_memory: int | None = None,
         original_shape: Sequence[int] | None = None,
         crop: Sequence[Any] | None = None,
         image: MLArray | Meta | None = None,
@@ -169,6 +173,7 @@ class Aggregator:
                 output=output,
                 half=half,
                 half_scores=half_scores,
+                max_memory=0 if max_memory is None else operator.index(max_memory),
                 original_shape=None if original_shape is None else [*original_shape],
                 crop=None if crop is None else _corners(crop),
                 image=to_core(_meta(image)),
