@@ -161,7 +161,9 @@ struct SkippedCase {
 
 // Seconds that threads have spent, summed over them, since the loader was made.
 struct LoaderTimes {
-  double draw = 0, read = 0, convert = 0;  // read: open, disk, decode
+  double draw = 0;               // samplers
+  double open = 0;               // cases, and indexes of their labels
+  double read = 0, convert = 0;  // read: disk, checksums, decoding
   double augment = 0;
   double waited = 0;   // of the consumer, in next()
   double blocked = 0;  // of threads, because enough was read ahead
@@ -176,6 +178,10 @@ class MLARRAY_EXPORT Loader {
   // case.
   Loader(const std::vector<Case>& cases, const std::shared_ptr<const Sampler>& sampler,
          const LoaderOptions& options);
+  // The same of cases that come one by one, of which the paths are kept. What `next` throws is
+  // passed on.
+  static Loader of_each(const CaseSource& next, const std::shared_ptr<const Sampler>& sampler,
+                        const LoaderOptions& options);
   ~Loader();  // stops the threads within one sample's time
   Loader(Loader&&) noexcept;
   Loader& operator=(Loader&&) noexcept;
@@ -208,6 +214,7 @@ class MLARRAY_EXPORT Loader {
   class Impl;
 
  private:
+  explicit Loader(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -48,7 +48,8 @@ class Skipped(NamedTuple):
 class Times(NamedTuple):
     """Where the time went since a loader was made: seconds, of all threads together."""
 
-    draw: float  # samplers, and opening of cases
+    draw: float  # samplers
+    open: float  # cases, and indexes of their labels
     read: float  # disk, checksums, decoding
     convert: float  # types, normalisation, padding
     augment: float
