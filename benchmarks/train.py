@@ -62,11 +62,14 @@ LOADERS = [
         Loader(f"TorchIO's Queue, {n} workers", "torchio", "train-torchio-1.2.1", "nifti", n)
         for n in (0, 2)
     ),
+    *(
+        Loader(f"medh5's PatchDataset, {n} workers", "medh5", "train-medh5-2.2.3", "medh5", n)
+        for n in (0, 2)
+    ),
 ]
 NOT_HERE = (
     "nnU-Net's loader: nnunetv2 2.8.1 wants another torch, and 6.4 GB of packages; its files "
     "are measured with our loader",
-    "medh5's PatchDataset",
 )
 
 
@@ -136,6 +139,7 @@ def make_data(work: Path) -> dict[str, list[dict[str, Any]]]:
         "reference": ("train-mlarray-0.0.54", ".mla", {}),
         "b2nd": ("train-mlarray-0.0.54", ".b2nd", {}),
         "nifti": ("", ".nii", {}),
+        "medh5": ("train-medh5-2.2.3", ".medh5", {}),
     }
     for task, (_, patch, *_) in TASKS.items():
         names[f"patch-{task}"] = ("training", ".mla", {"patch_size": patch})
@@ -147,16 +151,21 @@ def make_data(work: Path) -> dict[str, list[dict[str, Any]]]:
             {
                 **case,
                 "image": str(folder / f"{number}{suffix}"),
-                "label": str(folder / f"{number}_seg{suffix}"),
+                # medh5 has both in one file.
+                "label": str(
+                    folder / f"{number}{'' if suffix == '.medh5' else '_seg'}{suffix}"
+                ),
             }
             for number, case in enumerate(facts)
         ]
-        jobs = [
+        jobs: list[tuple[str, ...]] = [
             (str(case[what]), made[what])
             for case, made in zip(facts, cases)
             for what in ("image", "label")
         ]
-        jobs = [job for job in jobs if not Path(job[1]).exists()]
+        if suffix == ".medh5":
+            jobs = [(*pair, cases[i]["image"]) for i, pair in enumerate(_pairs(facts))]
+        jobs = [job for job in jobs if not Path(job[-1]).exists()]
         if jobs and suffix == ".nii":
             _save_nifti(jobs)
         elif jobs:
@@ -172,7 +181,11 @@ def make_data(work: Path) -> dict[str, list[dict[str, Any]]]:
     return found_cases
 
 
-def _save_nifti(jobs: list[tuple[str, str]]) -> None:
+def _pairs(facts: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(str(case["image"]), str(case["label"])) for case in facts]
+
+
+def _save_nifti(jobs: list[tuple[str, ...]]) -> None:
     import nibabel
 
     make: Any = nibabel.Nifti1Image

@@ -75,6 +75,7 @@ REQUIREMENTS: dict[str, list[str]] = {
     "train-mlarray-0.0.54": ["mlarray==0.0.54", "blosc2==4.14.1", TORCH, "numpy==2.2.6"],
     "train-monai-1.6.1": ["monai==1.6.1", "nibabel==5.4.2", TORCH],
     "train-torchio-1.2.1": ["torchio==1.2.1", TORCH],
+    "train-medh5-2.2.3": ["medh5==2.2.3", TORCH, "numpy==2.2.6"],
 }
 
 # What tests/python/interop reads and writes our files with.
