@@ -202,7 +202,7 @@ def _training_pipeline(trainer: Any) -> Pipeline:
 
 def _disturbs_previous(pipeline: Pipeline) -> bool:
     cascade = pipeline.value["labels"].get("cascade", {})
-    return cascade.get("p_operator", 0) > 0
+    return bool(cascade.get("p_operator", 0) > 0)
 
 
 def _cases(dataset: Any) -> list[Case]:
