@@ -675,7 +675,7 @@ def test_the_end_of_the_program_is_quiet(data: Data, work: str) -> None:
 def test_ctrl_c_while_a_batch_is_waited_for(data: Data) -> None:
     work = (
         "import time\n"
-        "slow = PatchLoader([Case(sys.argv[1])], 8, 200_000, samples_per_epoch=10**9,"
+        "slow = PatchLoader([Case(sys.argv[1])], 4, 4_000_000, samples_per_epoch=10**9,"
         " threads=1, image_dtype='stored')\n"
         "print('ready', flush=True)\n"
         "try:\n"
@@ -690,7 +690,7 @@ def test_ctrl_c_while_a_batch_is_waited_for(data: Data) -> None:
     start = time.monotonic()
     process.send_signal(signal.SIGINT)
     out, errors = process.communicate(timeout=60)
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 5  # of half a minute for the batch
     assert (out, errors, process.returncode) == ("interrupted\n", "", 0)
 
 
