@@ -18,6 +18,7 @@ extensions = [
 suppress_warnings = [
     "config.cache",
     "duplicate_declaration.cpp",  # the namespace, once for every header
+    "ref.python",  # `path` in a docstring is its parameter, not one of several attributes
 ]
 
 # Markdown: links to headings of other pages are checked.

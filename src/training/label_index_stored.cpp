@@ -102,8 +102,11 @@ bool store_label_index(const std::filesystem::path& path, const LabelIndex& inde
     if (there && there->bytes() == bytes) return false;
   }
   Array labels = Array::open(path, {.mode = Mode::read_write, .level = level});
-  const Array::Impl& array = Array::Inside::impl(labels);
-  session::write_record(labels, *array.open_snapshot(), store::kLabelIndex, bytes, level);
+  {
+    const parallel::OperationGuard guard;
+    const auto state = Array::Inside::impl(labels).open_snapshot();
+    session::write_record(labels, *state, store::kLabelIndex, bytes, level);
+  }
   labels.close();
   return true;
 }

@@ -301,7 +301,13 @@ std::optional<grid::ToFloats> PatchReader::on_the_way(const Job& job, const Open
                      normalization_.channels.size() == 1;
   if (!alike) return std::nullopt;
   const Scaling by = scaling(job, file, channel, nullptr, 0, nullptr);
-  return grid::ToFloats{*from, true, by.clips, by.mean, by.std, by.low, by.high};
+  return grid::ToFloats{*from,
+                        true,
+                        by.clips,
+                        static_cast<float>(by.mean),
+                        static_cast<float>(by.std),
+                        static_cast<float>(by.low),
+                        static_cast<float>(by.high)};
 }
 
 // The part of the box that is in the image, with constants around it.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import mlarray
-from pages import ROOT, UNTESTED, assert_same, blocks_of, run_page
+from pages import ROOT, UNTESTED, assert_same, blocks_of, run_page, write_scans
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 RUN = ("python", "console")
@@ -31,6 +31,8 @@ def name_of(page: Path) -> str:
 @pytest.mark.parametrize("page", WITH_EXAMPLES, ids=name_of)
 def test_examples(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    if page.name == "README.md":
+        write_scans(tmp_path / "scans")
     threads = mlarray.num_threads()
     try:
         run_page(page)
