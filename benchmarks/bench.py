@@ -18,7 +18,7 @@ from typing import Any
 from harness import machine, report, rivals
 from harness.driver import Rival
 from harness.session import Bench
-from harness.tasks import TASKS
+from harness.tasks import PATCHES, TASKS
 from harness.volumes import KINDS, SHAPE, make_volumes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,6 +67,14 @@ def arguments() -> argparse.ArgumentParser:
         "--rounds", type=int, default=15, help="samples of a cell (default: 15)"
     )
     parser.add_argument(
+        "--patches",
+        type=int,
+        nargs="+",
+        default=PATCHES,
+        metavar="N",
+        help=f"sides of the patches of the task patch (default: {PATCHES})",
+    )
+    parser.add_argument(
         "--shape", type=int, nargs=3, default=SHAPE, metavar="N", help="of the volumes"
     )
     parser.add_argument(
@@ -109,6 +117,7 @@ def versus(
         work,
         paths,
         rounds=options.rounds,
+        patches=options.patches,
         most_megabytes=options.max_mb,
         most_chunks=options.max_chunks,
         limit_program=options.limit_program,

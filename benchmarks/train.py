@@ -33,6 +33,8 @@ TASKS = {
     "64": ("64^3, int16 and uint8", (64, 64, 64), 8, 1 / 3, 8.0),
     "slices": ("256^2 slices, int16 and uint8", (1, 256, 256), 32, 0.0, None),
 }
+PIPELINES_TASK = "pipelines"
+TASKS[PIPELINES_TASK] = ("96^3, augmented", (96, 96, 96), 2, 0.5, None)
 SLICES_TARGET = 10_000.0  # a second
 PARTS = [*TASKS, "many", "nnunet"]
 
@@ -65,8 +67,25 @@ LOADERS = [
         Loader(f"TorchIO's Queue, {n} workers", "torchio", "train-torchio-1.2.1", "nifti", n)
         for n in (0, 2)
     ),
+    *(
+        Loader(f"medh5's PatchDataset, {n} workers", "medh5", "train-medh5-2.2.3", "medh5", n)
+        for n in (0, 2)
+    ),
 ]
-NOT_HERE = ("medh5's PatchDataset",)
+# The same augmentation by each library's own transforms: train_pipelines.py.
+PIPELINES = [
+    Loader("mlarray", "pipeline:mlarray", "training", "ours"),
+    *(
+        Loader(f"MONAI, {files}, {n} workers", "pipeline:monai", "training", which, n)
+        for n in (0, 2)
+        for files, which in (("NIfTI", "nifti"), ("patches of .mla", "ours"))
+    ),
+    *(
+        Loader(f"TorchIO, NIfTI, {n} workers", "pipeline:torchio", "training", "nifti", n)
+        for n in (0, 2)
+    ),
+    Loader("TorchIO, patches of .mla", "pipeline:torchio", "training", "ours", 0),
+]
 
 
 def make_data(work: Path) -> dict[str, list[dict[str, Any]]]:
@@ -94,6 +113,7 @@ def make_data(work: Path) -> dict[str, list[dict[str, Any]]]:
         "reference": ("train-mlarray-0.0.54", ".mla", {}),
         "b2nd": ("train-mlarray-0.0.54", ".b2nd", {}),
         "nifti": ("", ".nii", {}),
+        "medh5": ("train-medh5-2.2.3", ".medh5", {}),
     }
     for task, (_, patch, *_) in TASKS.items():
         names[f"patch-{task}"] = ("training", ".mla", {"patch_size": patch})
@@ -105,16 +125,21 @@ def make_data(work: Path) -> dict[str, list[dict[str, Any]]]:
             {
                 **case,
                 "image": str(folder / f"{number}{suffix}"),
-                "label": str(folder / f"{number}_seg{suffix}"),
+                # medh5 has both in one file.
+                "label": str(
+                    folder / f"{number}{'' if suffix == '.medh5' else '_seg'}{suffix}"
+                ),
             }
             for number, case in enumerate(facts)
         ]
-        jobs = [
+        jobs: list[tuple[str, ...]] = [
             (str(case[what]), made[what])
             for case, made in zip(facts, cases)
             for what in ("image", "label")
         ]
-        jobs = [job for job in jobs if not Path(job[1]).exists()]
+        if suffix == ".medh5":
+            jobs = [(*pair, cases[i]["image"]) for i, pair in enumerate(_pairs(facts))]
+        jobs = [job for job in jobs if not Path(job[-1]).exists()]
         if jobs and suffix == ".nii":
             _save_nifti(jobs)
         elif jobs:
@@ -130,7 +155,11 @@ def make_data(work: Path) -> dict[str, list[dict[str, Any]]]:
     return found_cases
 
 
-def _save_nifti(jobs: list[tuple[str, str]]) -> None:
+def _pairs(facts: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(str(case["image"]), str(case["label"])) for case in facts]
+
+
+def _save_nifti(jobs: list[tuple[str, ...]]) -> None:
     import nibabel
 
     make: Any = nibabel.Nifti1Image
@@ -154,7 +183,7 @@ def side_by_side(
     title, patch, batch, foreground, _ = TASKS[task]
     workers: dict[str, Worker] = {}
     rates: dict[str, list[float]] = {}
-    for one in LOADERS:
+    for one in PIPELINES if task == PIPELINES_TASK else LOADERS:
         if task == "slices" and one.loader in ("monai", "torchio"):
             continue
         setup = {
@@ -220,6 +249,10 @@ def many_cases(work: Path, case: dict[str, Any], count: int) -> dict[str, Any]:
     return {**found, "cases": count, "path_bytes": path_bytes, "allowed_bytes": allowed}
 
 
+def _rate(samples: float) -> str:
+    return f"{samples:,.0f}" if samples >= 20 else f"{samples:.1f}"
+
+
 def report(result: dict[str, Any]) -> Iterator[str]:
     """The report's lines."""
     yield "# Batches for training\n"
@@ -236,8 +269,8 @@ def report(result: dict[str, Any]) -> Iterator[str]:
         for name, samples in rates.items():
             ratio = "" if name == OURS.name else f"{mine / medians[name]:.1f} times as fast"
             yield (
-                f"| {name} | {medians[name]:,.0f} | {min(samples):,.0f}, {max(samples):,.0f} "
-                f"| {ratio} |"
+                f"| {name} | {_rate(medians[name])} | {_rate(min(samples))}, "
+                f"{_rate(max(samples))} | {ratio} |"
             )
         theirs = [medians[name] for name in medians if name.startswith("reference,")]
         if target and theirs:
@@ -276,10 +309,11 @@ def report(result: dict[str, Any]) -> Iterator[str]:
             cells = " | ".join(f"{m[key] * factor:,.1f}" for m in result["many"])
             yield f"| {label} | {goal} | {cells} |"
         yield ""
-    yield "## Not here\n"
-    for why in (*NOT_HERE, *result["skipped"]):
-        yield f"- {why}"
-    yield "\n## How\n"
+    if result["skipped"]:
+        yield "## Not here\n"
+        yield from (f"- {why}" for why in result["skipped"])
+        yield ""
+    yield "## How\n"
     yield (
         f"{CASES} cases of {SHAPE}, made from one scan, as each library's own save writes them "
         f"without options (NIfTI: uncompressed, float to the reader's liking). Images become "

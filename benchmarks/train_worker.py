@@ -177,11 +177,47 @@ def nnunet_ours(setup: Setup) -> Iterator[int]:
     return train_nnunet_loaders.ours(setup)
 
 
+def pipeline(setup: Setup) -> Iterator[int]:
+    """With augmentation, by the library behind the colon."""
+    import train_pipelines
+
+    return train_pipelines.LOADERS[setup["loader"].partition(":")[2]](setup)
+
+
+def medh5(setup: Setup) -> Iterator[int]:
+    """medh5's PatchDataset, with labels as one plane and the index that it draws from."""
+    import torch
+    from medh5.sampling import PatchSampler
+    from medh5.torch import PatchDataset
+    from torch.utils.data import DataLoader
+
+    share = setup["foreground"]
+    patches = PatchDataset(
+        [case["image"] for case in setup["cases"]] * 1000,
+        PatchSampler(
+            tuple(setup["patch"]),
+            strategy="balanced" if share else "uniform",
+            foreground_prob=share,
+        ),
+        samples_per_volume=1,
+        annotations={"label": ()},
+        label_format="labelmap",
+        physical=False,
+    )
+    torch.set_num_threads(1)
+    loader = DataLoader(patches, batch_size=setup["batch"], num_workers=setup["workers"])
+    while True:
+        for batch in loader:
+            yield len(batch["images"]["image"])
+
+
 LOADERS = {
     "ours": ours,
+    "pipeline": pipeline,
     "reference": reference,
     "monai": monai,
     "torchio": torchio,
+    "medh5": medh5,
     "nnunet": nnunet,
     "nnunet_ours": nnunet_ours,
 }
@@ -203,6 +239,10 @@ def save(setup: Setup) -> None:
 
         train_nnunet_loaders.save(setup)
         return
+    if setup["save"][0][-1].endswith(".medh5"):
+        for image, label, target in setup["save"]:
+            _save_medh5(np.load(image), np.load(label), target)
+        return
     from mlarray import MLArray
 
     for source, target in setup["save"]:
@@ -211,6 +251,21 @@ def save(setup: Setup) -> None:
             MLArray(voxels).save(target, **setup.get("options", {}))
         else:
             _save_b2nd(voxels, target)
+
+
+def _save_medh5(image: Array, label: Array, target: str) -> None:
+    from medh5 import create
+    from medh5.labels import from_keys
+
+    names = {int(value): f"label{value}" for value in np.unique(label) if value}
+    with create(target, sample_id="a", subject_id="a") as writer:
+        writer.label_set(from_keys(list(names.values()), id="labels"))
+        writer.add_timepoint("tp0", label="baseline", days_from_baseline=0)
+        place = {"spacing": (1.0,) * 3, "origin": (0.0,) * 3, "timepoint": "tp0"}
+        writer.add_grid("grid", shape=image.shape, **place)
+        writer.add_image("image", image, grid="grid", modality="CT")
+        writer.add_segmentation("label", grid="grid", labelmap=label, label_values=names)
+        writer.build_index(["label"])
 
 
 def _save_b2nd(voxels: Array, target: str) -> None:
@@ -300,7 +355,7 @@ def main() -> None:
         answer(scale(setup))
         return
     start = time.perf_counter()
-    batches = LOADERS[setup["loader"]](setup)
+    batches = LOADERS[setup["loader"].partition(":")[0]](setup)
     next(batches)
     answer(time.perf_counter() - start)
     for line in sys.stdin:

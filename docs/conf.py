@@ -18,6 +18,7 @@ extensions = [
 suppress_warnings = [
     "config.cache",
     "duplicate_declaration.cpp",  # the namespace, once for every header
+    "ref.python",  # `path` in a docstring is its parameter, not one of several attributes
 ]
 
 # Markdown: links to headings of other pages are checked.
@@ -28,7 +29,7 @@ myst_enable_extensions = ["colon_fence"]
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 autodoc_typehints = "none"
-autodoc_mock_imports = ["torch"]
+autodoc_mock_imports = ["monai", "torch", "torchio"]
 autodoc_member_order = "bysource"
 autodoc_class_signature = "mixed"
 default_role = "py:obj"

@@ -1,6 +1,7 @@
 """Shapes and texts at pixels of a picture, drawn by matplotlib, for the pages of docs/.
 
 The same program always writes the same bytes, so that a committed picture can be compared.
+A picture has two sets of colours: browsers take the one that the page's theme asks for.
 """
 
 from __future__ import annotations
@@ -13,18 +14,48 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, FancyArrowPatch, FancyBboxPatch, Polygon
 from matplotlib.path import Path
 
-__all__ = ["Drawing", "Point"]
+__all__ = ["BLUE", "GREEN", "GREY", "INK", "LIGHT_BLUE", "ORANGE", "PALE", "Drawing", "Point"]
 
 Point = tuple[float, float]
 
+INK, GREY, PALE = "#1f2933", "#7b8794", "#e4e7eb"
+BLUE, LIGHT_BLUE, ORANGE, GREEN = "#1b66c9", "#cfe2ff", "#d9480f", "#2b8a3e"
+# What the colours of a light page are on a dark one.
+_DARK = {
+    INK: "#e4e7eb",
+    GREY: "#9aa5b1",
+    PALE: "#3a4450",
+    BLUE: "#74b0ff",
+    LIGHT_BLUE: "#1d4272",
+    ORANGE: "#ff8a4c",
+    GREEN: "#69cf80",
+    "#ffffff": "#1a1c1e",
+    # the picture of the layers
+    "#35507a": "#8fb1e3",
+    "#c3cad6": "#4a5463",
+    "#e8eef8": "#24334a",
+    "#fdf3dc": "#4a3d1c",
+    "#9a7b2d": "#d0ae5c",
+    "#f3f3f3": "#2c2f33",
+    "#888888": "#9a9a9a",
+}
+_FONT_SIZE = 13
 _DPI = 72  # SVG's unit is the point: so a pixel is one
 _STYLE = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "mlarray",
     "font.family": "sans-serif",
-    "font.size": 14,
 }
 _ANCHORS = {"start": "left", "middle": "center", "end": "right"}
+
+
+def _dark_rules() -> str:
+    """Return the style on a dark page: matplotlib puts colours into an element's style."""
+    rules = ["text:not([style*='fill']) {fill: #e4e7eb}"]
+    for light, dark in _DARK.items():
+        for part in ("fill", "stroke"):
+            rules.append(f"[style*='{part}: {light}'] {{{part}: {dark} !important}}")
+    return "\n@media (prefers-color-scheme: dark) {\n" + "\n".join(rules) + "\n}\n"
 
 
 class Drawing:
@@ -105,6 +136,7 @@ class Drawing:
             color=colour,
             horizontalalignment=_ANCHORS[anchor],
             verticalalignment="baseline",
+            fontsize=_FONT_SIZE,
             fontweight="bold" if bold else "normal",
             zorder=self._next(),
         )
@@ -118,8 +150,8 @@ class Drawing:
             if self._title:
                 metadata["Title"] = self._title
             self._figure.savefig(file, format="svg", dpi=_DPI, metadata=metadata)
-        lines = (line.rstrip() for line in file.getvalue().splitlines())
-        return "\n".join([*lines, ""])
+        text = file.getvalue().replace("</style>", f"{_dark_rules()}</style>", 1)
+        return "\n".join([*(line.rstrip() for line in text.splitlines()), ""])
 
     def _next(self) -> int:
         """Return a height above all that is drawn: in the order of the calls."""

@@ -12,7 +12,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["Cell", "Rival", "Skipped", "Worker", "amount", "in_turns", "ratio", "spread"]
+__all__ = [
+    "Cell",
+    "Rival",
+    "Skipped",
+    "Worker",
+    "amount",
+    "in_turns",
+    "quartiles_of_ratio",
+    "ratio",
+    "spread",
+]
 
 _WORKER = Path(__file__).resolve().parent.parent / "worker.py"
 
@@ -47,21 +57,36 @@ class Cell(NamedTuple):
         return statistics.median(samples) if samples else None
 
 
+def quartiles_of_ratio(
+    cell: Cell, name: str, ours: str = "mlarray"
+) -> tuple[float, float, float] | None:
+    """How many times ours another library takes, by the rounds in which both took part.
+
+    Returns
+    -------
+    tuple of float, or None
+        The lower quartile, the median and the upper quartile of the ratios of single rounds:
+        above 1, ours is faster or smaller. None without a common round.
+    """
+    pairs = zip(cell.samples.get(name, []), cell.samples.get(ours, []))
+    ratios = [a / b for a, b in pairs if b > 0]
+    if len(ratios) < 2:
+        return (ratios[0],) * 3 if ratios else None
+    low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
+    return low, middle, high
+
+
 def ratio(cell: Cell, name: str, ours: str = "mlarray") -> float | None:
-    """How many times of ours another library takes: above 1, ours is faster or smaller."""
-    theirs, mine = cell.samples.get(name, []), cell.samples.get(ours, [])
-    both = min(len(theirs), len(mine))  # of the rounds in which both took part
-    return statistics.median(theirs[:both]) / statistics.median(mine[:both]) if both else None
+    """The median of the ratios of single rounds."""
+    found = quartiles_of_ratio(cell, name, ours)
+    return found[1] if found else None
 
 
 def spread(cell: Cell, name: str, ours: str = "mlarray") -> tuple[float, float] | None:
-    """The quartiles of the ratios of single rounds: what the machine's noise does."""
-    pairs = zip(cell.samples.get(name, []), cell.samples.get(ours, []))
-    ratios = sorted(a / b for a, b in pairs if b > 0)
-    if len(ratios) < 3:
-        return None
-    low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
-    return low, high
+    """Their quartiles, of three rounds or more: what the machine's noise does."""
+    found = quartiles_of_ratio(cell, name, ours)
+    rounds = min(len(cell.samples.get(name, [])), len(cell.samples.get(ours, [])))
+    return (found[0], found[2]) if found and rounds >= 3 else None
 
 
 class Worker:

@@ -33,9 +33,9 @@ _TITLES = {
 _METHOD = """\
 - Each library is in an environment of its own and is a process of its own; they take turns
   round by round, each beginning in its turn, at the same places of the same volumes.
-- A cell is the least and the median of its rounds. A ratio is the median of the other divided
-  by ours: above 1, ours is faster or smaller. In brackets are the quartiles of the ratios of
-  single rounds, which tell what the machine's noise does. A slow library has fewer rounds.
+- A cell is the least and the median of its rounds. A ratio is the other divided by ours, round
+  by round, and of that the median: above 1, ours is faster or smaller. In brackets are the
+  quartiles, which tell what the machine's noise does. A slow library has fewer rounds.
 - With N threads, a process may run on N processors, and a library is told so where it can be
   told. The reference decodes with one thread unless asked; asked for more, it becomes slower.
 - All patches of a row are compared: a run stops where two libraries read different voxels.
@@ -74,7 +74,7 @@ def _lines(
     if rows:
         met = sum(row.met for row in rows)
         yield f"## Targets: {met} of {len(rows)} met\n"
-        yield "In brackets: the quartiles of the rounds. Verdicts are by the medians.\n"
+        yield "Medians of the ratios of single rounds; in brackets, their quartiles.\n"
         yield "| work | target | measured | |\n|---|---|---|---|"
         for row in rows:
             yield f"| {row.work} | {row.target} | {row.measured} | {_mark(row)} |"

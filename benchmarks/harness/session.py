@@ -26,6 +26,7 @@ class Bench:
         volumes: dict[str, Path],
         *,
         rounds: int,
+        patches: Iterable[int] = (128,),
         most_megabytes: int = 256,
         most_chunks: int = 100_000,
         limit_program: Path | None = None,
@@ -33,6 +34,7 @@ class Bench:
     ) -> None:
         self.rivals = {rival.name: rival for rival in rivals}
         self.folder, self.volumes, self.rounds = folder, volumes, rounds
+        self.patches = tuple(patches)
         self.most_megabytes, self.most_chunks = most_megabytes, most_chunks
         self.limit_program = limit_program
         self._called = called or {}  # what progress calls a library, if not by its name

@@ -21,10 +21,7 @@ from mlarray import MLArray
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 
-from drawing import Drawing, Point
-
-INK, GREY, PALE = "#1f2933", "#9aa5b1", "#e4e7eb"
-BLUE, LIGHT_BLUE, ORANGE, GREEN = "#1b66c9", "#cfe2ff", "#d9480f", "#2b8a3e"
+from drawing import BLUE, GREEN, GREY, INK, LIGHT_BLUE, ORANGE, PALE, Drawing, Point
 
 
 def vector(values: list[float]) -> str:

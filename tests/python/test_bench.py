@@ -20,6 +20,7 @@ from harness.targets import judge  # noqa: E402
 from harness.volumes import make_volumes  # noqa: E402
 
 
+@pytest.mark.slow
 def test_a_whole_run_of_tiny_volumes(tmp_path: Path) -> None:
     command = [sys.executable, str(BENCHMARKS / "bench.py"), "--output", str(tmp_path)]
     command += ["--shape", "130", "132", "134", "--rounds", "2", "--volumes", "int16"]
@@ -65,9 +66,9 @@ def cell(
     return Cell(task, volume, detail, unit, samples)
 
 
-def test_ratios_are_of_medians_and_their_spread_of_rounds() -> None:
+def test_ratios_are_medians_of_single_rounds() -> None:
     one = cell("load", {"mlarray": [1.0, 1.0, 2.0, 1.0], "reference": [3.0, 4.0, 4.0, 5.0]})
-    assert ratio(one, "reference") == 4.0
+    assert ratio(one, "reference") == 3.5
     assert spread(one, "reference") == (2.75, 4.25)
     assert ratio(one, "zarr") is None
     assert spread(cell("load", {"mlarray": [1.0], "reference": [1.0]}), "reference") is None
@@ -211,6 +212,6 @@ def test_a_report_is_written_again_from_its_results(tmp_path: Path) -> None:
         "skipped": ["zarr: none"],
     }
     text = report.write(result, tmp_path).read_text()
-    assert "| array to file, int16 | >= 4x | 4.29x | met |" in text
+    assert "| array to file, int16 | >= 4x | 4.27x | met |" in text
     assert "- zarr: none" in text
     assert report.read(tmp_path / "results.json") == cells

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 import mlarray
-from pages import ROOT, UNTESTED, assert_same, blocks_of, run_page
+from pages import ROOT, UNTESTED, assert_same, blocks_of, run_page, write_scans
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 RUN = ("python", "console")
 # docs/usage.md is run by test_seed_page.py, the others by tests/training.
 RUN_ELSEWHERE = ("usage.md", "torch.md", "inference.md", "from_scans_to_model.md")
+RUN_ELSEWHERE += ("monai.md", "torchio.md")
 WITH_EXAMPLES = [
     page
     for page in PAGES
@@ -30,6 +31,8 @@ def name_of(page: Path) -> str:
 @pytest.mark.parametrize("page", WITH_EXAMPLES, ids=name_of)
 def test_examples(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    if page.name == "README.md":
+        write_scans(tmp_path / "scans")
     threads = mlarray.num_threads()
     try:
         run_page(page)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+
+import pytest
 
 from pages import ROOT
 
@@ -12,6 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FOLDER = ROOT / "docs" / "pictures"
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+import charts  # noqa: E402
 
 
 def test_every_picture_is_drawn_by_the_program(tmp_path: Path) -> None:
@@ -19,5 +25,45 @@ def test_every_picture_is_drawn_by_the_program(tmp_path: Path) -> None:
     subprocess.run([sys.executable, str(program), str(tmp_path)], check=True, timeout=120)
     committed = {path.name: path.read_text() for path in FOLDER.glob("*.svg")}
     del committed["layers.svg"]  # drawn from the sources; make lint compares it
+    del committed["bench.svg"]
     assert committed
     assert {path.name: path.read_text() for path in tmp_path.glob("*.svg")} == committed
+
+
+def test_the_chart_and_the_readme_have_the_figures_of_one_report() -> None:
+    found = json.loads((FOLDER / "bench.json").read_text(encoding="utf-8"))
+    assert charts.chart(found) == (FOLDER / "bench.svg").read_text(encoding="utf-8")
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert page.count(charts.BEGIN + charts.sentence(found) + charts.END) == 1
+
+
+def test_figures_of_the_chart_are_those_of_the_report() -> None:
+    names = list(charts.ROWS)
+    detail = {"patch": 128, "file": "own"}
+    slow = {name: [2.0, 4.0, 6.0] for name in names} | {"mlarray": [1.0, 1.0, 1.0]}
+    cells = [
+        {
+            "task": "patch",
+            "volume": "int16",
+            "detail": {**detail, "threads": threads},
+            "unit": "s",
+        }
+        | {"samples": slow if threads == 2 else {}}
+        for threads in (1, 2)
+    ]
+    cells.append({"task": "size", "volume": "int16", "detail": {}, "unit": "B"})
+    cells[-1]["samples"] = {name: [1e6] for name in names}
+    facts = {
+        "processor": "P",
+        "cores": "2",
+        "load": "0.5 before",
+        "date": "2026-01-02 03:04",
+        "commit": "",
+    }
+    found = charts.figures({"machine": facts, "shape": "1 x 2", "cells": cells})
+    assert found["threads"] == 2
+    assert found["rows"]["zarr"] == {"seconds": 4.0, "bytes": 1e6, "times": (3.0, 4.0, 5.0)}
+    assert "4 times faster than from `.nii.gz` (quartiles 3, 5)" in charts.sentence(found)
+    del cells[1]["samples"]["zarr"]
+    with pytest.raises(SystemExit, match="no patch or no size of zarr"):
+        charts.figures({"machine": facts, "shape": "1 x 2", "cells": cells})

@@ -13,7 +13,7 @@ from matplotlib.image import imread
 
 from mlarray import MLArray
 from mlarray.training import LabelIndex
-from pages import ROOT, run_page
+from pages import ROOT, run_page, write_scans
 
 PROGRAM = ROOT / "examples" / "python" / "train_segmentation.py"
 PAGE = ROOT / "docs" / "from_scans_to_model.md"
@@ -70,3 +70,9 @@ def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     short.write_text(text.replace(FULL, "cases, voxel, patch, steps = 7, 4, 16, 10\n"))
     printed = run_page(short)
     assert printed.count("matter") == 2
+
+
+def test_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_scans(tmp_path / "scans")
+    run_page(ROOT / "README.md")

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,5 +24,9 @@ struct Case {
   // index (nnunet_class_locations()), unless the label map holds one that was made from lists.
   std::filesystem::path class_locations = {};
 };
+
+// The next case, or nothing after the last: for who has so many that a list of them is too
+// large. Called until then, in the caller's thread.
+using CaseSource = std::function<std::optional<Case>()>;
 
 }  // namespace mlarray::training

@@ -10,7 +10,7 @@ import argparse
 import textwrap
 from collections.abc import Sequence
 
-from .. import __version__
+from .. import _core
 from . import (
     bench_loader,
     convert,
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"mlarray {__version__}")
+    parser.add_argument("--version", action="version", version=f"mlarray {_core.version}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, module in _COMMANDS.items():
         command = commands.add_parser(

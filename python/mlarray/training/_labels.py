@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .. import _core
-from .._checks import checked_path
 from .._dtypes import as_bytes_view, dtype_to_text
-from .._save_options import commit_level
+from .._paths import checked_path
 from .._store import writers
 from .._store.core import CoreStore
+from .._store.save_options import commit_level
 from ..array import MLArray
 from ..errors import InvalidTypeError, InvalidValueError
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._checks import checked_path
+from .._paths import checked_path
 from ..errors import InvalidTypeError, InvalidValueError
 from ..typing import PathLike
 

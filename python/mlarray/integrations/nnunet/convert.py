@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ... import _core
-from ..._checks import Naming
-from ..._save_options import Packing, codec_params, save_options
+from ..._paths import Naming
+from ..._store.save_options import Packing, codec_params, save_options
 from ...errors import InvalidUseError, InvalidValueError, NotFoundError
 from ...training import LabelIndex
 
