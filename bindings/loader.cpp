@@ -111,7 +111,7 @@ void init_options(LoaderOptions* self, const Shape& patch, std::int64_t batch,
                   std::optional<bool> verify, const std::filesystem::path& index_cache,
                   std::int64_t index_positions, std::optional<std::int64_t> background,
                   const std::vector<std::vector<std::int64_t>>& joined, bool skip_unreadable,
-                  nb::handle pipeline) {
+                  nb::handle pipeline, bool augment_raw) {
   LoaderOptions options;
   options.patch = patch;
   options.batch = batch;
@@ -143,6 +143,7 @@ void init_options(LoaderOptions* self, const Shape& patch, std::int64_t batch,
     options.augment = std::make_shared<const augment::Pipeline>(
         augment::pipeline_from(value_from_python(pipeline, "augment")));
   }
+  options.augment_raw = augment_raw;
   new (self) LoaderOptions(std::move(options));
 }
 
@@ -269,7 +270,7 @@ void register_loader(nb::module_& module) {
            "padding"_a, "image_fill"_a, "label_fill"_a, "mask_padding"_a, "threads"_a,
            "prefetch_bytes"_a, "open_cases"_a, "verify"_a.none(), "index_cache"_a,
            "index_positions"_a, "background"_a.none(), "joined"_a, "skip_unreadable"_a,
-           "augment"_a.none());
+           "augment"_a.none(), "augment_raw"_a);
 
   nb::class_<HeldLoader>(module, "Loader", "Batches, read ahead by threads.")
       .def(nb::init<const nb::iterable&, const HeldSampler&, LoaderOptions>(), "cases"_a,

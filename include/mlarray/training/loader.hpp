@@ -98,6 +98,10 @@ struct LoaderOptions {
   // labels int16: "label", and of further scales "label_1", "label_2" ... Not with extra files,
   // mask_padding, or a normalisation by the voxels of a patch.
   std::shared_ptr<const augment::Pipeline> augment = {};
+  // For who augments elsewhere, as on a GPU: what is drawn is not applied. Batches are initial
+  // patches of float32 and int16, of which the support is read; around it 0 and -1.
+  // augment::placement() of what was drawn says where the voxels of the patch lie.
+  bool augment_raw = false;
 
   int threads = 0;                                        // 0: the process-wide number
   std::int64_t prefetch_bytes = std::int64_t{256} << 20;  // at least one batch is read ahead

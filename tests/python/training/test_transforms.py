@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +26,7 @@ from mlarray.training.augment import (
     Sharpening,
     Spatial,
 )
+from pages import ROOT
 
 Voxels = np.ndarray[Any, Any]
 SETS = augment.instruction_sets()
@@ -879,3 +881,20 @@ def test_monai_basic() -> None:
     with pytest.raises(InvalidValueError, match="rot90_axes"):
         augment.monai_basic((8, 9, 9))
     assert augment.monai_basic((8, 9, 9), rot90_axes=(1, 2)).patch == (8, 9, 9)
+
+
+# ---- the page ----
+
+
+def test_the_page_shows_every_transform() -> None:
+    page = (ROOT / "docs" / "augmentation.md").read_text(encoding="utf-8")
+    for kind in Intensity.__subclasses__():
+        assert f"### `{kind.__name__}`\n\n![" in page
+    for name in Spatial.__dataclass_fields__:
+        assert f"`{name}" in page
+    for kind in (Labels, Cascade):
+        for name in kind.__dataclass_fields__:
+            assert f"`{name}" in page or kind is Cascade
+    shown = set(re.findall(r"\(pictures/(augment_\w+\.png)\)", page))
+    there = {path.name for path in (ROOT / "docs" / "pictures").glob("augment_*.png")}
+    assert shown == there
