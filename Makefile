@@ -1,13 +1,14 @@
 # The README's two commands do all their own set-up: make demo, make test. The other targets do
 # too. HACKING.md says how long each takes.
 .PHONY: help demo test check damage numbers soak soak-proof build lint tidy lint-all format sanitize tsan fuzz coverage
-.PHONY: test-training train-demo bench-train bench micro compare docs wheel bare-root clean
+.PHONY: test-training train-demo nnunet-demo bench-train bench micro compare docs wheel bare-root clean
 
 help:
 	@echo "make demo      convert, read, edit and show a real scan"
 	@echo "make test      lint, build everything, run every test, sanitizers among them"
 	@echo "make test-training  the C++ tests of training, and those that need PyTorch, in an environment of their own"
 	@echo "make train-demo  train a U-Net on the CPU from 24 .mla files, predict, draw: below 10 minutes"
+	@echo "make nnunet-demo  nnU-Net trained with its loader and with ours, 5 seeds each: hours"
 	@echo "make check     for every edit: lint, C++ and Python tests, building only what changed"
 	@echo "make build     set up build/venv and install the package into it"
 	@echo "make format    put sources into the project's format"
@@ -42,6 +43,9 @@ test-training:
 
 train-demo:
 	@tools/training.sh demo
+
+nnunet-demo:
+	@tools/training.sh nnunet
 
 check:
 	@tools/test.sh check
@@ -116,4 +120,4 @@ bare-root:
 	@tools/bare_root.sh
 
 clean:
-	rm -rf build dist demo-output train-demo-output
+	rm -rf build dist demo-output train-demo-output nnunet-demo-output

@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import train_nnunet
 from harness import machine
 from harness.rivals import ensure
 from harness.volumes import make_volumes
+from train_process import Worker
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,7 +33,10 @@ TASKS = {
     "64": ("64^3, int16 and uint8", (64, 64, 64), 8, 1 / 3, 8.0),
     "slices": ("256^2 slices, int16 and uint8", (1, 256, 256), 32, 0.0, None),
 }
+PIPELINES_TASK = "pipelines"
+TASKS[PIPELINES_TASK] = ("96^3, augmented", (96, 96, 96), 2, 0.5, None)
 SLICES_TARGET = 10_000.0  # a second
+PARTS = [*TASKS, "many", "nnunet"]
 
 
 class Loader(NamedTuple):
@@ -62,53 +67,25 @@ LOADERS = [
         Loader(f"TorchIO's Queue, {n} workers", "torchio", "train-torchio-1.2.1", "nifti", n)
         for n in (0, 2)
     ),
+    *(
+        Loader(f"medh5's PatchDataset, {n} workers", "medh5", "train-medh5-2.2.3", "medh5", n)
+        for n in (0, 2)
+    ),
 ]
-NOT_HERE = (
-    "nnU-Net's loader: nnunetv2 2.8.1 wants another torch, and 6.4 GB of packages; its files "
-    "are measured with our loader",
-    "medh5's PatchDataset",
-)
-
-
-class Worker:
-    """A loader's process."""
-
-    def __init__(self, python: str, setup: dict[str, Any], log: Path) -> None:
-        self._errors = log.open("w")
-        self._process = subprocess.Popen(
-            [python, str(Path(__file__).with_name("train_worker.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-        )
-        self._log = log
-        self._tell(json.dumps(setup))
-
-    def _tell(self, line: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-
-    def answer(self) -> Any:
-        """What it says next. Errors: RuntimeError with the end of its stderr."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            self._process.wait()
-            text = self._log.read_text().strip().splitlines()
-            raise RuntimeError(text[-1] if text else "it ended")
-        return json.loads(line)
-
-    def rate(self, seconds: float) -> float:
-        """Samples a second, of so many seconds."""
-        self._tell(str(seconds))
-        return float(self.answer())
-
-    def end(self) -> None:
-        self._process.terminate()
-        self._process.wait()
-        self._errors.close()
+# The same augmentation by each library's own transforms: train_pipelines.py.
+PIPELINES = [
+    Loader("mlarray", "pipeline:mlarray", "training", "ours"),
+    *(
+        Loader(f"MONAI, {files}, {n} workers", "pipeline:monai", "training", which, n)
+        for n in (0, 2)
+        for files, which in (("NIfTI", "nifti"), ("patches of .mla", "ours"))
+    ),
+    *(
+        Loader(f"TorchIO, NIfTI, {n} workers", "pipeline:torchio", "training", "nifti", n)
+        for n in (0, 2)
+    ),
+    Loader("TorchIO, patches of .mla", "pipeline:torchio", "training", "ours", 0),
+]
 
 
 def make_data(work: Path) -> dict[str, list[dict[str, Any]]]:
@@ -136,6 +113,7 @@ def make_data(work: Path) -> dict[str, list[dict[str, Any]]]:
         "reference": ("train-mlarray-0.0.54", ".mla", {}),
         "b2nd": ("train-mlarray-0.0.54", ".b2nd", {}),
         "nifti": ("", ".nii", {}),
+        "medh5": ("train-medh5-2.2.3", ".medh5", {}),
     }
     for task, (_, patch, *_) in TASKS.items():
         names[f"patch-{task}"] = ("training", ".mla", {"patch_size": patch})
@@ -147,16 +125,21 @@ def make_data(work: Path) -> dict[str, list[dict[str, Any]]]:
             {
                 **case,
                 "image": str(folder / f"{number}{suffix}"),
-                "label": str(folder / f"{number}_seg{suffix}"),
+                # medh5 has both in one file.
+                "label": str(
+                    folder / f"{number}{'' if suffix == '.medh5' else '_seg'}{suffix}"
+                ),
             }
             for number, case in enumerate(facts)
         ]
-        jobs = [
+        jobs: list[tuple[str, ...]] = [
             (str(case[what]), made[what])
             for case, made in zip(facts, cases)
             for what in ("image", "label")
         ]
-        jobs = [job for job in jobs if not Path(job[1]).exists()]
+        if suffix == ".medh5":
+            jobs = [(*pair, cases[i]["image"]) for i, pair in enumerate(_pairs(facts))]
+        jobs = [job for job in jobs if not Path(job[-1]).exists()]
         if jobs and suffix == ".nii":
             _save_nifti(jobs)
         elif jobs:
@@ -172,7 +155,11 @@ def make_data(work: Path) -> dict[str, list[dict[str, Any]]]:
     return found_cases
 
 
-def _save_nifti(jobs: list[tuple[str, str]]) -> None:
+def _pairs(facts: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(str(case["image"]), str(case["label"])) for case in facts]
+
+
+def _save_nifti(jobs: list[tuple[str, ...]]) -> None:
     import nibabel
 
     make: Any = nibabel.Nifti1Image
@@ -196,7 +183,7 @@ def side_by_side(
     title, patch, batch, foreground, _ = TASKS[task]
     workers: dict[str, Worker] = {}
     rates: dict[str, list[float]] = {}
-    for one in LOADERS:
+    for one in PIPELINES if task == PIPELINES_TASK else LOADERS:
         if task == "slices" and one.loader in ("monai", "torchio"):
             continue
         setup = {
@@ -262,6 +249,10 @@ def many_cases(work: Path, case: dict[str, Any], count: int) -> dict[str, Any]:
     return {**found, "cases": count, "path_bytes": path_bytes, "allowed_bytes": allowed}
 
 
+def _rate(samples: float) -> str:
+    return f"{samples:,.0f}" if samples >= 20 else f"{samples:.1f}"
+
+
 def report(result: dict[str, Any]) -> Iterator[str]:
     """The report's lines."""
     yield "# Batches for training\n"
@@ -278,8 +269,8 @@ def report(result: dict[str, Any]) -> Iterator[str]:
         for name, samples in rates.items():
             ratio = "" if name == OURS.name else f"{mine / medians[name]:.1f} times as fast"
             yield (
-                f"| {name} | {medians[name]:,.0f} | {min(samples):,.0f}, {max(samples):,.0f} "
-                f"| {ratio} |"
+                f"| {name} | {_rate(medians[name])} | {_rate(min(samples))}, "
+                f"{_rate(max(samples))} | {ratio} |"
             )
         theirs = [medians[name] for name in medians if name.startswith("reference,")]
         if target and theirs:
@@ -293,6 +284,7 @@ def report(result: dict[str, Any]) -> Iterator[str]:
             verdict = "met" if mine >= SLICES_TARGET else "not met"
             yield f"\nTarget {SLICES_TARGET:,.0f} a second: {verdict}."
         yield ""
+    yield from train_nnunet.report(result["nnunet"])
     if result["many"]:
         yield "## Many cases\n"
         yield "64^3, batches of 2, balanced, 16 MB read ahead; every case is a link to one.\n"
@@ -317,10 +309,11 @@ def report(result: dict[str, Any]) -> Iterator[str]:
             cells = " | ".join(f"{m[key] * factor:,.1f}" for m in result["many"])
             yield f"| {label} | {goal} | {cells} |"
         yield ""
-    yield "## Not here\n"
-    for why in (*NOT_HERE, *result["skipped"]):
-        yield f"- {why}"
-    yield "\n## How\n"
+    if result["skipped"]:
+        yield "## Not here\n"
+        yield from (f"- {why}" for why in result["skipped"])
+        yield ""
+    yield "## How\n"
     yield (
         f"{CASES} cases of {SHAPE}, made from one scan, as each library's own save writes them "
         f"without options (NIfTI: uncompressed, float to the reader's liking). Images become "
@@ -337,11 +330,12 @@ def main() -> int:
     )
     parser.add_argument(
         "--only",
-        default=",".join([*TASKS, "many"]),
-        help="some of " + ", ".join([*TASKS, "many"]),
+        default=",".join(PARTS),
+        help="some of " + ", ".join(PARTS),
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0, help="of a round of one loader")
+    parser.add_argument("--samples", type=int, default=500, help="of a side, beside nnU-Net")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench-train")
     options = parser.parse_args()
     options.output = options.output.resolve()
@@ -357,6 +351,7 @@ def main() -> int:
         "seconds": options.seconds,
         "rates": {},
         "many": [],
+        "nnunet": {},
         "skipped": skipped,
     }
     data = make_data(work)
@@ -369,6 +364,11 @@ def main() -> int:
         result["many"] = [
             many_cases(work, data["ours"][0], count) for count in (1_000, 100_000)
         ]
+    if "nnunet" in only:
+        try:
+            result["nnunet"] = train_nnunet.measure(work, CASES, options)
+        except RuntimeError as error:
+            skipped.append(f"nnU-Net's loader: {error}")
     (options.output / "results.json").write_text(json.dumps(result, indent=1))
     path = options.output / "report.md"
     path.write_text("\n".join(report(result)) + "\n", encoding="utf-8")

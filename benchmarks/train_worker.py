@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -161,11 +163,86 @@ def torchio(setup: Setup) -> Iterator[int]:
         yield len(batch["image"]["data"])
 
 
-LOADERS = {"ours": ours, "reference": reference, "monai": monai, "torchio": torchio}
+def nnunet(setup: Setup) -> Iterator[int]:
+    """nnU-Net's own loader on its folder."""
+    import train_nnunet_loaders
+
+    return train_nnunet_loaders.stock(setup)
+
+
+def nnunet_ours(setup: Setup) -> Iterator[int]:
+    """Ours on that folder."""
+    import train_nnunet_loaders
+
+    return train_nnunet_loaders.ours(setup)
+
+
+def pipeline(setup: Setup) -> Iterator[int]:
+    """With augmentation, by the library behind the colon."""
+    import train_pipelines
+
+    return train_pipelines.LOADERS[setup["loader"].partition(":")[2]](setup)
+
+
+def medh5(setup: Setup) -> Iterator[int]:
+    """medh5's PatchDataset, with labels as one plane and the index that it draws from."""
+    import torch
+    from medh5.sampling import PatchSampler
+    from medh5.torch import PatchDataset
+    from torch.utils.data import DataLoader
+
+    share = setup["foreground"]
+    patches = PatchDataset(
+        [case["image"] for case in setup["cases"]] * 1000,
+        PatchSampler(
+            tuple(setup["patch"]),
+            strategy="balanced" if share else "uniform",
+            foreground_prob=share,
+        ),
+        samples_per_volume=1,
+        annotations={"label": ()},
+        label_format="labelmap",
+        physical=False,
+    )
+    torch.set_num_threads(1)
+    loader = DataLoader(patches, batch_size=setup["batch"], num_workers=setup["workers"])
+    while True:
+        for batch in loader:
+            yield len(batch["images"]["image"])
+
+
+LOADERS = {
+    "ours": ours,
+    "pipeline": pipeline,
+    "reference": reference,
+    "monai": monai,
+    "torchio": torchio,
+    "medh5": medh5,
+    "nnunet": nnunet,
+    "nnunet_ours": nnunet_ours,
+}
+
+
+def processor_seconds() -> float:
+    """Of this process and those that it has started."""
+    ticks = sum(os.times()[:2]) * os.sysconf("SC_CLK_TCK")
+    for child in multiprocessing.active_children():
+        fields = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def save(setup: Setup) -> None:
     """Write files with the library of this environment."""
+    if "nnunet_save" in setup:
+        import train_nnunet_loaders
+
+        train_nnunet_loaders.save(setup)
+        return
+    if setup["save"][0][-1].endswith(".medh5"):
+        for image, label, target in setup["save"]:
+            _save_medh5(np.load(image), np.load(label), target)
+        return
     from mlarray import MLArray
 
     for source, target in setup["save"]:
@@ -174,6 +251,21 @@ def save(setup: Setup) -> None:
             MLArray(voxels).save(target, **setup.get("options", {}))
         else:
             _save_b2nd(voxels, target)
+
+
+def _save_medh5(image: Array, label: Array, target: str) -> None:
+    from medh5 import create
+    from medh5.labels import from_keys
+
+    names = {int(value): f"label{value}" for value in np.unique(label) if value}
+    with create(target, sample_id="a", subject_id="a") as writer:
+        writer.label_set(from_keys(list(names.values()), id="labels"))
+        writer.add_timepoint("tp0", label="baseline", days_from_baseline=0)
+        place = {"spacing": (1.0,) * 3, "origin": (0.0,) * 3, "timepoint": "tp0"}
+        writer.add_grid("grid", shape=image.shape, **place)
+        writer.add_image("image", image, grid="grid", modality="CT")
+        writer.add_segmentation("label", grid="grid", labelmap=label, label_values=names)
+        writer.build_index(["label"])
 
 
 def _save_b2nd(voxels: Array, target: str) -> None:
@@ -255,7 +347,7 @@ def main() -> None:
         answers.flush()
 
     setup: Setup = json.loads(sys.stdin.readline())
-    if "save" in setup:
+    if "save" in setup or "nnunet_save" in setup:
         save(setup)
         answer("saved")
         return
@@ -263,7 +355,7 @@ def main() -> None:
         answer(scale(setup))
         return
     start = time.perf_counter()
-    batches = LOADERS[setup["loader"]](setup)
+    batches = LOADERS[setup["loader"].partition(":")[0]](setup)
     next(batches)
     answer(time.perf_counter() - start)
     for line in sys.stdin:
@@ -272,14 +364,25 @@ def main() -> None:
         end = time.perf_counter() + seconds / 4
         while time.perf_counter() < end:
             next(batches)
-        samples, start = 0, time.perf_counter()
+        samples, start, spent = 0, time.perf_counter(), processor_seconds()
         while time.perf_counter() < start + seconds:
             samples += next(batches)
-        answer(samples / (time.perf_counter() - start))
+        passed = time.perf_counter() - start
+        told = {"rate": samples / passed, "samples": samples}
+        told["processor_seconds"] = processor_seconds() - spent
+        answer({**told, **setup.get("facts", dict)()})
+
+
+def leave(*_: object) -> None:
+    """Workers of other libraries take long to end, or do not notice that we have."""
+    for child in multiprocessing.active_children():
+        child.kill()
+    os._exit(0)
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, leave)
     with contextlib.suppress(KeyboardInterrupt):
         main()
     sys.stdout.flush()
-    os._exit(0)  # workers of other libraries may take long to end
+    leave()

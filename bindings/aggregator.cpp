@@ -74,7 +74,7 @@ class HeldAggregator {
 void init(HeldAggregator* self, const std::filesystem::path& path, const Shape& shape,
           const Shape& patch, std::int64_t classes, const std::optional<Shape>& step,
           double overlap, const std::string& blend, const std::string& output, bool half,
-          bool half_scores, const std::optional<Shape>& original_shape,
+          bool half_scores, std::int64_t max_memory, const std::optional<Shape>& original_shape,
           const std::optional<Corners>& crop, const Metadata& image, const SaveOptions& save,
           int threads) {
   AggregatorOptions options;
@@ -84,6 +84,7 @@ void init(HeldAggregator* self, const std::filesystem::path& path, const Shape& 
   options.output = output_from_text(output);
   options.half = half;
   options.half_scores = half_scores;
+  options.max_memory = max_memory;
   options.original_shape = original_shape.value_or(Shape{});
   if (crop) options.crop = Box{crop->first, crop->second};
   options.image = image;
@@ -145,7 +146,8 @@ void register_aggregator(nb::module_& module) {
   nb::class_<HeldAggregator>(module, "Aggregator", "Predictions blended into a file.")
       .def("__init__", &init, "path"_a, "shape"_a, "patch"_a, "classes"_a, nb::kw_only(),
            "step"_a.none(), "overlap"_a, "blend"_a, "output"_a, "half"_a, "half_scores"_a,
-           "original_shape"_a.none(), "crop"_a.none(), "image"_a, "save"_a, "threads"_a)
+           "max_memory"_a, "original_shape"_a.none(), "crop"_a.none(), "image"_a, "save"_a,
+           "threads"_a)
       .def_static("boxes_of", &boxes_of, "shape"_a, "patch"_a, nb::kw_only(), "step"_a.none(),
                   "overlap"_a)
       .def("boxes", [](const HeldAggregator& self) { return corners_of(self.get().boxes()); })

@@ -5,6 +5,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -64,6 +65,10 @@ class AugmentPipeline {
   std::pair<Shape, Shape> support(nb::handle drawn) const {
     const Box box = au::support(pipeline_, drawn_of(drawn));
     return {box.start, box.stop};
+  }
+  std::vector<double> placement(nb::handle drawn) const {
+    const std::array<double, 12> rows = au::placement(pipeline_, drawn_of(drawn));
+    return {rows.begin(), rows.end()};
   }
   std::int64_t image_channels(std::int64_t channels) const {
     return au::image_channels(pipeline_, channels);
@@ -130,6 +135,13 @@ AugmentPipeline nnunet(const Shape& patch, const std::optional<Shape>& initial,
   return AugmentPipeline(validation ? au::nnunet_validation(options) : au::nnunet(options));
 }
 
+AugmentPipeline monai_basic(const Shape& patch, double p_flip, double p_rot90,
+                            const std::vector<std::int64_t>& rot90_axes, double p_scale,
+                            double p_shift) {
+  return AugmentPipeline(
+      au::monai_basic({patch, p_flip, p_rot90, rot90_axes, p_scale, p_shift}));
+}
+
 }  // namespace
 
 void register_augment(nb::module_& module) {
@@ -139,6 +151,7 @@ void register_augment(nb::module_& module) {
       .def("value", &AugmentPipeline::value)
       .def("draw", &AugmentPipeline::draw, "seed"_a, "channels"_a)
       .def("support", &AugmentPipeline::support, "drawn"_a)
+      .def("placement", &AugmentPipeline::placement, "drawn"_a)
       .def("image_channels", &AugmentPipeline::image_channels, "channels"_a)
       .def("label_shapes", &AugmentPipeline::label_shapes, "channels"_a)
       .def("apply", &AugmentPipeline::apply, "drawn"_a, "image"_a, "label"_a.none(),
@@ -147,6 +160,9 @@ void register_augment(nb::module_& module) {
              "planar"_a.none(), "max_angle"_a.none(), "mirror_axes"_a.none(),
              "masked_channels"_a, "previous"_a, "regions"_a, "ignore_label"_a.none(),
              "scales"_a, "validation"_a, "nnU-Net's default training, or its validation.");
+  module.def("augment_monai_basic", &monai_basic, "patch"_a, nb::kw_only(), "p_flip"_a,
+             "p_rot90"_a, "rot90_axes"_a, "p_scale"_a, "p_shift"_a,
+             "What MONAI's networks for segmentation are trained with.");
   module.def("augment_instruction_sets", &au::instruction_sets,
              "What this CPU can do, the one in use first.");
   module.def("augment_use_instruction_set", &au::use_instruction_set, "name"_a,

@@ -106,6 +106,7 @@ void register_label_index(nb::module_& module) {
       .def_prop_ro("foreground", &LabelIndex::foreground)
       .def_prop_ro("background", &LabelIndex::background)
       .def_prop_ro("memory", &LabelIndex::memory)
+      .def_prop_ro("listed", &LabelIndex::listed)
       .def("find", &LabelIndex::find, "label"_a)
       .def("voxels", &voxels_of, "which"_a)
       .def(
@@ -135,6 +136,15 @@ void register_label_index(nb::module_& module) {
       },
       "array"_a, "options"_a, "level"_a = CommitLevel::ordered,
       nb::sig("def build_label_index_in(array: Array, options: LabelIndexOptions, level: "
+              "CommitLevel = ...) -> bool"));
+  module.def(
+      "store_label_index",
+      [](const std::filesystem::path& path, const LabelIndex& index, CommitLevel level) {
+        const WithoutGil nogil;
+        return training::store_label_index(path, index, level);
+      },
+      "path"_a, "index"_a, "level"_a = CommitLevel::ordered,
+      nb::sig("def store_label_index(path: str | os.PathLike[str], index: LabelIndex, level: "
               "CommitLevel = ...) -> bool"));
   module.def(
       "label_index_of",

@@ -79,24 +79,20 @@ void init_channel(Channel* self, double mean, double std, std::optional<double> 
   new (self) Channel{mean, std, low, high};
 }
 
-// Each: name, images, labels, pairs of a name and files, and the .pkl of nnU-Net or "".
-std::vector<Case> cases_from_python(const nb::iterable& cases) {
+// Of name, images, labels, pairs of a name and files, and the .pkl of nnU-Net or "".
+Case case_from_python(nb::handle item) {
   using Paths = std::vector<std::filesystem::path>;
-  std::vector<Case> out;
-  for (const nb::handle item : cases) {
-    const auto parts = nb::cast<nb::tuple>(item);
-    Case made;
-    made.name = nb::cast<std::string>(parts[0]);
-    made.image = nb::cast<Paths>(parts[1]);
-    made.label = nb::cast<Paths>(parts[2]);
-    for (const nb::handle extra : nb::cast<nb::tuple>(parts[3])) {
-      const auto pair = nb::cast<nb::tuple>(extra);
-      made.extra.emplace_back(nb::cast<std::string>(pair[0]), nb::cast<Paths>(pair[1]));
-    }
-    made.class_locations = nb::cast<std::filesystem::path>(parts[4]);
-    out.push_back(std::move(made));
+  const auto parts = nb::cast<nb::tuple>(item);
+  Case made;
+  made.name = nb::cast<std::string>(parts[0]);
+  made.image = nb::cast<Paths>(parts[1]);
+  made.label = nb::cast<Paths>(parts[2]);
+  for (const nb::handle extra : nb::cast<nb::tuple>(parts[3])) {
+    const auto pair = nb::cast<nb::tuple>(extra);
+    made.extra.emplace_back(nb::cast<std::string>(pair[0]), nb::cast<Paths>(pair[1]));
   }
-  return out;
+  made.class_locations = nb::cast<std::filesystem::path>(parts[4]);
+  return made;
 }
 
 nb::tuple case_to_python(const Case& from) {
@@ -115,7 +111,7 @@ void init_options(LoaderOptions* self, const Shape& patch, std::int64_t batch,
                   std::optional<bool> verify, const std::filesystem::path& index_cache,
                   std::int64_t index_positions, std::optional<std::int64_t> background,
                   const std::vector<std::vector<std::int64_t>>& joined, bool skip_unreadable,
-                  nb::handle pipeline) {
+                  nb::handle pipeline, bool augment_raw) {
   LoaderOptions options;
   options.patch = patch;
   options.batch = batch;
@@ -147,6 +143,7 @@ void init_options(LoaderOptions* self, const Shape& patch, std::int64_t batch,
     options.augment = std::make_shared<const augment::Pipeline>(
         augment::pipeline_from(value_from_python(pipeline, "augment")));
   }
+  options.augment_raw = augment_raw;
   new (self) LoaderOptions(std::move(options));
 }
 
@@ -171,10 +168,17 @@ class HeldLoader {
  public:
   HeldLoader(const nb::iterable& cases, const HeldSampler& sampler, LoaderOptions options)
       : warnings_(std::make_shared<Warnings>()) {
-    std::vector<Case> list = cases_from_python(cases);
     options.warn = [warnings = warnings_](const std::string& text) { warnings->add(text); };
+    nb::iterator each = nb::iter(cases);
+    const training::CaseSource next = [&]() -> std::optional<Case> {
+      const nb::gil_scoped_acquire gil;
+      if (each == nb::iterator::sentinel()) return std::nullopt;
+      std::optional<Case> one = case_from_python(*each);
+      ++each;
+      return one;
+    };
     const WithoutGil nogil;
-    loader_ = std::make_shared<Loader>(std::move(list), sampler.sampler, options);
+    loader_ = std::make_shared<Loader>(Loader::of_each(next, sampler.sampler, options));
   }
   ~HeldLoader() { close(); }
   HeldLoader(const HeldLoader&) = delete;
@@ -230,6 +234,7 @@ nb::typed<nb::dict, nb::str, nb::any> times(const HeldLoader& self) {
   const training::LoaderTimes times = self.get()->times();
   nb::dict out;
   out["draw"] = times.draw;
+  out["open"] = times.open;
   out["read"] = times.read;
   out["convert"] = times.convert;
   out["augment"] = times.augment;
@@ -265,7 +270,7 @@ void register_loader(nb::module_& module) {
            "padding"_a, "image_fill"_a, "label_fill"_a, "mask_padding"_a, "threads"_a,
            "prefetch_bytes"_a, "open_cases"_a, "verify"_a.none(), "index_cache"_a,
            "index_positions"_a, "background"_a.none(), "joined"_a, "skip_unreadable"_a,
-           "augment"_a.none());
+           "augment"_a.none(), "augment_raw"_a);
 
   nb::class_<HeldLoader>(module, "Loader", "Batches, read ahead by threads.")
       .def(nb::init<const nb::iterable&, const HeldSampler&, LoaderOptions>(), "cases"_a,

@@ -1,4 +1,4 @@
-// Array::statistics as two functions. python/mlarray/_statistics.py makes them a method.
+// Array::statistics as two functions. python/mlarray/_store/statistics.py makes them a method.
 #include "mlarray/statistics.hpp"
 
 #include <nanobind/nanobind.h>

@@ -54,7 +54,15 @@ void fuzz_input(fuzz::Input input) {
     fuzz::require(written == static_cast<int>(size), "LZ4 decodes what we decode");
     fuzz::require(std::equal(theirs.begin(), theirs.end(), ours.begin()),
                   "LZ4 decodes to the same bytes");
+    const std::size_t wanted = size * slack / (2 * codec::kLz4Slack);
+    std::vector<std::byte> part(size + slack);
+    fuzz::require(codec::decode_lz4(block, size, wanted, part), "a part of what is whole");
+    fuzz::require(std::equal(part.begin(), part.begin() + static_cast<std::ptrdiff_t>(wanted),
+                             ours.begin()),
+                  "a part is the same bytes");
   } else {
+    std::vector<std::byte> part(size + slack);
+    codec::decode_lz4(block, size, size * slack / (2 * codec::kLz4Slack), part);  // in bounds
     fuzz::require(written != static_cast<int>(size) || size == 0 || has_offset_of_zero(block),
                   "we decode what LZ4 decodes");
   }

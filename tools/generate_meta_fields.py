@@ -1,7 +1,8 @@
-"""Write the sections of the metadata as Python classes, from the core's table of fields.
+"""Write the sections of the metadata as Python classes, and their table in docs/metadata.md.
 
 The table in ``src/metadata/schema.cpp`` is the only place where a field is defined. The classes
-in ``python/mlarray/meta/fields.py`` show it to readers, to type checkers and to completion.
+in ``python/mlarray/meta/fields.py`` show it to type checkers and to completion, and
+``docs/fields.csv`` to readers.
 Run it, with the package installed, after a change of the table::
 
     python tools/generate_meta_fields.py
@@ -9,34 +10,39 @@ Run it, with the package installed, after a change of the table::
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 from typing import NamedTuple
 
 from mlarray import _core
 
-TARGET = Path(__file__).parents[1] / "python" / "mlarray" / "meta" / "fields.py"
+ROOT = Path(__file__).parents[1]
+TARGET = ROOT / "python" / "mlarray" / "meta" / "fields.py"
+TABLE = ROOT / "docs" / "fields.csv"
 
 
 class Kind(NamedTuple):
-    """The types of a field: what it reads as, and what it can be set to."""
+    """The types of a field: what it reads as, what it can be set to, and in words."""
 
     read: str
     taken: str
+    words: str
 
 
 KINDS = {
-    "json_object": Kind("dict[str, Any]", "Mapping[str, Any]"),
-    "number": Kind("float", "Number"),
-    "number_list": Kind("list[float]", "Numbers"),
-    "matrix": Kind("list[list[float]]", "Rows"),
-    "count": Kind("int", "int"),
-    "size_list": Kind("list[int]", "Numbers"),
-    "string": Kind("str", "str"),
-    "string_list": Kind("list[str]", "Texts"),
-    "bool": Kind("bool", "bool | np.bool_"),
-    "flag": Kind("bool", "bool"),
-    "box_list": Kind("list[list[list[float]]]", "Boxes"),
-    "label_list": Kind("list[str | float]", "Labels"),
+    "json_object": Kind("dict[str, Any]", "Mapping[str, Any]", "dict"),
+    "number": Kind("float", "Number", "number"),
+    "number_list": Kind("list[float]", "Numbers", "numbers"),
+    "matrix": Kind("list[list[float]]", "Rows", "matrix"),
+    "count": Kind("int", "int", "integer"),
+    "size_list": Kind("list[int]", "Numbers", "integers"),
+    "string": Kind("str", "str", "text"),
+    "string_list": Kind("list[str]", "Texts", "texts"),
+    "bool": Kind("bool", "bool | np.bool_", "bool"),
+    "flag": Kind("bool", "bool", "bool"),
+    "box_list": Kind("list[list[list[float]]]", "Boxes", "n x axes x 2 numbers"),
+    "label_list": Kind("list[str | float]", "Labels", "texts or numbers"),
 }
 
 
@@ -135,7 +141,7 @@ def _class(section: str) -> str:
     name, base, doc = SECTIONS[section]
     lines = [f'\n\nclass {name}({base}, section="{section}"):\n    """{doc}"""\n\n']
     for row in rows:
-        read, taken = KINDS[row.kind]
+        read, taken, _ = KINDS[row.kind]
         is_always_set = row.kind == "flag" or (row.kind == "json_object" and section in single)
         read = read if is_always_set else f"{read} | None"
         taken = "NoReturn" if row.read_only else f"{taken} | None"
@@ -162,5 +168,21 @@ def written() -> str:
     return text + "".join(_class(section) for section in SECTIONS)
 
 
+def table() -> str:
+    """The table of the documentation, as comma-separated values."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["field", "type", "legacy", "meaning"])
+    for row in _core.metadata_fields():
+        legacy = f"`{row.legacy_name}`" if row.legacy_name else ""
+        meaning = f"*Managed*. {row.doc}" if row.read_only else row.doc
+        words = KINDS[row.kind].words + (f", {row.extent}" if row.extent else "")
+        # The section of one value is that value.
+        name = "" if row.section.lstrip("_") == row.name else f".{row.name}"
+        rows.writerow([f"`{row.section}{name}`", words, legacy, meaning])
+    return text.getvalue()
+
+
 if __name__ == "__main__":
     TARGET.write_text(written(), encoding="utf-8")
+    TABLE.write_text(table(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Write docs/names.md: the names of both generations, and what is different here.
+"""Write docs/names.csv and docs/differences.csv: names of both generations, what is different.
 
 The names are those that 0.0.33 and 0.0.54 have, each asked in an environment of its own; what
 they are here is the first line of their docstrings. Run it, with the package installed, after a
@@ -9,45 +9,21 @@ change of these or of ``tests/python/interop/generations/differences.py``::
 
 from __future__ import annotations
 
+import csv
 import importlib
 import inspect
+import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-TARGET = ROOT / "docs" / "names.md"
+DOCS = ROOT / "docs"  # names.md shows both tables
 GENERATIONS = ROOT / "tests" / "python" / "interop" / "generations"
 VERSIONS = ("0.0.33", "0.0.54")
 Names = dict[str, list[str]]
-
-GROUPS: dict[str, Callable[[str], bool]] = {
-    "Package": lambda name: "." not in name,
-    "MLArray": lambda name: name.startswith("MLArray."),
-    "Metadata": lambda name: name.startswith(("Meta.", "MetaSpatial.", "meta.")),
-    "All sections of metadata": lambda name: "BaseMeta." in name,
-    "Other modules": lambda name: name.startswith(("cli.", "mlarray.", "blosc2_layout")),
-}
-
-HEAD = """# Names of other versions
-
-Every public name of 0.0.33 and of 0.0.54, and whether that version has it. All of them are
-here, with all their arguments; an argument has a row of its own where only one of the versions
-takes it. `tools/generate_names.py` writes this page, and a test compares it with the versions
-themselves.
-"""
-DIFFERENT = """
-## What is different
-
-What users write runs on this package and on both versions, name by name
-(`tests/python/interop/generations`), and must give the same values and errors, but for these:
-
-| version | there | here |
-|---|---|---|
-"""
 
 
 def names_of(python: str | Path) -> Names:
@@ -61,8 +37,20 @@ def names_of(python: str | Path) -> Names:
     return found
 
 
-def page(there: dict[str, Names]) -> str:
-    """The whole page.
+def differences() -> str:
+    """What is different, as comma-separated values."""
+    sys.path.insert(0, str(GENERATIONS))
+    rows = [["version", "there", "here"]]
+    for one in importlib.import_module("differences").DIFFERENCES:
+        rows.append([" ".join(one.versions), one.there, one.here])
+    sys.path.remove(str(GENERATIONS))
+    return _as_csv(rows)
+
+
+def names(there: dict[str, Names]) -> str:
+    """The names, as comma-separated values.
+
+    An argument has a row of its own where only one of the versions takes it.
 
     Parameters
     ----------
@@ -72,43 +60,49 @@ def page(there: dict[str, Names]) -> str:
     Returns
     -------
     str
-        Markdown.
+        One line a name, and a header.
     """
-    text = HEAD
-    for title, belongs in GROUPS.items():
-        text += f"\n## {title}\n\n| name | {' | '.join(VERSIONS)} | here |\n|---|---|---|---|\n"
-        every = {name for found in there.values() for name in found if belongs(name)}
-        for name in sorted(every, key=str.lower):
-            text += _row(name, [name in there[v] for v in VERSIONS], _about(name))
-            text += _rows_of_arguments(name, there)
-    text += DIFFERENT
-    sys.path.insert(0, str(GENERATIONS))
-    for one in importlib.import_module("differences").DIFFERENCES:
-        text += f"| {', '.join(one.versions)} | {one.there} | {one.here} |\n"
-    sys.path.remove(str(GENERATIONS))
-    return text
+    rows = [["name", *VERSIONS, "here"]]
+    for name in sorted({name for found in there.values() for name in found}, key=_place):
+        rows.append(_row(name, [name in there[v] for v in VERSIONS], _about(name)))
+        rows += _rows_of_arguments(name, there)
+    return _as_csv(rows)
 
 
-def _row(name: str, present: list[bool], about: str) -> str:
-    marks = " | ".join("yes" if has else "-" for has in present)
-    return f"| `{name}` | {marks} | {about} |\n"
+def _as_csv(rows: list[list[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
-def _rows_of_arguments(name: str, there: dict[str, Names]) -> str:
+def _place(name: str) -> tuple[bool, str, str, str]:
+    """Names of the package come first; the members of one owner lie together."""
+    owner = name.rpartition(".")[0]
+    return (bool(owner), owner.lower(), name.lower(), name)
+
+
+def _row(name: str, present: list[bool], about: str) -> list[str]:
+    return [f"`{name}`", *("yes" if has else "no" for has in present), about]
+
+
+def _rows_of_arguments(name: str, there: dict[str, Names]) -> list[list[str]]:
     """What only one of two versions takes."""
     if not all(name in there[v] for v in VERSIONS) or "__" in name:
-        return ""
+        return []
     taken = [there[v][name] for v in VERSIONS]
-    rows = ""
-    for argument in sorted(set(taken[0]) ^ set(taken[1])):
-        about = _other_spelling(name, argument)
-        rows += _row(f"{name}({argument}=)", [argument in one for one in taken], about)
-    return rows
+    return [
+        _row(
+            f"{name}({argument}=)",
+            [argument in one for one in taken],
+            _other_spelling(name, argument),
+        )
+        for argument in sorted(set(taken[0]) ^ set(taken[1]))
+    ]
 
 
 def _other_spelling(name: str, argument: str) -> str:
     """How the other generation says it, by the table of aliases."""
-    from mlarray._compat.names import ALIASES
+    from mlarray._compat.aliases import ALIASES
 
     short = name.rpartition(".")[2]
     for alias in ALIASES:
@@ -145,4 +139,6 @@ def _find(name: str) -> Any:
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT / "tools"))
     ensure = importlib.import_module("reference_env").ensure
-    TARGET.write_text(page({v: names_of(ensure(f"mlarray-{v}")) for v in VERSIONS}), "utf-8")
+    found = {v: names_of(ensure(f"mlarray-{v}")) for v in VERSIONS}
+    (DOCS / "names.csv").write_text(names(found), "utf-8")
+    (DOCS / "differences.csv").write_text(differences(), "utf-8")

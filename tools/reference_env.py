@@ -65,16 +65,30 @@ REQUIREMENTS: dict[str, list[str]] = {
         "hypothesis>=6.100",
         "pytest>=8.0",
         "pytest-timeout>=2.3",
-        # whose augmentation ours is compared with
+        # what we are compared with, and work with
         "batchgeneratorsv2==0.3.6",
+        "monai==1.6.1",
+        "torchio==1.2.1",
         # examples/python/train_segmentation.py
         "matplotlib==3.10.7",
-        "nibabel>=5.0",
+        "nibabel==5.4.2",
+    ],
+    # nnU-Net, for tests/training/nnunet, make nnunet-demo and benchmarks/train.py: 6.4 GB.
+    # Where it looks for a trainer it imports torchvision, which needs this very torch.
+    "nnunet": [
+        "--only-binary=:none:",  # some of what it needs has no wheels
+        "--prefer-binary",
+        "torch==2.14.1",
+        "torchvision==0.29.1",
+        "nnunetv2==2.8.1",
+        "pytest>=8.0",
+        "pytest-timeout>=2.3",
     ],
     # Loaders that benchmarks/train.py compares with.
     "train-mlarray-0.0.54": ["mlarray==0.0.54", "blosc2==4.14.1", TORCH, "numpy==2.2.6"],
     "train-monai-1.6.1": ["monai==1.6.1", "nibabel==5.4.2", TORCH],
     "train-torchio-1.2.1": ["torchio==1.2.1", TORCH],
+    "train-medh5-2.2.3": ["medh5==2.2.3", TORCH, "numpy==2.2.6"],
 }
 
 # What tests/python/interop reads and writes our files with.

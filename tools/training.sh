@@ -1,25 +1,29 @@
 #!/usr/bin/env bash
 # make test-training: the C++ tests of training, plain and with sanitizers, then what needs PyTorch.
-# make train-demo, bench-train: that alone. Its environments are made by tools/reference_env.py,
-# which names the version of torch, and MLARRAY_TORCH_INDEX another index for it. The package of
-# build/venv is linked into the first of them.
-#   tools/training.sh test|demo|bench
+# make train-demo, nnunet-demo, bench-train: that alone. Its environments are made by
+# tools/reference_env.py, which names the version of torch, and MLARRAY_TORCH_INDEX another index
+# for it. The package of build/venv is linked into those that run it.
+#   tools/training.sh test|demo|nnunet|bench
 # For bench: ONLY (a list with commas), SECONDS_EACH and OUTPUT of the environment are its options.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-what=${1:?usage: tools/training.sh test|demo|bench}
-declare -A needed=([test]=test [demo]=build [bench]=bench)
+what=${1:?usage: tools/training.sh test|demo|nnunet|bench}
+declare -A needed=([test]=test [demo]=build [nnunet]=build [bench]=bench)
 tools/setup.sh "${needed[$what]}"
 status=0
 if [ "$what" = test ]; then
   TESTS=training tools/cpp.sh default C++-training -DMLARRAY_TRAINING_TESTS=ON || status=1
   TESTS=training-asan tools/cpp.sh asan C++-training-sanitized -DMLARRAY_TRAINING=ON || status=1
 fi
-say "environment with PyTorch"
-quietly build/log/training-env.log "$bin/python" tools/reference_env.py training
-training=build/venvs/training
+say "environments with PyTorch"
+environments=(training)
+[ "$what" = demo ] || environments+=(nnunet)
+quietly build/log/training-env.log "$bin/python" tools/reference_env.py "${environments[@]}"
+training=build/venvs/training nnunet=build/venvs/nnunet
 site() { "$1" -c 'import sysconfig; print(sysconfig.get_path("platlib"))'; }
-ln -sfn "$(site "$bin/python")/mlarray" "$(site "$training/bin/python")/mlarray"
+for one in "${environments[@]}"; do
+  ln -sfn "$(site "$bin/python")/mlarray" "$(site "build/venvs/$one/bin/python")/mlarray"
+done
 # nilearn only for the scan that its wheel carries.
 if [ "$what" != bench ] && [ ! -e "$training/.scan" ]; then
   quietly build/log/training-scan.log "$bin/python" -m pip --python "$training/bin/python" \
@@ -29,8 +33,15 @@ fi
 
 if [ "$what" = test ]; then
   log=build/log/pytest-training.log
-  "$training/bin/python" -m pytest -q tests/training 2>&1 | tee "$log" || status=1
-  count() { tail -n 1 "$log" | grep -oE "[0-9]+ $1" | grep -oE '^[0-9]+' || echo 0; }
+  "$training/bin/python" -m pytest -q tests/training --ignore tests/training/nnunet 2>&1 |
+    tee "$log" || status=1
+  # Warnings of nnU-Net's own packages are no errors of ours.
+  "$nnunet/bin/python" -m pytest -q tests/training/nnunet -o filterwarnings=default 2>&1 |
+    tee "$log-nnunet" || status=1
+  count() {
+    tail -qn 1 "$log" "$log-nnunet" | grep -oE "[0-9]+ $1" | grep -oE '^[0-9]+' |
+      awk '{ sum += $1 } END { print sum + 0 }'
+  }
   report training "$(count passed)" $(($(count failed) + $(count error))) "$(count skipped)"
   printf '\n'
   say "summary"
@@ -40,6 +51,12 @@ if [ "$what" = test ]; then
 fi
 if [ "$what" = demo ]; then
   exec "$training/bin/python" examples/python/train_segmentation.py --output train-demo-output
+fi
+if [ "$what" = nnunet ]; then
+  scan=$(cd examples/python && "../../$training/bin/python" -c \
+    'import demo; print(demo.find_scan())')
+  exec "$nnunet/bin/python" examples/python/nnunet/side_by_side.py --scan "$scan" \
+    --output "${OUTPUT:-nnunet-demo-output}"
 fi
 options=()
 [ -z "${ONLY:-}" ] || options+=(--only "$ONLY")

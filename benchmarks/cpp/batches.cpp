@@ -6,7 +6,13 @@
 // default, with labels at up to five resolutions.
 //
 // Makes four cases in FOLDER, of 256 voxels along each axis, int16 with labels of uint8, unless
-// they are there. SIDE 1: slices of 256 x 256 instead of cubes. Prints JSON.
+// they are there. SIDE 1: slices of 256 x 256 instead of cubes. Prints JSON: besides, what a
+// sample takes if the blocks that it meets are decoded and nothing else, on as many threads.
+//
+//   mlarray_batches FOLDER SIDE THREADS SAMPLES files
+//
+// The same of the cases 0.mla, 0_seg.mla, 1.mla ... that are in the folder, or 0.b2nd ..., as
+// those of benchmarks/train.py.
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -21,9 +27,15 @@
 #include <type_traits>
 #include <vector>
 
+#include "blocks.hpp"
+#include "codec/decoder.hpp"
+#include "frame/frame.hpp"
+#include "io/byte_source.hpp"
 #include "mlarray/array.hpp"
 #include "mlarray/augment/presets.hpp"
 #include "mlarray/training/loader.hpp"
+#include "parallel/thread_pool.hpp"
+#include "session/snapshot.hpp"
 
 namespace {
 
@@ -65,20 +77,81 @@ training::Case make_case(const std::filesystem::path& folder, int number, bool s
   return one;
 }
 
+std::vector<training::Case> cases_in(const std::filesystem::path& folder) {
+  std::vector<training::Case> cases;
+  for (int i = 0;; ++i) {
+    const std::string name = std::to_string(i);
+    const bool is_mla = std::filesystem::exists(folder / (name + ".mla"));
+    const std::string suffix = is_mla ? ".mla" : ".b2nd";
+    training::Case one;
+    one.image = {folder / (name + suffix)};
+    one.label = {folder / (name + "_seg" + suffix)};
+    if (!std::filesystem::exists(one.image[0])) return cases;
+    cases.push_back(one);
+  }
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Seconds of wall clock that a sample of `draws` takes if its blocks are decoded and nothing
+// else: a sample is one thread's, and what it decodes stays in that thread's cache.
+double decode_seconds(const std::vector<training::Case>& cases,
+                      const std::vector<training::Draw>& draws, int threads) {
+  std::vector<std::vector<mlarray::session::Snapshot>> files;
+  for (const training::Case& one : cases) {
+    files.emplace_back();
+    for (const std::filesystem::path& path : {one.image[0], one.label[0]}) {
+      std::shared_ptr<mlarray::io::ByteSource> source = mlarray::io::open_mapped(path);
+      mlarray::frame::State state = mlarray::frame::read_state(*source);
+      files.back().push_back(mlarray::session::snapshot_of(std::move(state), source));
+    }
+  }
+  double best = 0;
+  for (int round = 0; round < 2; ++round) {  // in the first, pages are new
+    std::vector<std::vector<mlarray::benchmarks::Block>> blocks;
+    for (const training::Draw& draw : draws) {
+      blocks.emplace_back();
+      for (const auto& file : files[static_cast<std::size_t>(draw.case_index)]) {
+        mlarray::Box box = draw.box;
+        if (box.start.size() < file.geometry().ndim()) {  // channels first, of which it has one
+          box.start.insert(box.start.begin(), 0);
+          box.stop.insert(box.stop.begin(), 1);
+        }
+        for (auto& block : mlarray::benchmarks::blocks_of(file, box)) {
+          blocks.back().push_back(std::move(block));
+        }
+      }
+    }
+    const auto start = std::chrono::steady_clock::now();
+    mlarray::parallel::parallel_for(draws.size(), threads, [&](std::size_t i, int) {
+      static thread_local mlarray::codec::Decoder decoder;
+      for (const mlarray::benchmarks::Block& block : blocks[i]) {
+        decoder.view_block(block.ref.bytes.data, block.header, block.number, "chunk");
+      }
+    });
+    best = seconds_since(start) / static_cast<double>(draws.size());
+  }
+  return best;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
   const bool augmented = argc == 6 && std::string(argv[5]) == "nnunet";
-  if (argc != 5 && !augmented) {
+  const bool given = argc == 6 && std::string(argv[5]) == "files";
+  if (argc != 5 && !augmented && !given) {
     return std::fprintf(stderr,
-                        "usage: mlarray_batches FOLDER SIDE THREADS SAMPLES [nnunet]\n"),
+                        "usage: mlarray_batches FOLDER SIDE THREADS SAMPLES [nnunet|files]\n"),
            2;
   }
   const std::int64_t side = std::atoll(argv[2]);
   const bool slices = side == 1;
   std::filesystem::create_directories(argv[1]);
   std::vector<training::Case> cases;
-  for (int i = 0; i < 4; ++i) {
+  if (given) cases = cases_in(argv[1]);
+  for (int i = 0; i < 4 && !given; ++i) {
     cases.push_back(augmented ? make_case<float>(argv[1], i, slices, "_float")
                               : make_case<std::int16_t>(argv[1], i, slices, ""));
   }
@@ -108,14 +181,16 @@ int main(int argc, char** argv) try {
   }
   training::Loader loader(cases, training::balanced_sampler(drawn, balanced), options);
   double seconds = 0;
+  std::vector<training::Draw> draws;
   const std::clock_t before = std::clock();
   for (std::int64_t epoch = 0; epoch < 2; ++epoch) {  // in the first, memory is new
     loader.set_epoch(epoch);
     const auto start = std::chrono::steady_clock::now();
-    while (loader.next()) {
+    draws.clear();
+    while (const auto batch = loader.next()) {
+      draws.insert(draws.end(), batch->draws().begin(), batch->draws().end());
     }
-    const auto end = std::chrono::steady_clock::now();
-    seconds = std::chrono::duration<double>(end - start).count();
+    seconds = seconds_since(start);
   }
   const training::LoaderTimes times = loader.times();
   const auto samples = static_cast<double>(times.samples);
@@ -125,10 +200,13 @@ int main(int argc, char** argv) try {
   std::printf(
       "{\"samples a second\": %.1f, \"core milliseconds a sample\": %.2f, "
       "\"voxels read a voxel\": %.2f, \"microseconds a sample\": {\"draw\": %.1f, "
-      "\"read\": %.1f, \"convert\": %.1f, \"augment\": %.1f}}\n",
+      "\"open\": %.1f, \"read\": %.1f, \"convert\": %.1f, \"augment\": %.1f}, "
+      "\"decoding alone, samples a second\": %.1f}\n",
       static_cast<double>(options.samples_per_epoch) / seconds, 1e3 * cpu / samples,
       static_cast<double>(times.voxels_read) / wanted, 1e6 * times.draw / samples,
-      1e6 * times.read / samples, 1e6 * times.convert / samples, 1e6 * times.augment / samples);
+      1e6 * times.open / samples, 1e6 * times.read / samples, 1e6 * times.convert / samples,
+      1e6 * times.augment / samples,
+      augmented ? 0 : 1 / decode_seconds(cases, draws, options.threads));
 } catch (const std::exception& error) {
   std::fprintf(stderr, "%s\n", error.what());
   return 1;

@@ -1,16 +1,19 @@
-"""NumPy dtypes as the text that a file holds, and back."""
+"""Arrays and dtypes that are given, and dtypes as the text that a file holds."""
 
 from __future__ import annotations
 
 import ast
 import functools
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from .errors import CorruptionError, InvalidTypeError
 
-__all__ = ["as_bytes_view", "dtype_from_text", "dtype_to_text"]
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+__all__ = ["as_bytes_view", "as_dtype", "as_voxels", "dtype_from_text", "dtype_to_text"]
 
 _STORED_KINDS: Final = "biufcSUVmM"
 _EXPORTED_KINDS: Final = "biufc"  # what NumPy hands out as a buffer, structured types aside
@@ -96,3 +99,23 @@ def as_bytes_view(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     if array.dtype.kind in _EXPORTED_KINDS:
         return array
     return array.view(f"V{array.dtype.itemsize}")
+
+
+def as_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    try:
+        return np.dtype(dtype)
+    except (TypeError, ValueError) as error:
+        raise InvalidTypeError(
+            f"dtype={dtype!r} is not a dtype that NumPy knows ({error}); give one such as "
+            f"'int16' or array.dtype"
+        ) from None
+
+
+def as_voxels(array: Any) -> np.ndarray[Any, Any]:
+    if not isinstance(array, np.ndarray) and not hasattr(array, "__array__"):
+        raise InvalidTypeError(
+            f"array is a {type(array).__name__}; give a NumPy array, a path or an MLArray"
+        )
+    voxels = np.asarray(array)
+    dtype_to_text(voxels.dtype)
+    return voxels

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import numpy as np
 
-from . import _core, _create, _exchange, spatial
-from ._checks import as_voxels, checked_path, no_attribute
+from . import _core
 from ._compat.members import OlderNames
 from ._compat.names import Access, resolve_compressed, resolve_threads
 from ._compat.positions import in_either_order
-from ._display.summary import line_of
+from ._dtypes import as_voxels
 from ._index.outer import OuterIndex
-from ._save_options import Packing, check_dparams, commit_level
-from ._statistics import statistics_of
-from ._store import making, writers
+from ._paths import checked_path
+from ._store import creation, exchange, files, spatial, writers
+from ._store.core import compressed as compressed_in_memory
 from ._store.core import refresh
+from ._store.plain import decompressed
+from ._store.save_options import Packing, check_dparams, commit_level
+from ._store.statistics import statistics_of
+from .errors import nearest
 from .typing import UNSET
 
 if TYPE_CHECKING:
@@ -154,9 +157,9 @@ class MLArray(OlderNames):
         if isinstance(array, (str, bytes, os.PathLike)):
             other = {"meta": meta, "axis_labels": axis_labels, "channel_axis": channel_axis}
             words = {**geometry, **other, "copy": copy, **self._defaults.words()}
-            self._store = _create.from_file(array, words, self._threads, compressed, verify)
+            self._store = files.load(array, words, self._threads, compressed, verify)
             return
-        self._store, self._defaults = _create.from_array(
+        self._store, self._defaults = creation.from_array(
             *(array, geometry, meta, axis_labels, channel_axis, copy),
             *(self._defaults, self._threads, compressed),
         )
@@ -312,7 +315,7 @@ cparams
             "cparams": cparams,
         }
         how = (num_threads, dparams, verify, level)
-        store = making.open_or_create(filepath, mode, mmap_mode, mmap, to_create, *how)
+        store = files.open_or_create(filepath, mode, mmap_mode, mmap, to_create, *how)
         return cls._over(store, store.threads)
 
     @classmethod
@@ -382,7 +385,7 @@ metadata_format
         >>> with MLArray.create("new.mla", (64, 64), "uint8") as image:
         ...     image[:32] = 1
         """
-        store = making.create(
+        store = files.create(
             *(filepath, shape, dtype, meta, mode, mmap_mode),
             *(patch_size, chunk_size, block_size, cparams, dparams),
             axis_labels=axis_labels,
@@ -473,7 +476,7 @@ metadata_format
         >>> MLArray.empty((2, 3), "int16").shape
         (2, 3)
         """
-        voxels = _create.filled("empty", shape, dtype)
+        voxels = creation.filled("empty", shape, dtype)
         how = (meta, patch_size, chunk_size, block_size, cparams, dparams)
         return cls._holding(voxels, *how, compressed, num_threads)
 
@@ -509,7 +512,7 @@ metadata_format
         >>> MLArray.zeros((2, 3), "int16").shape
         (2, 3)
         """
-        voxels = _create.filled("zeros", shape, dtype)
+        voxels = creation.filled("zeros", shape, dtype)
         how = (meta, patch_size, chunk_size, block_size, cparams, dparams)
         return cls._holding(voxels, *how, compressed, num_threads)
 
@@ -545,7 +548,7 @@ metadata_format
         >>> MLArray.ones((2, 3), "int16").shape
         (2, 3)
         """
-        voxels = _create.filled("ones", shape, dtype)
+        voxels = creation.filled("ones", shape, dtype)
         how = (meta, patch_size, chunk_size, block_size, cparams, dparams)
         return cls._holding(voxels, *how, compressed, num_threads)
 
@@ -584,7 +587,7 @@ metadata_format
         >>> MLArray.full(3, 7)[...]
         array([7, 7, 7])
         """
-        voxels = _create.filled("full", shape, dtype, fill_value)
+        voxels = creation.filled("full", shape, dtype, fill_value)
         how = (meta, patch_size, chunk_size, block_size, cparams, dparams)
         return cls._holding(voxels, *how, compressed, num_threads)
 
@@ -634,7 +637,7 @@ metadata_format
         array([[0, 1, 2],
                [3, 4, 5]])
         """
-        voxels = _create.arange(start, stop, step, dtype, shape, c_order)
+        voxels = creation.arange(start, stop, step, dtype, shape, c_order)
         how = (meta, patch_size, chunk_size, block_size, cparams, dparams)
         return cls._holding(voxels, *how, compressed, num_threads)
 
@@ -688,7 +691,7 @@ metadata_format
         >>> MLArray.linspace(0, 1, 5)[...]
         array([0.  , 0.25, 0.5 , 0.75, 1.  ])
         """
-        voxels = _create.linspace(start, stop, num, dtype, endpoint, shape, c_order)
+        voxels = creation.linspace(start, stop, num, dtype, endpoint, shape, c_order)
         how = (meta, patch_size, chunk_size, block_size, cparams, dparams)
         return cls._holding(voxels, *how, compressed, num_threads)
 
@@ -732,7 +735,7 @@ metadata_format
         >>> MLArray.empty_like(image, dtype="uint8").dtype
         dtype('uint8')
         """
-        voxels, meta = _create.filled_like("empty", x, dtype, meta)
+        voxels, meta = creation.filled_like("empty", x, dtype, meta)
         how = (meta, patch_size, chunk_size, block_size, cparams, dparams)
         return cls._holding(voxels, *how, compressed, num_threads)
 
@@ -776,7 +779,7 @@ metadata_format
         >>> MLArray.zeros_like(image, dtype="uint8").dtype
         dtype('uint8')
         """
-        voxels, meta = _create.filled_like("zeros", x, dtype, meta)
+        voxels, meta = creation.filled_like("zeros", x, dtype, meta)
         how = (meta, patch_size, chunk_size, block_size, cparams, dparams)
         return cls._holding(voxels, *how, compressed, num_threads)
 
@@ -820,7 +823,7 @@ metadata_format
         >>> MLArray.ones_like(image, dtype="uint8").dtype
         dtype('uint8')
         """
-        voxels, meta = _create.filled_like("ones", x, dtype, meta)
+        voxels, meta = creation.filled_like("ones", x, dtype, meta)
         how = (meta, patch_size, chunk_size, block_size, cparams, dparams)
         return cls._holding(voxels, *how, compressed, num_threads)
 
@@ -867,7 +870,7 @@ metadata_format
         >>> MLArray.full_like(image, 3, dtype="uint8").dtype
         dtype('uint8')
         """
-        voxels, meta = _create.filled_like("full", x, dtype, meta, fill_value)
+        voxels, meta = creation.filled_like("full", x, dtype, meta, fill_value)
         how = (meta, patch_size, chunk_size, block_size, cparams, dparams)
         return cls._holding(voxels, *how, compressed, num_threads)
 
@@ -1121,7 +1124,7 @@ metadata_format
         self, dtype: DTypeLike | None = None, copy: bool | None = None
     ) -> np.ndarray[Any, Any]:
         """The voxels for NumPy; ``copy=False`` is an error where they must be decoded."""
-        return _exchange.as_array(self._store, dtype, copy)
+        return exchange.as_array(self._store, dtype, copy)
 
     def to_numpy(self) -> np.ndarray[Any, Any]:
         """All voxels as a NumPy array.
@@ -1183,7 +1186,7 @@ metadata_format
         >>> image.astype("float32")
         MLArray(shape=(4, 8, 8), dtype=float32, spacing=[3.0, 0.5, 0.5], in memory)
         """
-        return self._of(*_exchange.converted(self._store, dtype, casting))
+        return self._of(*exchange.converted(self._store, dtype, casting))
 
     def __dlpack__(
         self,
@@ -1204,7 +1207,7 @@ metadata_format
             DLPack or NumPy does not have.
         """
         asked = {"stream": stream, "max_version": max_version, "dl_device": dl_device}
-        return _exchange.dlpack_of(self._store, copy, **asked)
+        return exchange.dlpack_of(self._store, copy, **asked)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         """The processor's memory."""
@@ -1212,7 +1215,7 @@ metadata_format
 
     def __dask_tokenize__(self) -> Any:
         """What dask names an image by: its voxels and metadata, or the commit that it shows."""
-        return _exchange.token_of(self._store)
+        return exchange.token_of(self._store)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -1502,7 +1505,7 @@ metadata_format
         asked = Packing(patch_size, chunk_size, block_size, cparams, preset)
         how = {"num_threads": num_threads, "dparams": dparams, "level": level}
         how.update(metadata_format=metadata_format, durable=durable, verify=verify)
-        making.save(self._store, path, asked, self._defaults, label_index, **how)
+        files.save(self._store, path, asked, self._defaults, label_index, **how)
 
     def flush(self, durable: bool | None = None, *, level: Level | None = None) -> None:
         """Make all edits so far part of the file; nothing to do for other images.
@@ -1677,7 +1680,7 @@ metadata_format
         """
         asked = Packing(patch_size, chunk_size, block_size, cparams, preset)
         how = {"num_threads": num_threads, "dparams": dparams}
-        self._store = making.compressed(
+        self._store = compressed_in_memory(
             self._store, asked, self._defaults, self._threads, **how
         )
         self._defaults = Packing(base_patch=self._defaults.base_patch)
@@ -1706,7 +1709,7 @@ metadata_format
         True
         """
         patch = self.meta.blosc2.patch_size or self._defaults.base_patch
-        self._store = making.decompressed(self._store)
+        self._store = decompressed(self._store)
         self._defaults = self._defaults._replace(base_patch=patch)
 
     @property
@@ -1744,7 +1747,7 @@ metadata_format
     # Copies, and how it is shown.
 
     def __reduce__(self) -> tuple[Any, ...]:
-        how = _exchange.pickled(self._store)
+        how = exchange.pickled(self._store)
         make = _from_memory if self._store.access is None else _reopen
         state = getattr(self, "__dict__", None)  # of a subclass
         return (make, (type(self), *how), state) if state else (make, (type(self), *how))
@@ -1757,9 +1760,11 @@ metadata_format
             except AttributeError:
                 if hasattr(type(self), name):
                     raise
-                raise AttributeError(no_attribute(type(self), name)) from None
+                raise AttributeError(_no_attribute(type(self), name)) from None
 
     def __repr__(self) -> str:
+        from ._display.summary import line_of  # opening a file does without
+
         return line_of(self._store)
 
     def _repr_html_(self) -> str:
@@ -1775,6 +1780,13 @@ metadata_format
         return self._store.spatial_axes()
 
 
+def _no_attribute(cls: type, name: str) -> str:
+    """What to say where an attribute is set that there is not, and what may be meant."""
+    near = nearest(name, (known for known in dir(cls) if not known.startswith("_")))
+    meant = f"did you mean {near!r}?" if near else "put what is your own into meta.extra"
+    return f"{cls.__name__} has no attribute {name!r}: {meant}"
+
+
 def _from_memory(cls: type[Image], voxels: np.ndarray[Any, Any] | None, meta: Meta) -> Image:
     return cls._of(voxels, meta)
 
@@ -1788,7 +1800,7 @@ def _reopen(
     verify: bool | None,
     _shown: str,
 ) -> Image:
-    store = making.open_existing(path, Access("r", mapped), threads, verify)
+    store = files.open_existing(path, Access("r", mapped), threads, verify)
     if meta is not None:
         store.set_meta(meta)
     return cls._over(store, threads)

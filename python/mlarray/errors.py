@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno as _codes
 import os
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 __all__ = [
@@ -130,3 +131,11 @@ class CorruptionError(MLArrayError, RuntimeError):
 
 class UnsupportedError(MLArrayError, RuntimeError):
     """Valid elsewhere, but refused here: plug-in codecs, object dtypes, sizes."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """What was probably meant by a word that is none of the known ones."""
+    import difflib  # here, because few need it
+
+    near = difflib.get_close_matches(word, list(known), 1)
+    return near[0] if near else None

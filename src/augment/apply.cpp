@@ -1,25 +1,20 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
+#include <optional>
 #include <string>
 
+#include "augment/checks.hpp"
+#include "augment/elastic.hpp"
 #include "augment/geometry.hpp"
 #include "augment/intensity.hpp"
 #include "augment/kernels.hpp"
 #include "augment/labels.hpp"
 #include "augment/spatial.hpp"
-#include "base/text.hpp"
 #include "mlarray/augment/pipeline.hpp"
-#include "mlarray/error.hpp"
 
 namespace mlarray::augment {
 namespace {
-
-constexpr double kWidestBlur = 100;  // sigma
-
-[[noreturn]] void misfit(const std::string& message) {
-  throw Error(ErrorKind::invalid_value, message);
-}
 
 // One channel of a view, whose rows are without gaps.
 template <class T>
@@ -68,47 +63,55 @@ void check_view(const ConstArrayView& view, const char* what, const Box& box,
   }
 }
 
-void check_drawn(const Pipeline& pipeline, const Drawn& drawn, std::int64_t channels) {
-  const auto transforms = static_cast<std::int64_t>(pipeline.intensity.size());
-  for (const Drawn::Step& step : drawn.steps) {
-    if (step.transform < 0 || step.transform >= transforms || step.channel < 0 ||
-        step.channel >= channels) {
-      misfit("a step is for transform " + std::to_string(step.transform) + " and channel " +
-             std::to_string(step.channel) + "; there are " + std::to_string(transforms) +
-             " transforms and " + std::to_string(channels) + " channels");
-    }
-    const Intensity& transform = pipeline.intensity[static_cast<std::size_t>(step.transform)];
-    const bool scales = std::holds_alternative<LowResolution>(transform);
-    const bool each = scales || std::holds_alternative<GaussianBlur>(transform);
-    const double most = scales ? 1 : each ? kWidestBlur : std::numeric_limits<float>::max();
-    for (std::size_t i = 0; i < (each ? pipeline.patch.size() : 1); ++i) {
-      const double value = step.values[i];
-      if (value >= 0 && value <= most && (value > 0 || !scales)) continue;
-      misfit("a step of transform " + std::to_string(step.transform) + " has the value " +
-             base::float_repr(value) + "; numbers from 0 to " + base::float_repr(most) +
-             " are needed");
-    }
+// How voxels come to the patch: what one sample's channels have in common.
+class Mover {
+ public:
+  Mover(const Pipeline& pipeline, const Drawn& drawn)
+      : patch_(lift(pipeline.patch)), interpolation_(pipeline.spatial.interpolation) {
+    outside_ = {lift(pipeline.initial), pipeline.spatial.padding,
+                static_cast<float>(pipeline.spatial.image_fill)};
+    copies_ = copies(drawn);
+    copy_ = copy_of(pipeline, drawn);
+    if (copies_) return;
+    warp_ = warp_of(pipeline, drawn);
+    if (drawn.elastic) warp_.field = &field_.emplace(pipeline, drawn);
   }
-}
+  Mover(const Mover&) = delete;
+  Mover& operator=(const Mover&) = delete;
 
-// Where one channel of labels is made: what is warped or copied, and nothing else yet.
-void make_labels(const Pipeline& pipeline, const Drawn& drawn,
-                 const Volume<std::int16_t>& source, std::int16_t* out, Workspace::Impl& work) {
-  const Size patch = lift(pipeline.patch);
-  if (drawn.matrix) {
-    warp_labels(source, warp_of(pipeline, drawn), patch, out, work);
-  } else {
-    copy_labels(source, copy_start(pipeline), patch, flips_of(pipeline, drawn), out);
+  void image(const Volume<float>& source, float* out, Workspace::Impl& work) const {
+    if (copies_) {
+      copy_image(source, outside_, copy_, patch_, out);
+    } else {
+      warp_image(source, outside_, warp_, patch_, interpolation_, out, work);
+    }
   }
-}
+  void labels(const Volume<std::int16_t>& source, std::int16_t* out,
+              Workspace::Impl& work) const {
+    if (copies_) {
+      copy_labels(source, outside_, copy_, patch_, out);
+    } else {
+      warp_labels(source, warp_, patch_, out, work);
+    }
+  }
+
+ private:
+  Size patch_;
+  Interpolation interpolation_;
+  Outside outside_;
+  bool copies_ = true;
+  Copy copy_;
+  Warp warp_;
+  std::optional<Field> field_;
+};
 
 bool as_it_is(const std::vector<double>& factors) {
   return std::all_of(factors.begin(), factors.end(), [](double f) { return f == 1; });
 }
 
-void finish_labels(const Pipeline& pipeline, const Drawn& drawn, const Source& source,
-                   const Box& box, std::int64_t image_count, const Output& out,
-                   Workspace::Impl& work) {
+void finish_labels(const Pipeline& pipeline, const Drawn& drawn, const Mover& mover,
+                   const Source& source, const Box& box, std::int64_t image_count,
+                   const Output& out, Workspace::Impl& work) {
   const Labels& labels = pipeline.labels;
   const Size patch = lift(pipeline.patch);
   const std::int64_t count = volume(patch);
@@ -132,20 +135,23 @@ void finish_labels(const Pipeline& pipeline, const Drawn& drawn, const Source& s
     const bool regions = channel == 0 && !labels.regions.empty();
     if (!previous && !regions && next >= made) break;
     std::int16_t* to = previous || regions ? scratch : at({result, 1}, next++, count);
-    make_labels(pipeline, drawn, channel_of<std::int16_t>(source.label, channel, box), to,
-                work);
+    mover.labels(channel_of<std::int16_t>(source.label, channel, box), to, work);
     if (channel == 0) {
       for (const std::int64_t masked : labels.masked_channels) {
         float* voxels = out.image.data() + masked * count;
-        for (std::int64_t i = 0; i < count; ++i) voxels[i] = to[i] < 0 ? 0 : voxels[i];
+        const auto fill = static_cast<float>(labels.masked_value);
+        for (std::int64_t i = 0; i < count; ++i) voxels[i] = to[i] < 0 ? fill : voxels[i];
       }
     }
     if (labels.remove_outside) kernels().raise_labels(to, count);
+    replace_labels(to, count, labels.remove);
     if (previous) {
+      float* stages = out.image.data() + image_count * count;
       for (std::size_t k = 0; k < labels.previous.size(); ++k) {
         mark_labels(to, count, std::span(labels.previous).subspan(k, 1),
-                    out.image.data() + (image_count + static_cast<std::int64_t>(k)) * count);
+                    stages + static_cast<std::int64_t>(k) * count);
       }
+      change_previous(labels, drawn, patch, stages, work);
     }
     if (regions) {
       for (const std::vector<std::int64_t>& region : labels.regions) {
@@ -200,8 +206,9 @@ void apply(const Pipeline& pipeline, const Drawn& drawn, const Source& source,
   const Box box = support(pipeline, drawn);
   check_view(source.image, "the image", box, sizeof(float));
   const std::int64_t channels = source.image.shape[0];
-  check_drawn(pipeline, drawn, channels);
-  const bool labelled = source.label.data != nullptr;
+  check_changes(pipeline, drawn, channels);
+  // An empty support may have no data.
+  const bool labelled = source.label.data != nullptr || !source.label.shape.empty();
   const Size patch = lift(pipeline.patch);
   const std::int64_t count = volume(patch);
   const std::int64_t image_count =
@@ -238,21 +245,17 @@ void apply(const Pipeline& pipeline, const Drawn& drawn, const Source& source,
   }
 
   Workspace::Impl& work = workspace.impl();
+  const Mover mover(pipeline, drawn);
   const std::array<bool, 3> flips = flips_of(pipeline, drawn);
   for (std::int64_t channel = 0; channel < channels; ++channel) {
-    const Volume<float> from = channel_of<float>(source.image, channel, box);
-    float* to = out.image.data() + channel * count;
-    if (drawn.matrix) {
-      warp_image(from, warp_of(pipeline, drawn), patch, to, work);
-    } else {
-      copy_image(from, copy_start(pipeline), patch, flips, to);
-    }
+    mover.image(channel_of<float>(source.image, channel, box),
+                out.image.data() + channel * count, work);
   }
   for (const Drawn::Step& step : drawn.steps) {
     apply_step(pipeline, drawn, step, patch, flips, out.image.data() + step.channel * count,
                work);
   }
-  if (labelled) finish_labels(pipeline, drawn, source, box, channels, out, work);
+  if (labelled) finish_labels(pipeline, drawn, mover, source, box, channels, out, work);
 }
 
 }  // namespace mlarray::augment

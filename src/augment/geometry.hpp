@@ -31,18 +31,47 @@ struct Volume {
   Size origin = {};
 };
 
-// Voxel o of the patch is at matrix * o + start of the initial patch; flips are in it.
+class Field;
+
+// Voxel p of the patch that comes out is at matrix * p + start of the initial patch, exchanged
+// axes and flips included; then what is elastic is added.
 struct Warp {
   std::array<double, 9> matrix = {};
   std::array<double, 3> start = {};
-  bool planar = false;  // o[0] stays as it is
+  bool planar = false;     // the first axis stays as it is
+  Field* field = nullptr;  // elastic
+};
+
+// Where nothing lies between voxels. Along axis a of the patch that comes out lies axis[a] of
+// the initial patch, from start[axis[a]] on, or from the end where it is flipped.
+struct Copy {
+  Size start = {};
+  std::array<std::size_t, 3> axis = {0, 1, 2};
+  std::array<bool, 3> flips = {};
 };
 
 // Of the pipeline: what its `drawn` says.
-Warp warp_of(const Pipeline& pipeline, const Drawn& drawn);
+bool copies(const Drawn& drawn);
+Copy copy_of(const Pipeline& pipeline, const Drawn& drawn);
+Warp warp_of(const Pipeline& pipeline, const Drawn& drawn);  // without the field
 std::array<bool, 3> flips_of(const Pipeline& pipeline, const Drawn& drawn);
-// First voxel of the copy that is made where nothing is warped.
-Size copy_start(const Pipeline& pipeline);
+
+// What is outside of an image of this length; -1: a constant.
+inline std::int64_t padded_index(std::int64_t index, std::int64_t length, Padding padding) {
+  if (index >= 0 && index < length) return index;
+  switch (padding) {
+    case Padding::constant:
+      return -1;
+    case Padding::edge:
+      return index < 0 ? 0 : length - 1;
+    case Padding::reflect:
+      break;
+  }
+  if (length == 1) return 0;
+  const std::int64_t period = 2 * (length - 1);
+  index = (index < 0 ? -index : index) % period;
+  return index < length ? index : period - index;
+}
 
 // Memory that grows and is not set to anything.
 template <class T>
@@ -76,6 +105,10 @@ struct Workspace::Impl {
   Buffer<float> ballot_floats;
   Buffer<std::uint8_t> ballot_bits;
   Buffer<std::int64_t> ballot_out;
+  Buffer<std::uint64_t> orders;  // median
+  Buffer<std::uint8_t> marks;    // cascade
+  Buffer<std::uint16_t> distances;
+  Buffer<std::int32_t> components;
 };
 
 }  // namespace mlarray::augment

@@ -5,7 +5,9 @@
 #include <limits>
 #include <vector>
 
+#include "augment/filters.hpp"
 #include "augment/kernels.hpp"
+#include "augment/median.hpp"
 #include "mlarray/random.hpp"
 
 namespace mlarray::augment {
@@ -101,7 +103,6 @@ void blur(float* voxels, const Size& size, const std::array<double, 3>& sigma, b
 void contrast(float* voxels, std::int64_t count, double factor, bool keep_range) {
   const Sums sums = kernels().sums(voxels, count, voxels[0]);
   const double mean = static_cast<double>(voxels[0]) + sums.sum / static_cast<double>(count);
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
   kernels().stretch(
       voxels, count, static_cast<float>(factor), static_cast<float>(mean * (1 - factor)),
       keep_range ? sums.least : -kInfinity, keep_range ? sums.greatest : kInfinity);
@@ -134,7 +135,6 @@ void gamma(float* voxels, std::int64_t count, double power, bool invert, bool ke
   const Sums after =
       kernels().gamma(voxels, count, static_cast<float>(sign), least, 1 / divisor, exponent,
                       range, least, static_cast<float>(mean));
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
   if (keep_stats) {
     const double now =
         static_cast<double>(static_cast<float>(mean)) + after.sum / static_cast<double>(count);
@@ -234,10 +234,11 @@ void apply_step(const Pipeline& pipeline, const Drawn& drawn, const Drawn::Step&
   const bool flat = pipeline.patch.size() == 2;
   if (flat) each = {1, step.values[0], step.values[1]};
 
+  Random random(drawn.seed, index + 1, static_cast<std::uint64_t>(step.channel));
+  std::uint32_t keys[6];
+  for (std::uint32_t& key : keys) key = static_cast<std::uint32_t>(random.next() >> 32);
+
   if (std::holds_alternative<GaussianNoise>(transform)) {
-    Random random(drawn.seed, index + 1, static_cast<std::uint64_t>(step.channel));
-    std::uint32_t keys[3];
-    for (std::uint32_t& key : keys) key = static_cast<std::uint32_t>(random.next() >> 32);
     kernels().noise(voxels, count, static_cast<float>(value), keys);
   } else if (std::holds_alternative<GaussianBlur>(transform)) {
     blur(voxels, size, each, flat, work);
@@ -249,6 +250,17 @@ void apply_step(const Pipeline& pipeline, const Drawn& drawn, const Drawn::Step&
     low_resolution(voxels, size, each, flips, work);
   } else if (std::holds_alternative<Gamma>(transform)) {
     gamma(voxels, count, value, step.invert, step.keep_stats);
+  } else if (const auto* rician = std::get_if<RicianNoise>(&transform)) {
+    rician_noise(voxels, count, value, keys, rician->keep_stats, work);
+  } else if (const auto* sharp = std::get_if<Sharpening>(&transform)) {
+    sharpen(voxels, size, value, sharp->keep_range, work);
+  } else if (std::holds_alternative<BrightnessAdditive>(transform)) {
+    kernels().stretch(voxels, count, 1, static_cast<float>(value), -kInfinity, kInfinity);
+  } else if (const auto* blank = std::get_if<BlankRectangle>(&transform)) {
+    blank_rectangle(voxels, size, step.box, value, blank->mean);
+  } else if (std::holds_alternative<MedianFilter>(transform)) {
+    const auto length = static_cast<std::int64_t>(value);
+    median_filter(voxels, size, {flat ? 1 : length, length, length}, flips, work);
   }
 }
 

@@ -38,6 +38,8 @@ struct Kernels {
   // Places of `count` voxels from `start` on (z, y, x), `step` from one to the next.
   void (*places)(const float start[3], const float step[3], int64_t count, int64_t step_z,
                  int64_t step_y, const RowPlaces& out);
+  // The same of coordinates that are in out.fz, fy and fx.
+  void (*places_at)(int64_t count, int64_t step_z, int64_t step_y, const RowPlaces& out);
   // Linear interpolation at places, all of whose neighbours are there. `ahead`: from a place to
   // one that will be needed soon.
   void (*sample)(const float* voxels, int64_t step_z, int64_t step_y, const RowPlaces& places,
@@ -45,6 +47,11 @@ struct Kernels {
   // The same between rows of one plane.
   void (*sample_plane)(const float* voxels, int64_t step_y, const RowPlaces& places,
                        int64_t count, float* out);
+  // Cubic interpolation, likewise; planar: between the rows of one plane.
+  void (*sample_cubic)(const float* voxels, int64_t step_z, int64_t step_y, bool planar,
+                       const RowPlaces& places, int64_t count, float* out);
+  // Of the four voxels around a place, the first one before the voxel that it is `t` beyond.
+  void (*cubic_weights)(float t, float weights[4]);
   // Of four rows around `count` cells of 2 x 2 x 2 labels: 1 more than their label where it is
   // one, else kMixed. False where a label does not fit, -1 to 253; wide_cells then: their
   // label, or kWideMixed.
@@ -68,6 +75,8 @@ struct Kernels {
                   float greatest);
   // x += sigma * normal; the numbers depend on the place of a voxel and the keys alone.
   void (*noise)(float* x, int64_t count, float sigma, const uint32_t keys[3]);
+  // x = sqrt(x^2 + y^2) + shift
+  void (*magnitude)(float* x, const float* y, int64_t count, float shift);
   Sums (*sums)(const float* x, int64_t count, float shift);
   // x = power((x - least) * inverse, gamma) * range + offset; sums of the result.
   Sums (*gamma)(float* x, int64_t count, float factor, float least, float inverse, float gamma,

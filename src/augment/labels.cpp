@@ -42,6 +42,15 @@ void scale_labels(const std::int16_t* labels, const Size& size,
   }
 }
 
+void replace_labels(std::int16_t* labels, std::int64_t count,
+                    const std::vector<std::array<std::int64_t, 2>>& pairs) {
+  for (const auto& [from, to] : pairs) {
+    const auto old = static_cast<std::int16_t>(from);
+    const auto fresh = static_cast<std::int16_t>(to);
+    for (std::int64_t i = 0; i < count; ++i) labels[i] = labels[i] == old ? fresh : labels[i];
+  }
+}
+
 template <class T>
 void mark_labels(const std::int16_t* labels, std::int64_t count,
                  std::span<const std::int64_t> which, T* out) {

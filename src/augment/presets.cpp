@@ -122,6 +122,15 @@ Pipeline nnunet(const NnunetOptions& options) {
   pipeline.mirror_axes = options.mirror_axes.value_or(all);
   pipeline.labels = labels_for(options);
   pipeline.labels.masked_channels = options.masked_channels;
+  if (!options.previous.empty()) {
+    Cascade& cascade = pipeline.labels.cascade;
+    cascade.p_operator = 0.4;
+    cascade.p_operator_label = 0.5;
+    cascade.radius = {1, 8};
+    cascade.p_remove_component = 0.2;
+    cascade.p_remove_component_label = 0.5;
+    cascade.largest_component = 0.15;
+  }
   check(pipeline);
   return pipeline;
 }
@@ -132,6 +141,29 @@ Pipeline nnunet_validation(const NnunetOptions& options) {
   pipeline.patch = options.patch;
   pipeline.initial = options.patch;
   pipeline.labels = labels_for(options);
+  check(pipeline);
+  return pipeline;
+}
+
+Pipeline monai_basic(const MonaiBasicOptions& options) {
+  check_patch(options.patch);
+  Pipeline pipeline;
+  pipeline.patch = options.patch;
+  pipeline.initial = options.patch;
+  pipeline.spatial.p_rot90 = options.p_rot90;
+  pipeline.spatial.rot90_axes = options.rot90_axes;
+  Brightness scale;
+  scale.p = options.p_scale;
+  scale.same_channels = true;
+  scale.factor = {0.9, 1.1};
+  BrightnessAdditive shift;
+  shift.p = options.p_shift;
+  shift.same_channels = true;
+  shift.shift = {-0.1, 0.1};
+  pipeline.intensity = {scale, shift};
+  pipeline.mirror_axes.resize(options.patch.size());
+  std::iota(pipeline.mirror_axes.begin(), pipeline.mirror_axes.end(), 0);
+  pipeline.p_mirror = options.p_flip;
   check(pipeline);
   return pipeline;
 }

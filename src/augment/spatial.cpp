@@ -5,57 +5,27 @@
 #include <cstddef>
 #include <cstring>
 
+#include "augment/elastic.hpp"
 #include "augment/kernels.hpp"
 
 namespace mlarray::augment {
 namespace {
 
-void reverse_row(const float* row, std::int64_t count, float* out) {
-  kernels().reverse(row, count, out);
-}
-void reverse_row(const std::int16_t* row, std::int64_t count, std::int16_t* out) {
-  kernels().reverse_labels(row, count, out);
-}
-
-template <class T>
-void copy(const Volume<T>& source, const Size& start, const Size& patch,
-          const std::array<bool, 3>& flips, T outside, T* out) {
-  // Of a row, before it is flipped: [low, high) is in the source.
-  const std::int64_t shift = start[2] - source.origin[2];
-  const std::int64_t low = std::clamp<std::int64_t>(-shift, 0, patch[2]);
-  const std::int64_t high = std::clamp<std::int64_t>(source.size[2] - shift, low, patch[2]);
-  for (std::int64_t oz = 0; oz < patch[0]; ++oz) {
-    const std::int64_t z = start[0] - source.origin[0] + (flips[0] ? patch[0] - 1 - oz : oz);
-    for (std::int64_t oy = 0; oy < patch[1]; ++oy, out += patch[2]) {
-      const std::int64_t y = start[1] - source.origin[1] + (flips[1] ? patch[1] - 1 - oy : oy);
-      if (z < 0 || z >= source.size[0] || y < 0 || y >= source.size[1] || low == high) {
-        std::fill_n(out, patch[2], outside);
-        continue;
-      }
-      const T* row = source.data + z * source.step_z + y * source.step_y + shift + low;
-      const std::int64_t before = flips[2] ? patch[2] - high : low;
-      std::fill_n(out, before, outside);
-      if (flips[2]) {
-        reverse_row(row, high - low, out + before);
-      } else {
-        std::memcpy(out + before, row, static_cast<std::size_t>(high - low) * sizeof(T));
-      }
-      std::fill(out + before + (high - low), out + patch[2], outside);
-    }
-  }
-}
-
-// The rows of a warp, and which part of each has all neighbours in the source.
+// The rows of a warp, and which parts of each have all neighbours in the source.
 class Rows {
  public:
+  // `before` and `after`: voxels that are needed around a place along each axis.
   Rows(const Warp& warp, const Size& size, const Size& origin, const Size& patch,
-       std::int64_t step_z, std::int64_t step_y, Workspace::Impl& work)
+       std::int64_t step_z, std::int64_t step_y, std::int64_t before, std::int64_t after,
+       Workspace::Impl& work)
       : warp_(warp),
         size_(size),
         origin_(origin),
         count_(patch[2]),
         step_z_(step_z),
-        step_y_(step_y) {
+        step_y_(step_y),
+        before_(before),
+        after_(after) {
     const std::int64_t room = patch[2] + kRowStep;
     std::int32_t* ints = work.ints.need(4 * room);
     places_.z = ints;
@@ -84,12 +54,46 @@ class Rows {
       plane_ = static_cast<std::int64_t>(start[0]);
       start[0] = 0;
     }
-    kernels().places(start, step_.data(), count_, step_z_, step_y_, places_);
-    low_ = 0;
-    high_ = count_;
-    // Along a row each coordinate only rises or only falls: what is inside is one piece.
-    while (low_ < high_ && !inside(low_)) ++low_;
-    while (high_ > low_ && !inside(high_ - 1)) --high_;
+    if (warp_.field != nullptr) {
+      const std::array<float*, 3> to = {places_.fz, places_.fy, places_.fx};
+      for (std::size_t axis = 0; axis < 3; ++axis) {
+        for (std::int64_t i = 0; i < count_; ++i) {
+          to[axis][i] = start[axis] + static_cast<float>(i) * step_[axis];
+        }
+      }
+      warp_.field->add_row(oz, oy, to);
+      kernels().places_at(count_, step_z_, step_y_, places_);
+    } else {
+      kernels().places(start, step_.data(), count_, step_z_, step_y_, places_);
+    }
+  }
+
+  // Calls inner(from, to) for each piece of the row that is inside, and edge(from, to) for
+  // those between, in order.
+  template <class Inner, class Edge>
+  void pieces(const Inner& inner, const Edge& edge) const {
+    if (warp_.field == nullptr) {
+      // Each coordinate only rises or only falls: what is inside is one piece.
+      std::int64_t low = 0;
+      std::int64_t high = count_;
+      while (low < high && !inside(low)) ++low;
+      while (high > low && !inside(high - 1)) --high;
+      edge(0, low);
+      inner(low, high);
+      edge(high, count_);
+      return;
+    }
+    for (std::int64_t from = 0; from < count_;) {
+      const bool is_inside = inside(from);
+      std::int64_t to = from + 1;
+      while (to < count_ && inside(to) == is_inside) ++to;
+      if (is_inside) {
+        inner(from, to);
+      } else {
+        edge(from, to);
+      }
+      from = to;
+    }
   }
 
   const RowPlaces& places() const { return places_; }
@@ -97,37 +101,53 @@ class Rows {
     return {places_.z + from,  places_.y + from,  places_.x + from, places_.at + from,
             places_.fz + from, places_.fy + from, places_.fx + from};
   }
-  std::int64_t low() const { return low_; }
-  std::int64_t high() const { return high_; }
   std::int64_t plane() const { return warp_.planar ? plane_ : 0; }
 
-  // The eight neighbours of voxel i; `outside` for those that are not there.
+  // The neighbours of voxel i, 2 or 4 along each axis; `fill` for those that are not there.
   template <class T>
-  void corners(const Volume<T>& source, std::int64_t i, T outside, T* corner) const {
-    for (std::int64_t k = 0; k < 8; ++k) {
-      const std::int64_t z = plane() + places_.z[i] + (k >> 2);
-      const std::int64_t y = places_.y[i] + ((k >> 1) & 1);
-      const std::int64_t x = places_.x[i] + (k & 1);
-      const bool there =
-          z >= 0 && z < size_[0] && y >= 0 && y < size_[1] && x >= 0 && x < size_[2];
-      corner[k] = there ? source.data[z * source.step_z + y * source.step_y + x] : outside;
+  void neighbours(const Volume<T>& source, const Size& initial, Padding padding, T fill,
+                  std::int64_t i, T* to) const {
+    const std::int64_t count = before_ + 1 + after_;
+    const std::int64_t first_z = plane() + places_.z[i];
+    for (std::int64_t k = -before_; k <= after_; ++k) {
+      const std::int64_t z = found(first_z + k, 0, initial, padding);
+      for (std::int64_t j = -before_; j <= after_; ++j) {
+        const std::int64_t y = found(places_.y[i] + j, 1, initial, padding);
+        for (std::int64_t h = 0; h < count; ++h) {
+          const std::int64_t x = found(places_.x[i] + h - before_, 2, initial, padding);
+          *to++ = z >= 0 && y >= 0 && x >= 0
+                      ? source.data[z * source.step_z + y * source.step_y + x]
+                      : fill;
+        }
+      }
     }
   }
 
  private:
+  bool within(std::int64_t at, std::size_t axis) const {
+    return at - before_ >= 0 && at + after_ < size_[axis];
+  }
   bool inside(std::int64_t i) const {
-    const bool depth = warp_.planar ? plane_ >= 0 && plane_ < size_[0]
-                                    : places_.z[i] >= 0 && places_.z[i] + 1 < size_[0];
-    return depth && places_.y[i] >= 0 && places_.y[i] + 1 < size_[1] && places_.x[i] >= 0 &&
-           places_.x[i] + 1 < size_[2];
+    const bool depth =
+        warp_.planar ? plane_ >= 0 && plane_ < size_[0] : within(places_.z[i], 0);
+    return depth && within(places_.y[i], 1) && within(places_.x[i], 2);
+  }
+  // Where an index of the source is found; -1: nowhere.
+  std::int64_t found(std::int64_t index, std::size_t axis, const Size& initial,
+                     Padding padding) const {
+    if (index >= 0 && index < size_[axis]) return index;
+    const std::int64_t at = padded_index(index + origin_[axis], initial[axis], padding);
+    if (at < 0) return -1;
+    const std::int64_t here = at - origin_[axis];
+    return here >= 0 && here < size_[axis] ? here : -1;
   }
 
   const Warp& warp_;
   Size size_, origin_;
-  std::int64_t count_, step_z_, step_y_;
+  std::int64_t count_, step_z_, step_y_, before_, after_;
   std::array<float, 3> step_{};
   RowPlaces places_{};
-  std::int64_t low_ = 0, high_ = 0, plane_ = 0;
+  std::int64_t plane_ = 0;
 };
 
 // Rows of the patch in an order that keeps what they read in the cache: a few of a plane, then
@@ -162,6 +182,19 @@ float sample_corners(const float* corner, const RowPlaces& places, std::int64_t 
   }
   return between(between(line[0], line[1], places.fy[i]),
                  between(line[2], line[3], places.fy[i]), places.fz[i]);
+}
+
+float sample_cube(const float* cube, const RowPlaces& places, std::int64_t i, bool planar) {
+  float wz[4] = {0, 1, 0, 0};
+  float wy[4];
+  float wx[4];
+  if (!planar) kernels().cubic_weights(places.fz[i], wz);
+  kernels().cubic_weights(places.fy[i], wy);
+  kernels().cubic_weights(places.fx[i], wx);
+  float sum = 0;
+  for (std::ptrdiff_t k = 0; k < 64; ++k)
+    sum += wz[k / 16] * wy[k / 4 % 4] * wx[k % 4] * cube[k];
+  return sum;
 }
 
 // Voxels to vote on, gathered until there are enough of them for one call.
@@ -248,41 +281,39 @@ class Cells {
 
 }  // namespace
 
-void copy_image(const Volume<float>& source, const Size& start, const Size& patch,
-                const std::array<bool, 3>& flips, float* out) {
-  copy(source, start, patch, flips, kOutsideImage, out);
-}
-
-void copy_labels(const Volume<std::int16_t>& source, const Size& start, const Size& patch,
-                 const std::array<bool, 3>& flips, std::int16_t* out) {
-  copy(source, start, patch, flips, kOutsideLabel, out);
-}
-
-void warp_image(const Volume<float>& source, const Warp& warp, const Size& patch, float* out,
+void warp_image(const Volume<float>& source, const Outside& outside, const Warp& warp,
+                const Size& patch, Interpolation interpolation, float* out,
                 Workspace::Impl& work) {
-  Rows rows(warp, source.size, source.origin, patch, source.step_z, source.step_y, work);
+  const bool cubic = interpolation == Interpolation::cubic;
+  Rows rows(warp, source.size, source.origin, patch, source.step_z, source.step_y,
+            cubic ? 1 : 0, cubic ? 2 : 1, work);
   const std::int64_t ahead = look_ahead(warp, source.step_z, source.step_y);
   for_rows(warp, patch, [&](std::int64_t oz, std::int64_t oy) {
     float* to = out + (oz * patch[1] + oy) * patch[2];
     rows.go_to(oz, oy);
     const auto edge = [&](std::int64_t from, std::int64_t stop) {
       for (std::int64_t i = from; i < stop; ++i) {
-        float corner[8];
-        rows.corners(source, i, kOutsideImage, corner);
-        to[i] = sample_corners(corner, rows.places(), i);
+        float voxels[64];
+        rows.neighbours(source, outside.initial, outside.padding, outside.fill, i, voxels);
+        to[i] = cubic ? sample_cube(voxels, rows.places(), i, warp.planar)
+                      : sample_corners(voxels, rows.places(), i);
       }
     };
-    edge(0, rows.low());
-    const std::int64_t count = rows.high() - rows.low();
-    const RowPlaces inner = rows.places(rows.low());
-    if (warp.planar) {
-      kernels().sample_plane(source.data + rows.plane() * source.step_z, source.step_y, inner,
-                             count, to + rows.low());
-    } else {
-      kernels().sample(source.data, source.step_z, source.step_y, inner, count, ahead,
-                       to + rows.low());
-    }
-    edge(rows.high(), patch[2]);
+    const auto inner = [&](std::int64_t from, std::int64_t stop) {
+      const float* plane = source.data + rows.plane() * source.step_z;
+      const RowPlaces places = rows.places(from);
+      const std::int64_t count = stop - from;
+      if (cubic) {
+        kernels().sample_cubic(plane, source.step_z, source.step_y, warp.planar, places, count,
+                               to + from);
+      } else if (warp.planar) {
+        kernels().sample_plane(plane, source.step_y, places, count, to + from);
+      } else {
+        kernels().sample(source.data, source.step_z, source.step_y, places, count, ahead,
+                         to + from);
+      }
+    };
+    rows.pieces(inner, edge);
   });
 }
 
@@ -290,7 +321,7 @@ void warp_labels(const Volume<std::int16_t>& source, const Warp& warp, const Siz
                  std::int16_t* out, Workspace::Impl& work) {
   const Cells cells(source, warp.planar, work);
   const std::int64_t plane_step = source.size[1] * source.size[2];
-  Rows rows(warp, source.size, source.origin, patch, plane_step, source.size[2], work);
+  Rows rows(warp, source.size, source.origin, patch, plane_step, source.size[2], 0, 1, work);
   const std::int64_t step_z = warp.planar ? 0 : source.step_z;
 
   constexpr std::int64_t kRoom = Votes::kRoom;
@@ -317,24 +348,24 @@ void warp_labels(const Volume<std::int16_t>& source, const Warp& warp, const Siz
     const auto edge = [&](std::int64_t from, std::int64_t to) {
       for (std::int64_t i = from; i < to; ++i) {
         if (edges.full()) edges.count_votes(corners, 4, 2, out);
-        rows.corners(source, i, kOutsideLabel, corners + 8 * edges.count());
+        rows.neighbours(source, source.size, Padding::constant, kOutsideLabel, i,
+                        corners + 8 * edges.count());
         edges.add(8 * edges.count(), places, i, odd(i), row_start + i);
       }
     };
-    const std::int64_t low = rows.low();
-    edge(0, low);
-    const std::int64_t found =
-        cells.look_up(rows.plane() * plane_step, places.at + low, rows.high() - low, ahead,
-                      out + row_start + low, mixed);
-    for (std::int64_t k = 0; k < found; ++k) {
-      const std::int64_t i = low + mixed[k];
-      if (inner.full()) inner.count_votes(source.data, step_z, source.step_y, out);
-      const std::int64_t place = (rows.plane() + places.z[i]) * source.step_z +
-                                 places.y[i] * source.step_y + places.x[i];
-      kernels().fetch_corners(source.data, step_z, source.step_y, place);
-      inner.add(place, places, i, odd(i), row_start + i);
-    }
-    edge(rows.high(), patch[2]);
+    const auto whole = [&](std::int64_t from, std::int64_t to) {
+      const std::int64_t found = cells.look_up(rows.plane() * plane_step, places.at + from,
+                                               to - from, ahead, out + row_start + from, mixed);
+      for (std::int64_t k = 0; k < found; ++k) {
+        const std::int64_t i = from + mixed[k];
+        if (inner.full()) inner.count_votes(source.data, step_z, source.step_y, out);
+        const std::int64_t place = (rows.plane() + places.z[i]) * source.step_z +
+                                   places.y[i] * source.step_y + places.x[i];
+        kernels().fetch_corners(source.data, step_z, source.step_y, place);
+        inner.add(place, places, i, odd(i), row_start + i);
+      }
+    };
+    rows.pieces(whole, edge);
   });
   inner.count_votes(source.data, step_z, source.step_y, out);
   edges.count_votes(corners, 4, 2, out);

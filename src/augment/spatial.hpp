@@ -7,18 +7,23 @@
 
 namespace mlarray::augment {
 
-void copy_image(const Volume<float>& source, const Size& start, const Size& patch,
-                const std::array<bool, 3>& flips, float* out);
-void copy_labels(const Volume<std::int16_t>& source, const Size& start, const Size& patch,
-                 const std::array<bool, 3>& flips, std::int16_t* out);
+// What is outside of the initial patch.
+struct Outside {
+  Size initial = {};
+  Padding padding = Padding::constant;  // of images
+  float fill = 0;                       // likewise, where it is constant
+};
+inline constexpr std::int16_t kOutsideLabel = -1;
 
-void warp_image(const Volume<float>& source, const Warp& warp, const Size& patch, float* out,
+void copy_image(const Volume<float>& source, const Outside& outside, const Copy& copy,
+                const Size& patch, float* out);
+void copy_labels(const Volume<std::int16_t>& source, const Outside& outside, const Copy& copy,
+                 const Size& patch, std::int16_t* out);
+
+void warp_image(const Volume<float>& source, const Outside& outside, const Warp& warp,
+                const Size& patch, Interpolation interpolation, float* out,
                 Workspace::Impl& work);
 void warp_labels(const Volume<std::int16_t>& source, const Warp& warp, const Size& patch,
                  std::int16_t* out, Workspace::Impl& work);
-
-// What is outside the initial patch.
-inline constexpr float kOutsideImage = 0;
-inline constexpr std::int16_t kOutsideLabel = -1;
 
 }  // namespace mlarray::augment

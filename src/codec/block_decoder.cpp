@@ -2,6 +2,7 @@
 
 #include <blosc2.h>
 
+#include <algorithm>
 #include <new>
 #include <optional>
 
@@ -63,8 +64,9 @@ bool BlockDecoder::handles(const ChunkHeader& header) noexcept {
 }
 
 bool BlockDecoder::decode_stream(std::span<const std::byte> bytes, int compressor,
-                                 std::size_t size, std::span<std::byte> out) {
-  if (compressor == kFormatLz4) return decode_lz4(bytes, size, out);
+                                 std::size_t size, std::size_t wanted,
+                                 std::span<std::byte> out) {
+  if (compressor == kFormatLz4) return decode_lz4(bytes, size, wanted, out);
   if (!zstd_) zstd_.reset(ZSTD_createDCtx());
   if (!zstd_) throw std::bad_alloc();
   const std::size_t written =
@@ -75,10 +77,11 @@ bool BlockDecoder::decode_stream(std::span<const std::byte> bytes, int compresso
 
 bool BlockDecoder::read_streams(std::span<const std::byte> stored, const ChunkHeader& header,
                                 std::span<std::byte> target, std::size_t slack,
-                                std::span<const std::byte*> starts) {
+                                std::span<const std::byte*> starts, std::size_t wanted) {
   const auto count =
       static_cast<std::size_t>(stream_count(header, static_cast<std::int32_t>(target.size())));
   const std::size_t stream_bytes = target.size() / count;
+  const std::size_t enough = std::min(wanted, stream_bytes);
   StreamReader reader(stored);
   for (std::size_t i = 0; i < count; ++i) {
     const std::optional<Stream> stream = reader.next();
@@ -86,7 +89,7 @@ bool BlockDecoder::read_streams(std::span<const std::byte> stored, const ChunkHe
     const std::span<std::byte> part = target.subspan(i * stream_bytes, stream_bytes);
     if (!starts.empty()) starts[i] = part.data();
     if (stream->is_run) {
-      fill_bytes(part, stream->run_value);
+      fill_bytes(part.first(enough), stream->run_value);
     } else if (stream->bytes.size() == stream_bytes) {
       // Did not shrink: stored as it is.
       if (starts.empty()) {
@@ -97,7 +100,7 @@ bool BlockDecoder::read_streams(std::span<const std::byte> stored, const ChunkHe
     } else {
       // What lies behind this stream is decoded after it.
       const std::size_t room = target.size() - i * stream_bytes + slack;
-      if (!decode_stream(stream->bytes, header.compressor, stream_bytes,
+      if (!decode_stream(stream->bytes, header.compressor, stream_bytes, enough,
                          std::span(part.data(), room))) {
         return false;
       }
@@ -110,17 +113,22 @@ bool BlockDecoder::decode(std::span<const std::byte> stored, const ChunkHeader& 
                           std::span<std::byte> out) {
   const std::optional<Unfilter> unfilter = only_filter(header);
   if (!unfilter) return false;
-  if (unfilter->filter == Filter::none) return read_streams(stored, header, out, 0, {});
+  if (unfilter->filter == Filter::none) {
+    return read_streams(stored, header, out, 0, {}, out.size());
+  }
   const std::span<std::byte> coded = coded_.get(out.size() + kLz4Slack).first(out.size());
   const std::byte* from = coded.data();
   const bool one = stream_count(header, static_cast<std::int32_t>(out.size())) == 1;
-  if (!read_streams(stored, header, coded, kLz4Slack, std::span(&from, one ? 1 : 0)))
+  if (!read_streams(stored, header, coded, kLz4Slack, std::span(&from, one ? 1 : 0),
+                    out.size())) {
     return false;
+  }
   return undo(*unfilter, from, out);
 }
 
 std::optional<BlockView> BlockDecoder::view(std::span<const std::byte> stored,
-                                            const ChunkHeader& header, std::int32_t block) {
+                                            const ChunkHeader& header, std::int32_t block,
+                                            std::size_t wanted) {
   const std::optional<Unfilter> unfilter = only_filter(header);
   if (!unfilter) return std::nullopt;
   const std::int32_t size = block_size(header, block);
@@ -135,8 +143,11 @@ std::optional<BlockView> BlockDecoder::view(std::span<const std::byte> stored,
     const std::size_t plane_bytes = static_cast<std::size_t>(size / width);
     // One stream is all planes together; else there is one for each.
     const std::span<std::byte> coded = coded_.get(block_bytes + kLz4Slack).first(block_bytes);
+    const auto bytes = static_cast<std::size_t>(width);
+    const std::size_t of_plane = std::min((wanted + bytes - 1) / bytes, plane_bytes);
+    const std::size_t enough = of_plane + (streams == 1 ? block_bytes - plane_bytes : 0);
     if (!read_streams(stored, header, coded, kLz4Slack,
-                      starts.first(static_cast<std::size_t>(streams)))) {
+                      starts.first(static_cast<std::size_t>(streams)), enough)) {
       return std::nullopt;
     }
     for (std::size_t i = 1; streams == 1 && i < static_cast<std::size_t>(width); ++i) {
@@ -146,9 +157,10 @@ std::optional<BlockView> BlockDecoder::view(std::span<const std::byte> stored,
   }
   const std::span<std::byte> plain = plain_.get(block_bytes + kLz4Slack).first(block_bytes);
   view.plane[0] = plain.data();
-  const bool decoded = unfilter->filter == Filter::none && streams == 1
-                           ? read_streams(stored, header, plain, kLz4Slack, starts.first(1))
-                           : decode(stored, header, plain);
+  const bool decoded =
+      unfilter->filter == Filter::none && streams == 1
+          ? read_streams(stored, header, plain, kLz4Slack, starts.first(1), wanted)
+          : decode(stored, header, plain);
   if (!decoded) return std::nullopt;
   return view;
 }

@@ -49,9 +49,10 @@ class BlockDecoder {
               std::span<std::byte> out);
 
   // Block number `block` without a place for it: what is stored as it is needed is not copied.
-  // Nothing: the block is damaged.
+  // Its first `wanted` bytes are enough, see Decoder::view_stored(). Nothing: the block is
+  // damaged.
   std::optional<BlockView> view(std::span<const std::byte> stored, const ChunkHeader& header,
-                                std::int32_t block);
+                                std::int32_t block, std::size_t wanted);
   // Gives back what a rare giant block has taken.
   void trim(std::size_t most_bytes) {
     coded_.trim(most_bytes);
@@ -61,13 +62,14 @@ class BlockDecoder {
  private:
   // Decodes the streams into `target`, one after another; false if the block is damaged.
   // `slack` bytes behind it may be overwritten. Where `starts` is given, it receives where each
-  // stream is, and one that did not shrink stays in `stored` instead.
+  // stream is, and one that did not shrink stays in `stored` instead. Of each, the first
+  // `wanted` bytes are enough.
   bool read_streams(std::span<const std::byte> stored, const ChunkHeader& header,
                     std::span<std::byte> target, std::size_t slack,
-                    std::span<const std::byte*> starts);
+                    std::span<const std::byte*> starts, std::size_t wanted);
   // One stream of exactly `size` bytes; the rest of `out` may be overwritten.
   bool decode_stream(std::span<const std::byte> bytes, int compressor, std::size_t size,
-                     std::span<std::byte> out);
+                     std::size_t wanted, std::span<std::byte> out);
 
   struct FreeZstd {
     void operator()(ZSTD_DCtx_s* context) const noexcept;

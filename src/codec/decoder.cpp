@@ -155,8 +155,9 @@ bool blocks_stand_alone(const ChunkHeader& header) noexcept {
 }
 
 std::optional<BlockView> Decoder::view_stored(std::span<const std::byte> stored,
-                                              const ChunkHeader& header, std::int32_t block) {
-  if (!header.memcpyed) return state_->blocks.view(stored, header, block);
+                                              const ChunkHeader& header, std::int32_t block,
+                                              std::size_t wanted) {
+  if (!header.memcpyed) return state_->blocks.view(stored, header, block, wanted);
   if (stored.size() < static_cast<std::size_t>(block_size(header, block))) return std::nullopt;
   BlockView view;
   view.plane[0] = stored.data();
@@ -164,12 +165,12 @@ std::optional<BlockView> Decoder::view_stored(std::span<const std::byte> stored,
 }
 
 BlockView Decoder::view_block(std::span<const std::byte> chunk, const ChunkHeader& header,
-                              std::int32_t block, std::string_view what) {
+                              std::int32_t block, std::string_view what, std::size_t wanted) {
   check_block(header, block, what);
   if (blocks_stand_alone(header)) {
     const auto stored =
         header.memcpyed ? stored_block(chunk, header, block) : block_tail(chunk, block);
-    const auto view = stored ? view_stored(*stored, header, block) : std::nullopt;
+    const auto view = stored ? view_stored(*stored, header, block, wanted) : std::nullopt;
     if (!view) throw_block(what, block, 0);
     return *view;
   }

@@ -15,6 +15,8 @@ namespace mlarray::codec {
 // Not synchronised. Keeps its contexts and scratch between calls.
 class Decoder {
  public:
+  static constexpr std::size_t kAll = ~std::size_t{0} / 2;
+
   Decoder();
   ~Decoder();
   Decoder(Decoder&&) noexcept;
@@ -29,13 +31,16 @@ class Decoder {
 
   // The same where it is cheapest: what is stored as it is needed is not copied out of `chunk`.
   // The fast path of reads; decode_block() is the plain one, which it must agree with.
+  // `wanted`: the first so many bytes of the block are enough. What is behind them is then
+  // mostly not decoded, and damage there is not found: for who knows that there is none.
   BlockView view_block(std::span<const std::byte> chunk, const ChunkHeader& header,
-                       std::int32_t block, std::string_view what);
+                       std::int32_t block, std::string_view what, std::size_t wanted = kAll);
 
   // view_block() of the block's stored bytes alone, of a chunk whose blocks_stand_alone().
   // `stored` may hold more, behind them. Nothing: they are damaged, or end too early.
   std::optional<BlockView> view_stored(std::span<const std::byte> stored,
-                                       const ChunkHeader& header, std::int32_t block);
+                                       const ChunkHeader& header, std::int32_t block,
+                                       std::size_t wanted = kAll);
 
   // The whole chunk into `out` (exactly header.nbytes). Errors: corruption.
   void decode_chunk(std::span<const std::byte> chunk, const ChunkHeader& header,

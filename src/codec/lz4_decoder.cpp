@@ -78,9 +78,11 @@ struct Progress {
   const std::byte* const in_end;
   std::byte* const out_begin;
   std::byte* const out_end;
+  std::byte* const enough;  // where to stop, at or before the end
 };
 
-// Decodes sequences while none can be the last, and up to one that decode_rest() is to judge.
+// Decodes sequences while none can be the last and there is not enough, and up to one that
+// decode_rest() is to judge.
 // The first `room` bytes of the output may be written.
 void decode_most(Progress& progress, std::size_t room) {
   const std::byte* in = progress.in;
@@ -94,7 +96,8 @@ void decode_most(Progress& progress, std::size_t room) {
   std::byte* const safe = out_begin + (room - kLz4Slack);
   std::byte* const literal_stop = std::min(safe, progress.out_end - kNoMatchBegins);
   std::byte* const match_stop = std::min(safe, progress.out_end - kLastLiterals);
-  while (in < in_stop && out <= literal_stop) {
+  std::byte* const last_begin = std::min(literal_stop, progress.enough - 1);
+  while (in < in_stop && out <= last_begin) {
     progress.in = in;
     progress.out = out;
     const std::size_t token = value(*in++);
@@ -138,6 +141,7 @@ bool decode_rest(const Progress& progress) {
   const std::byte* const in_end = progress.in_end;
   std::byte* const out_end = progress.out_end;
   for (;;) {
+    if (progress.enough < out_end && out >= progress.enough) return true;
     if (in == in_end) return false;
     const std::size_t token = value(*in++);
     std::size_t literals = token >> 4;
@@ -169,12 +173,18 @@ bool decode_rest(const Progress& progress) {
 
 }  // namespace
 
-bool decode_lz4(std::span<const std::byte> in, std::size_t size, std::span<std::byte> out) {
+bool decode_lz4(std::span<const std::byte> in, std::size_t size, std::size_t wanted,
+                std::span<std::byte> out) {
   if (size == 0) return false;  // no encoder writes it
-  Progress progress{in.data(), out.data(), in.data() + in.size(), out.data(),
-                    out.data() + size};
+  if (wanted == 0) return true;
+  Progress progress{in.data(),  out.data(),        in.data() + in.size(),
+                    out.data(), out.data() + size, out.data() + wanted};
   decode_most(progress, out.size());
   return decode_rest(progress);
+}
+
+bool decode_lz4(std::span<const std::byte> in, std::size_t size, std::span<std::byte> out) {
+  return decode_lz4(in, size, size, out);
 }
 
 }  // namespace mlarray::codec

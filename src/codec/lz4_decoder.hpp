@@ -20,5 +20,9 @@ inline constexpr std::size_t kLz4Slack = 64;
 // in the sense of LZ4's own decoder (its rules for the end of a block included) or by an offset
 // of 0, and `out` holds anything.
 bool decode_lz4(std::span<const std::byte> in, std::size_t size, std::span<std::byte> out);
+// The same of which the first `wanted` bytes, at most `size`, are enough: what is behind them
+// in `out`, up to `size`, holds anything, and what of `in` they do not need is not looked at.
+bool decode_lz4(std::span<const std::byte> in, std::size_t size, std::size_t wanted,
+                std::span<std::byte> out);
 
 }  // namespace mlarray::codec

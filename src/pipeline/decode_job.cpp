@@ -44,9 +44,11 @@ void DecodeJob::verify_all() const {
   if (verify_ != Verify::no) check().check_all(seed_);
 }
 
-codec::BlockView DecodeJob::view_block(codec::Decoder& decoder, std::int32_t block) const {
+codec::BlockView DecodeJob::view_block(codec::Decoder& decoder, std::int32_t block,
+                                       std::size_t wanted) const {
   verify(block);  // right before the decoder reads the same bytes
-  return decoder.view_block(ref_.bytes.data, header_, block, store::chunk_name(number_));
+  return decoder.view_block(ref_.bytes.data, header_, block, store::chunk_name(number_),
+                            enough(wanted));
 }
 
 void DecodeJob::decode_block(codec::Decoder& decoder, std::int32_t block,
@@ -55,10 +57,12 @@ void DecodeJob::decode_block(codec::Decoder& decoder, std::int32_t block,
   decoder.decode_block(ref_.bytes.data, header_, block, out, store::chunk_name(number_));
 }
 
-std::optional<codec::BlockView> DecodeJob::view_stored(
-    codec::Decoder& decoder, std::int32_t block, std::span<const std::byte> stored) const {
+std::optional<codec::BlockView> DecodeJob::view_stored(codec::Decoder& decoder,
+                                                       std::int32_t block,
+                                                       std::span<const std::byte> stored,
+                                                       std::size_t wanted) const {
   if (verify_ != Verify::no && !check().passes(seed_, block, stored)) return std::nullopt;
-  return decoder.view_stored(stored, header_, block);
+  return decoder.view_stored(stored, header_, block, enough(wanted));
 }
 
 void DecodeJob::decode_all(codec::Decoder& decoder, std::span<std::byte> out) const {

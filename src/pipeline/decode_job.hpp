@@ -48,14 +48,18 @@ class DecodeJob {
   void verify(std::int32_t block) const;
   void verify_all() const;
   bool has_sums() const { return check().recorded(); }
-  // Verified and decoded. Not of a chunk that is_whole().
-  codec::BlockView view_block(codec::Decoder& decoder, std::int32_t block) const;
+  // Verified and decoded. Not of a chunk that is_whole(). Of view_block() and view_stored(),
+  // the first `wanted` bytes are enough: where a sum has said that there is no damage, what is
+  // behind them is mostly not decoded.
+  codec::BlockView view_block(codec::Decoder& decoder, std::int32_t block,
+                              std::size_t wanted) const;
   void decode_block(codec::Decoder& decoder, std::int32_t block,
                     std::span<std::byte> out) const;
   // view_block() of the stored bytes alone that `stored` begins with. Nothing: they are
   // damaged, or end too early, or only the whole chunk says; view_block() says what it is.
   std::optional<codec::BlockView> view_stored(codec::Decoder& decoder, std::int32_t block,
-                                              std::span<const std::byte> stored) const;
+                                              std::span<const std::byte> stored,
+                                              std::size_t wanted) const;
   // All of the chunk, padding included, not verified.
   void decode_all(codec::Decoder& decoder, std::span<std::byte> out) const;
   // The element that a special chunk repeats, over all of `out`.
@@ -66,6 +70,9 @@ class DecodeJob {
     return {ref_, header_, *geometry_, number_, verify_ == Verify::always};
   }
   void find_seed();
+  std::size_t enough(std::size_t wanted) const {
+    return verify_ != Verify::no && has_sums() ? wanted : codec::Decoder::kAll;
+  }
 
   store::ChunkRef ref_;
   codec::ChunkHeader header_;

@@ -100,7 +100,7 @@ class Aggregator::Impl {
         classes_(classes),
         generation_(parallel::process_generation()),
         plan_(shape, patch, resampled_shape(shape, options_), options_),
-        store_(make_score_store(plan_, classes, options_.half_scores, false)),
+        store_(make_score_store(plan_, store_options(path, false))),
         offset_(options_.crop ? options_.crop->start : Shape(shape.size(), 0)),
         dtype_(prediction_dtype(classes, options_)),
         writer_(path, prediction_shape(shape, classes, options_), dtype_,
@@ -320,9 +320,17 @@ class Aggregator::Impl {
     }
   }
 
+  ScoreStoreOptions store_options(const std::filesystem::path& path, bool counting) const {
+    return {.classes = classes_,
+            .half_scores = options_.half_scores,
+            .most_bytes = options_.max_memory,
+            .path = path,
+            .counting = counting};
+  }
+
   // By letting all boxes pass without their scores.
   std::int64_t count_bound() const {
-    const auto counting = make_score_store(plan_, classes_, options_.half_scores, true);
+    const auto counting = make_score_store(plan_, store_options({}, true));
     for (std::size_t k = 0; k < plan_.boxes.size(); ++k) {
       counting->begin(k);
       counting->release(k);

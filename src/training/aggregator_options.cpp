@@ -79,6 +79,10 @@ void check_options(const Shape& shape, const Shape& patch, std::int64_t classes,
   if (classes < 1 || (options.output == Output::argmax && classes > kMostLabels)) {
     refuse("classes " + std::to_string(classes) + ": give 1 to " + std::to_string(kMostLabels));
   }
+  if (options.max_memory < 0) {
+    refuse("max_memory " + std::to_string(options.max_memory) +
+           ": give the bytes of scores to hold in memory, or 0 for no limit");
+  }
   if (options.half && options.output == Output::argmax) {
     refuse("half is for softmax and logits, and the output is argmax: labels are integers");
   }

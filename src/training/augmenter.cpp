@@ -62,7 +62,7 @@ void check_types(const LoaderOptions& options) {
 
 Augmenter::Augmenter(const OpenCase& first, const std::vector<std::string>& extras,
                      const LoaderOptions& options)
-    : pipeline_(options.augment) {
+    : pipeline_(options.augment), raw_(options.augment_raw) {
   const augment::Pipeline& pipeline = *pipeline_;
   augment::check(pipeline);
   slice_axis_ = slice_axis_of(options.patch, pipeline.patch);
@@ -73,6 +73,13 @@ Augmenter::Augmenter(const OpenCase& first, const std::vector<std::string>& extr
   LoaderOptions read = as_read(options);
   read.patch = initial_;
   source_ = layout_of(first, {}, read);
+  if (raw_) {
+    require(options.image_type == VoxelType::float32,
+            "augment_raw gives images of float32; leave image_type as it is");
+    made_ = with_batch(source_, options.batch);
+    made_.first_extra = static_cast<int>(made_.fields.size());
+    return;
+  }
 
   const std::int64_t channels = source_.fields.front().channels;
   const bool labelled = source_.label >= 0;
@@ -127,6 +134,7 @@ Augmenter::Sample Augmenter::prepare(const Draw& draw) const {
   sample.drawn = augment::draw(*pipeline_, draw.seed, source_.fields.front().channels);
   const Box support = augment::support(*pipeline_, sample.drawn);
   sample.part = draw;
+  sample.start = with_slice(support.start, 0);
   sample.part.box.start = with_slice(support.start, 0);
   sample.part.box.stop = with_slice(support.stop, 1);
   for (std::size_t a = 0; a < initial_.size(); ++a) {
@@ -143,6 +151,7 @@ Augmenter::Sample Augmenter::prepare(const Draw& draw) const {
 void Augmenter::apply(const Sample& sample, const std::byte* source, const BatchLayout& into,
                       std::byte* data, std::int64_t item, ReaderScratch& scratch) const {
   const TimedScope timed(scratch.augment_seconds);
+  if (raw_) return put_raw(sample, source, into, data, item);
   const auto view = [&](const FieldLayout& field) {
     Shape shape = without_slice(sample.layout.patch);
     shape.insert(shape.begin(), field.channels);
@@ -172,6 +181,30 @@ void Augmenter::apply(const Sample& sample, const std::byte* source, const Batch
   if (converted) convert(Kind::f32, floats, image.kind, place(image), voxels, nullptr);
 }
 
+void Augmenter::put_raw(const Sample& sample, const std::byte* source, const BatchLayout& into,
+                        std::byte* data, std::int64_t item) const {
+  const augment::Size whole = augment::lift(initial_);
+  const augment::Size part = augment::lift(sample.layout.patch);
+  const augment::Size start = augment::lift(sample.start, 0);
+  for (std::size_t f = 0; f < into.fields.size(); ++f) {
+    const FieldLayout& field = into.fields[f];
+    const std::byte* from = source + sample.layout.fields[f].offset;
+    std::byte* to = data + field.offset + item * field.item_bytes;
+    // 0 is all bits 0, and -1 all bits 1.
+    const bool label = static_cast<int>(f) == into.label;
+    std::fill_n(to, field.item_bytes, label ? std::byte{0xff} : std::byte{0});
+    const std::int64_t row = part[2] * field.voxel_bytes;
+    for (std::int64_t c = 0; c < field.channels; ++c) {
+      for (std::int64_t z = 0; z < part[0]; ++z) {
+        for (std::int64_t y = 0; y < part[1]; ++y, from += row) {
+          const std::int64_t line = (c * whole[0] + start[0] + z) * whole[1] + start[1] + y;
+          std::copy_n(from, row, to + (line * whole[2] + start[2]) * field.voxel_bytes);
+        }
+      }
+    }
+  }
+}
+
 Matrix moved_affine(const Matrix& image, const Shape& start) {
   Matrix affine = image;
   for (std::size_t row = 0; row < start.size(); ++row) {
@@ -186,19 +219,9 @@ Matrix Augmenter::affine(const Matrix& image, const Draw& draw, const Sample& sa
   const augment::Pipeline& pipeline = *pipeline_;
   const std::size_t axes = pipeline.patch.size();
   const std::size_t skipped = 3 - axes;
-  augment::Warp warp;
-  if (sample.drawn.matrix) {
-    warp = augment::warp_of(pipeline, sample.drawn);
-  } else {
-    const augment::Size start = augment::copy_start(pipeline);
-    const std::array<bool, 3> flips = augment::flips_of(pipeline, sample.drawn);
-    for (std::size_t i = skipped; i < 3; ++i) {
-      warp.matrix[4 * i] = flips[i] ? -1 : 1;
-      warp.start[i] = static_cast<double>(start[i]);
-      if (flips[i]) warp.start[i] += static_cast<double>(pipeline.patch[i - skipped] - 1);
-    }
-  }
+  const std::array<double, 12> place = augment::placement(pipeline, sample.drawn);
   Matrix affine = moved_affine(image, draw.box.start);
+  if (raw_) return affine;
   const Matrix before = affine;
   // Axes of the image that the pipeline has.
   std::vector<std::size_t> axis;
@@ -209,10 +232,10 @@ Matrix Augmenter::affine(const Matrix& image, const Draw& draw, const Sample& sa
     for (std::size_t j = 0; j < axes; ++j) {
       double sum = 0;
       for (std::size_t i = 0; i < axes; ++i) {
-        sum += before[row][axis[i]] * warp.matrix[3 * (skipped + i) + skipped + j];
+        sum += before[row][axis[i]] * place[4 * (skipped + i) + skipped + j];
       }
       affine[row][axis[j]] = sum;
-      affine[row].back() += before[row][axis[j]] * warp.start[skipped + j];
+      affine[row].back() += before[row][axis[j]] * place[4 * (skipped + j) + 3];
     }
   }
   return affine;

@@ -31,6 +31,7 @@ class Augmenter {
   struct Sample {
     augment::Drawn drawn;
     Draw part;           // its box is the support
+    Shape start;         // of the support in the initial patch
     BatchLayout layout;  // of the support, one item
   };
   // The box of `draw` has the shape initial().
@@ -47,8 +48,11 @@ class Augmenter {
   // Shapes of the pipeline with the axis along which a slice has one voxel, and without.
   Shape with_slice(Shape shape, std::int64_t value) const;
   Shape without_slice(Shape shape) const;
+  void put_raw(const Sample& sample, const std::byte* source, const BatchLayout& into,
+               std::byte* data, std::int64_t item) const;
 
   std::shared_ptr<const augment::Pipeline> pipeline_;
+  bool raw_ = false;
   int slice_axis_ = -1;  // of a pipeline with an axis less; -1: none
   Shape initial_;
   BatchLayout source_;

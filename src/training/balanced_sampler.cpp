@@ -48,11 +48,7 @@ void drop_channel(Shape& voxel, const Shape& labels, const Shape& image,
 // joined ones; of lists, as nnU-Net's, all, because what is listed is what was asked for: a
 // region of one label stands among the single ones.
 std::size_t first_asked(const LabelIndex& index) {
-  const std::span<const LabelClass> classes = index.classes();
-  const std::size_t joined = first_joined(classes);
-  std::int64_t counted = 0;
-  for (std::size_t i = 0; i < joined; ++i) counted += classes[i].count;
-  return counted == element_count(index.shape()) ? joined : 0;
+  return index.listed() ? 0 : first_joined(index.classes());
 }
 
 // Which of the cases have a class, so that the class is drawn first.

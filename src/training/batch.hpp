@@ -16,13 +16,10 @@ namespace mlarray::training {
 class Buffer {
  public:
   explicit Buffer(std::int64_t bytes);  // at least 1. Errors: std::bad_alloc
-  ~Buffer();
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-  std::byte* data() const { return data_; }
+  std::byte* data() const { return data_.get(); }
 
  private:
-  std::byte* data_;
+  std::shared_ptr<std::byte[]> data_;
 };
 
 // Buffers of one size that are free. New memory costs a page fault every 4 KiB. Safe from any

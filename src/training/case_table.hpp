@@ -1,9 +1,11 @@
-// All cases of a loader in one piece of memory: their paths and 28 bytes each. Immutable.
+// All cases of a loader: their paths and some 30 bytes each, in pieces of memory that are
+// filled one after the other and never moved, so that nothing is left behind. Immutable.
 // Internal.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,21 +18,32 @@ class CaseTable {
  public:
   // Errors: invalid_value for no cases, a case without an image, one that has labels or extras
   // where the first one has not or the reverse, and two extras of one name.
-  explicit CaseTable(const std::vector<Case>& cases);
+  explicit CaseTable(const CaseSource& next);
 
   std::int64_t count() const { return static_cast<std::int64_t>(starts_.size()); }
   Case at(std::int64_t i) const;  // Errors: out_of_bounds
   std::string name(std::int64_t i) const;
   const std::vector<std::string>& extras() const { return extras_; }
+  bool has_labels() const { return has_labels_; }
 
  private:
-  void put(std::string_view text);
-  void put(const std::vector<std::filesystem::path>& files);
+  // Where a case is: name, its files with their counts.
+  struct Place {
+    std::uint32_t piece = 0;
+    std::uint32_t first = 0;
+  };
+  void check(const Case& one);  // against the first
+  void add(std::string_view text);
+  std::string_view text(std::int64_t i) const;
 
   std::vector<std::string> extras_;
-  std::vector<std::uint64_t> starts_;
-  std::string text_;  // of each case: name, its files with their counts
+  bool has_labels_ = false;
+  std::deque<Place> starts_;
+  std::deque<std::string> pieces_;
 };
+
+// One after the other of a list, which must live as long.
+CaseSource each_of(const std::vector<Case>& cases);
 
 // Of a file: its name without a suffix that an array has.
 std::string stem_of(const std::filesystem::path& path);

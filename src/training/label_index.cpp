@@ -101,6 +101,12 @@ std::span<const LabelClass> LabelIndex::classes() const { return impl_->classes;
 std::int64_t LabelIndex::foreground() const { return impl_->foreground; }
 std::optional<std::int64_t> LabelIndex::background() const { return impl_->background; }
 
+bool LabelIndex::listed() const {
+  std::int64_t counted = 0;
+  for (std::size_t i = 0; i < impl_->singles; ++i) counted += impl_->classes[i].count;
+  return counted != impl_->voxels;
+}
+
 std::int64_t LabelIndex::find(std::int64_t label) const {
   const auto begin = impl_->classes.begin();
   const auto end = begin + static_cast<std::ptrdiff_t>(impl_->singles);

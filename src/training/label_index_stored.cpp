@@ -86,6 +86,31 @@ bool build_label_index(Array& labels, const LabelIndexOptions& options, CommitLe
   return true;
 }
 
+bool store_label_index(const std::filesystem::path& path, const LabelIndex& index,
+                       CommitLevel level) {
+  const std::vector<std::byte> bytes = index.bytes();
+  {
+    const Array stored = Array::open(path);
+    if (index.shape() != stored.shape()) {
+      throw Error(ErrorKind::invalid_value,
+                  "'" + stored.path() + "' has shape " + to_string(stored.shape()) +
+                      ", but the label index is of a map of shape " + to_string(index.shape()) +
+                      "; give the index of this map",
+                  stored.path());
+    }
+    const auto there = LabelIndex::of(stored);
+    if (there && there->bytes() == bytes) return false;
+  }
+  Array labels = Array::open(path, {.mode = Mode::read_write, .level = level});
+  {
+    const parallel::OperationGuard guard;
+    const auto state = Array::Inside::impl(labels).open_snapshot();
+    session::write_record(labels, *state, store::kLabelIndex, bytes, level);
+  }
+  labels.close();
+  return true;
+}
+
 LabelIndex label_index_of(const Array& labels, const std::filesystem::path& cache,
                           const LabelIndexOptions& options) {
   if (auto stored = LabelIndex::of(labels); stored && is_as_asked(*stored, options)) {

@@ -163,9 +163,9 @@ void add_to(std::atomic<double>& sum, double value) {
 
 class Loader::Impl {
  public:
-  Impl(const std::vector<Case>& all, const std::shared_ptr<const Sampler>& given,
+  Impl(const CaseSource& each, const std::shared_ptr<const Sampler>& given,
        const LoaderOptions& chosen)
-      : options(chosen), cases(all, options) {
+      : options(chosen), cases(each, options) {
     const parallel::OperationGuard guard;
     const std::shared_ptr<const OpenCase> first = first_case(cases, options);
     if (options.augment != nullptr) {
@@ -266,10 +266,13 @@ class Loader::Impl {
   bool try_sample(Batch::Impl& batch, const BatchLayout& into, std::int64_t item,
                   const DrawPlace& place, Draw& draw, ReaderScratch& scratch) {
     const Stopwatch watch;
+    OpenCases::take_open_seconds();  // of others, as when the sampler was bound
     draw = sampler->draw(Watched{cases, draw.case_index}, place);
     check_draw(draw);
     const std::shared_ptr<const OpenCase> one = cases.open(draw.case_index);
-    add_to(draw_seconds, watch.seconds());
+    const double opened = OpenCases::take_open_seconds();
+    add_to(draw_seconds, watch.seconds() - opened);
+    if (opened > 0) add_to(open_seconds, opened);
     Matrix& affine = batch.affines[static_cast<std::size_t>(item)];
     if (augmenter != nullptr) {
       const Augmenter::Sample sample = augmenter->prepare(draw);
@@ -406,6 +409,7 @@ class Loader::Impl {
   std::atomic<ReadAhead*> read_ahead = nullptr;  // owned
 
   std::atomic<double> draw_seconds = 0;
+  std::atomic<double> open_seconds = 0;
   std::atomic<double> read_seconds = 0;
   std::atomic<double> convert_seconds = 0;
   std::atomic<double> augment_seconds = 0;
@@ -414,9 +418,15 @@ class Loader::Impl {
 };
 
 Loader::Loader(const std::vector<Case>& cases, const std::shared_ptr<const Sampler>& sampler,
-               const LoaderOptions& options) {
+               const LoaderOptions& options)
+    : Loader(of_each(each_of(cases), sampler, options)) {}
+
+Loader::Loader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Loader Loader::of_each(const CaseSource& next, const std::shared_ptr<const Sampler>& sampler,
+                       const LoaderOptions& options) {
   check_options(options);
-  impl_ = std::make_unique<Impl>(cases, sampler, options);
+  return Loader(std::make_unique<Impl>(next, sampler, options));
 }
 
 Loader::~Loader() = default;
@@ -524,6 +534,7 @@ LoaderTimes Loader::times() const {
   const Impl& it = *impl_;
   LoaderTimes times;
   times.draw = it.draw_seconds;
+  times.open = it.open_seconds;
   times.read = it.read_seconds;
   times.convert = it.convert_seconds;
   times.augment = it.augment_seconds;

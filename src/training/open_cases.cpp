@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "mlarray/error.hpp"
+#include "training/stopwatch.hpp"
 
 namespace mlarray::training {
 namespace {
@@ -100,6 +101,11 @@ void check_agree(const OpenFile& a, const Grid& of_a, const OpenFile& b, const G
   }
 }
 
+double& open_seconds() {
+  static thread_local double seconds = 0;
+  return seconds;
+}
+
 Shape spatial_shape(const OpenFile& file) {
   Shape shape = file.array.shape();
   if (file.channel_axis >= 0) shape.erase(shape.begin() + file.channel_axis);
@@ -108,11 +114,11 @@ Shape spatial_shape(const OpenFile& file) {
 
 }  // namespace
 
-OpenCases::OpenCases(const std::vector<Case>& cases, const LoaderOptions& options)
-    : table_(cases),
+OpenCases::OpenCases(const CaseSource& next, const LoaderOptions& options)
+    : table_(next),
       axes_(options.patch.size()),
       stats_(options.normalization.from == Normalization::From::stats),
-      has_labels_(!cases.front().label.empty()),
+      has_labels_(table_.has_labels()),
       clip_(options.normalization.clip),
       index_cache_(options.index_cache),
       index_(options.index),
@@ -210,18 +216,25 @@ std::shared_ptr<const OpenCase> OpenCases::open_now(std::int64_t i) const {
   return one;
 }
 
+double OpenCases::take_open_seconds() { return std::exchange(open_seconds(), 0); }
+
+std::shared_ptr<const OpenCase> OpenCases::open_naming(std::int64_t i) const {
+  return naming_case(*this, i, [&] {
+    try {
+      return open_now(i);
+    } catch (const Error& error) {
+      // The process may have no more files open: then fewer are kept.
+      if (error.system_error() != EMFILE && error.system_error() != ENFILE) throw;
+      cases_.clear();
+      return open_now(i);
+    }
+  });
+}
+
 std::shared_ptr<const OpenCase> OpenCases::open(std::int64_t i) const {
   const auto make = [&] {
-    return naming_case(*this, i, [&] {
-      try {
-        return open_now(i);
-      } catch (const Error& error) {
-        // The process may have no more files open: then fewer are kept.
-        if (error.system_error() != EMFILE && error.system_error() != ENFILE) throw;
-        cases_.clear();
-        return open_now(i);
-      }
-    });
+    const TimedScope timed(open_seconds());
+    return open_naming(i);
   };
   return cases_.get(i, make, [](const OpenCase&) { return std::int64_t{1}; });
 }
@@ -239,11 +252,17 @@ std::shared_ptr<const LabelIndex> OpenCases::labels(std::int64_t i) const {
   }
   const auto make = [&] {
     const std::shared_ptr<const OpenCase> one = open(i);
+    const TimedScope timed(open_seconds());
     return naming_case(*this, i, [&] {
       const Array& labels = one->label.files.front().array;
+      if (one->class_locations.empty()) {
+        return std::make_shared<const LabelIndex>(label_index_of(labels, index_cache_, index_));
+      }
+      // A converted map holds what the .pkl lists.
+      std::optional<LabelIndex> stored = LabelIndex::of(labels);
       return std::make_shared<const LabelIndex>(
-          one->class_locations.empty()
-              ? label_index_of(labels, index_cache_, index_)
+          stored && stored->listed()
+              ? std::move(*stored)
               : nnunet_class_locations(one->class_locations, labels.shape(), index_cache_));
     });
   };

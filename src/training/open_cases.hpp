@@ -48,9 +48,11 @@ struct OpenCase {
 
 class OpenCases final : public CaseInfo {
  public:
-  OpenCases(const std::vector<Case>& cases, const LoaderOptions& options);
+  OpenCases(const CaseSource& next, const LoaderOptions& options);
 
   const CaseTable& table() const { return table_; }
+  // What this thread has spent on opening since it asked last.
+  static double take_open_seconds();
   // Errors: those of Array::open; invalid_value for grids that do not agree. They name the
   // case.
   std::shared_ptr<const OpenCase> open(std::int64_t i) const;
@@ -73,6 +75,7 @@ class OpenCases final : public CaseInfo {
 
  private:
   std::shared_ptr<const OpenCase> open_now(std::int64_t i) const;
+  std::shared_ptr<const OpenCase> open_naming(std::int64_t i) const;
   FileGroup open_group(const std::vector<std::filesystem::path>& paths, bool stats) const;
   OpenFile open_file(const std::filesystem::path& path, bool stats) const;
   void check_grids(const OpenCase& one) const;

@@ -7,12 +7,15 @@
 #include <cstring>
 #include <limits>
 #include <map>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "grid/geometry.hpp"
 #include "parallel/thread_pool.hpp"
 #include "training/rows.hpp"
+#include "training/spill_file.hpp"
 
 namespace mlarray::training {
 namespace {
@@ -38,20 +41,33 @@ void add_row(T* to, const Score* from, const float* weights, float weight, std::
 template <class T>
 class Store final : public ScoreStore {
  public:
-  Store(const AggregatorPlan& plan, std::int64_t classes, bool counting)
-      : plan_(plan), classes_(classes), counting_(counting) {
+  Store(const AggregatorPlan& plan, const ScoreStoreOptions& options)
+      : plan_(plan),
+        classes_(options.classes),
+        counting_(options.counting),
+        most_bytes_(options.most_bytes),
+        file_(options.path) {
     std::size_t cells = 1;
     for (const AxisPlan& axis : plan_.axes) cells *= axis.cuts.size() - 1;
     cells_.resize(cells);
   }
 
   void begin(std::size_t k) override {
-    for_cells(covered_by(plan_, k), [&](std::size_t number, const Box& box) {
+    const Box covered = covered_by(plan_, k);
+    std::int64_t more = 0;
+    for_cells(covered, [&](std::size_t number, const Box& box) {
+      const Cell& cell = cells_[number];
+      if (!cell.held || cell.away) more += bytes_of(box);
+    });
+    make_room(k, more);
+    for_cells(covered, [&](std::size_t number, const Box& box) {
       Cell& cell = cells_[number];
-      if (cell.held) return;
+      if (cell.held && !cell.away) return;
       cell.scores = allocate(box);
+      cell.fresh = !cell.held;
+      if (cell.away && !counting_) file_.take(cell.place, bytes_in(cell, box));
       cell.held = true;
-      cell.fresh = true;
+      cell.away = false;
     });
   }
 
@@ -105,6 +121,8 @@ class Store final : public ScoreStore {
     Scores scores;  // (classes, *box), C order
     bool held = false;
     bool fresh = false;  // not written yet
+    bool away = false;   // held in the file, at `place`
+    std::uint64_t place = 0;
   };
   // The last voxels along one axis of what a box has ended.
   struct Slice {
@@ -124,6 +142,70 @@ class Store final : public ScoreStore {
     }
     hold(bytes_of(box));
     return scores;
+  }
+
+  std::span<std::byte> bytes_in(const Cell& cell, const Box& box) const {
+    return std::as_writable_bytes(
+        std::span(cell.scores.get(), static_cast<std::size_t>(count_of(box))));
+  }
+
+  // The next box behind box k that covers the cell.
+  std::size_t next_use(std::size_t k, const Box& cell) const {
+    const auto now = plan_.digits(k);
+    auto next = now;
+    std::size_t found = plan_.boxes.size();
+    bool same = true;  // boxes may have the digits of box k along all slower axes
+    std::vector<std::size_t> first(now.size()), last(now.size());
+    for (std::size_t a = 0; a < now.size(); ++a) {
+      const AxisPlan& axis = plan_.axes[a];
+      const auto begin = std::ranges::upper_bound(axis.starts, cell.stop[a] - axis.patch - 1);
+      const auto end = std::ranges::upper_bound(axis.starts, cell.start[a]);
+      first[a] = static_cast<std::size_t>(begin - axis.starts.begin());
+      last[a] = static_cast<std::size_t>(end - axis.starts.begin()) - 1;
+    }
+    // The more digits it shares with box k, the sooner it comes.
+    for (std::size_t i = 0; i < now.size() && same; ++i) {
+      const std::size_t axis = plan_.order[i];
+      const std::size_t behind = std::max(first[axis], now[axis] + 1);
+      if (behind <= last[axis]) {
+        next = now;
+        next[axis] = behind;
+        for (std::size_t j = i + 1; j < now.size(); ++j) {
+          next[plan_.order[j]] = first[plan_.order[j]];
+        }
+        found = plan_.number(next);
+      }
+      same = first[axis] <= now[axis] && now[axis] <= last[axis];
+    }
+    return found;
+  }
+
+  // Moves cells to the file until `more` bytes fit, but for those of box k.
+  void make_room(std::size_t k, std::int64_t more) {
+    if (most_bytes_ == 0 || bytes() + more <= most_bytes_) return;
+    struct Candidate {
+      std::size_t next;
+      std::size_t number;
+      Box box;
+    };
+    std::vector<Candidate> candidates;
+    const Box covered = covered_by(plan_, k);
+    Box all = Box::whole(Shape(plan_.axes.size()));
+    for (std::size_t a = 0; a < plan_.axes.size(); ++a) all.stop[a] = plan_.axes[a].size;
+    for_cells(all, [&](std::size_t number, const Box& box) {
+      const Cell& cell = cells_[number];
+      if (!cell.held || cell.away || !grid::intersect(box, covered).empty()) return;
+      candidates.push_back({next_use(k, box), number, box});
+    });
+    std::ranges::sort(candidates, std::ranges::greater{}, &Candidate::next);
+    for (const Candidate& one : candidates) {
+      if (bytes() + more <= most_bytes_) return;
+      Cell& cell = cells_[one.number];
+      if (!counting_) cell.place = file_.put(bytes_in(cell, one.box));
+      cell.scores.reset();
+      cell.away = true;
+      hold(-bytes_of(one.box));
+    }
   }
 
   // Calls body(number, box) for the cells of `box`, whose sides lie at cuts.
@@ -233,6 +315,7 @@ class Store final : public ScoreStore {
       Slice slice{ended, {}, readers};
       readers *= 2;
       slice.box.start[a] = slice.box.stop[a] - 1;
+      make_room(k, bytes_of(slice.box));
       slice.scores = allocate(slice.box);
       if (!counting_) fill(slice, ended);
       slices_.emplace(std::pair{k, a}, std::move(slice));
@@ -266,6 +349,8 @@ class Store final : public ScoreStore {
   const AggregatorPlan& plan_;
   const std::int64_t classes_;
   const bool counting_;
+  const std::int64_t most_bytes_;  // 0: no limit
+  SpillFile file_;
   std::vector<Cell> cells_;
   std::map<std::pair<std::size_t, std::size_t>, Slice> slices_;  // of box, along axis
 };
@@ -337,10 +422,10 @@ template std::string wrong_score(const AggregatorPlan&, std::size_t, std::int64_
 template std::string wrong_score(const AggregatorPlan&, std::size_t, std::int64_t, const Half*,
                                  float, int);
 
-std::unique_ptr<ScoreStore> make_score_store(const AggregatorPlan& plan, std::int64_t classes,
-                                             bool half_scores, bool counting) {
-  if (half_scores) return std::make_unique<Store<Half>>(plan, classes, counting);
-  return std::make_unique<Store<float>>(plan, classes, counting);
+std::unique_ptr<ScoreStore> make_score_store(const AggregatorPlan& plan,
+                                             const ScoreStoreOptions& options) {
+  if (options.half_scores) return std::make_unique<Store<Half>>(plan, options);
+  return std::make_unique<Store<float>>(plan, options);
 }
 
 }  // namespace mlarray::training

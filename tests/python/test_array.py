@@ -14,7 +14,7 @@ import pytest
 
 import mlarray
 from mlarray import Meta, MLArray, MLArrayError
-from mlarray._compat.names import ALIASES
+from mlarray._compat.aliases import ALIASES
 
 ROOT = Path(__file__).resolve().parents[2]
 OBLIQUE = [[0.0, -2.0, 0.0, 5.0], [1.5, 0.0, 0.0, 6.0], [0.0, 0.0, 3.0, 7.0], [0, 0, 0, 1]]

@@ -20,6 +20,7 @@ from harness.targets import judge  # noqa: E402
 from harness.volumes import make_volumes  # noqa: E402
 
 
+@pytest.mark.slow
 def test_a_whole_run_of_tiny_volumes(tmp_path: Path) -> None:
     command = [sys.executable, str(BENCHMARKS / "bench.py"), "--output", str(tmp_path)]
     command += ["--shape", "130", "132", "134", "--rounds", "2", "--volumes", "int16"]

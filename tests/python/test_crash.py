@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 
 from mlarray import MLArray
 
@@ -75,6 +76,7 @@ def _number_in(path: Path) -> int:
     return number
 
 
+@pytest.mark.slow
 def test_an_editor_killed_at_random_loses_no_commit(tmp_path: Path) -> None:
     path = tmp_path / "edited.mla"
     MLArray(np.zeros(SHAPE, np.int16)).save(
@@ -90,6 +92,7 @@ def test_an_editor_killed_at_random_loses_no_commit(tmp_path: Path) -> None:
     assert before > 0, "no commit was made in any run"
 
 
+@pytest.mark.slow
 def test_a_saver_killed_at_random_leaves_the_old_file_or_the_new(tmp_path: Path) -> None:
     path = tmp_path / "saved.mla"
     MLArray(np.zeros(SHAPE, np.int16)).save(path)
@@ -101,6 +104,7 @@ def test_a_saver_killed_at_random_leaves_the_old_file_or_the_new(tmp_path: Path)
     assert len(numbers) > 1, "no save was made in any run"
 
 
+@pytest.mark.slow
 def test_a_killed_creator_leaves_a_file_that_opens(tmp_path: Path) -> None:
     script = """
 import sys

@@ -9,10 +9,12 @@ from pathlib import Path
 import matplotlib.image
 import nibabel
 import numpy as np
+import pytest
 
 DEMO = Path(__file__).parents[2] / "examples" / "python" / "demo.py"
 
 
+@pytest.mark.slow
 def test_the_demo_proves_what_it_says(tmp_path: Path) -> None:
     # Bright towards right, front and head, with axes permuted and flipped and unequal spacing:
     # array axes run down, to the right and to the back.

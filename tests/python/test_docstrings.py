@@ -19,7 +19,8 @@ MODULES = [
     name
     for _, name, is_package in pkgutil.walk_packages(mlarray.__path__, "mlarray.")
     if not is_package
-    and name not in ("mlarray._core", "mlarray.torch")  # tests/training
+    and name != "mlarray._core"
+    and name not in ("mlarray.torch", "mlarray.monai", "mlarray.torchio")  # tests/training
     and ".integrations." not in name
 ]
 

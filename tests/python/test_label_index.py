@@ -158,6 +158,14 @@ def test_convert_makes_it(tmp_path: Path) -> None:
     index = LabelIndex.of(tmp_path / "a.mla")
     assert index is not None
     assert [one.labels for one in index.classes] == [(0,), (1,), (5,)]
+    for jobs in ("1", "2"):
+        out = tmp_path / jobs
+        out.mkdir()
+        arguments = ["-q", "--label-index", "-j", jobs, str(tmp_path / "a.nrrd"), str(out)]
+        assert main(["convert", *arguments]) == 0
+        assert LabelIndex.of(out / "a.mla") == index
+    assert main(["convert", str(tmp_path / "a.nrrd"), str(tmp_path / "b.mla")]) == 0
+    assert LabelIndex.of(tmp_path / "b.mla") is None
 
 
 def test_lists_and_errors(label: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The floors of the package: a module imports from its own and lower ones, in no circle."""
+"""The floors of the package: what stands on one imports from lower ones only, in no circle."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from pathlib import Path
 import mlarray
 
 ROOT = Path(mlarray.__file__).parent
+# Modules and folders; a folder's own modules may import each other.
 FLOORS = (
-    "errors typing",
-    "meta _dtypes _foreign _checks _settings params orientation _index _compat",
-    "_store _save_options _create _exchange _statistics _reports _display spatial",
-    "array mlarray blosc2_layout_strategies",
-    "tools convert integrations training torch",
-    "cli",
+    "errors typing params orientation _foreign _reports _compat.positions",
+    "_compat _dtypes _index _paths _settings meta",
+    "_store _display",
+    "array",
+    "tools convert training mlarray blosc2_layout_strategies",
+    "cli torch monai torchio integrations",
 )
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
 FILES = {
@@ -27,22 +28,61 @@ FILES = {
 MODULES = {name.removesuffix(".__init__"): path for name, path in FILES.items()}
 
 
-def _imports(module: str) -> set[str]:
-    """The modules of the package that one names, wherever it does, for type checkers too."""
+def _named(module: str, *, at_once: bool = False) -> set[str]:
+    """What a module imports by name, wherever it does, for type checkers too.
+
+    `at_once`: only what runs when it is imported itself.
+    """
     path, found = MODULES[module], set()
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in tree.body if at_once else ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             base = resolve_name("." * node.level + (node.module or ""), package)
             found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
-    return (found & MODULES.keys()) - {module}
+    return found
 
 
-def test_no_module_imports_from_a_higher_floor() -> None:
-    floors = {module: FLOOR[module.split(".")[1]] for module in MODULES}
-    upwards = [(a, b) for a in MODULES for b in _imports(a) if floors[b] > floors[a]]
-    assert upwards == []
+def _imports(module: str, *, at_once: bool = False) -> set[str]:
+    """The modules of the package among these."""
+    return (_named(module, at_once=at_once) & MODULES.keys()) - {module}
+
+
+def _place(module: str) -> str:
+    """The name in `FLOORS` that a module stands under."""
+    name = module.removeprefix("mlarray.")
+    return name if name in FLOOR else name.partition(".")[0]
+
+
+def test_imports_go_down() -> None:
+    wrong = [
+        (module, other)
+        for module in MODULES
+        for other in _imports(module)
+        if _place(module) != _place(other)
+        and FLOOR[_place(module)] <= FLOOR[_place(other)]
+        # What others start may use what others load: there, "no circle" is enough.
+        and FLOOR[_place(other)] < len(FLOORS) - 1
+    ]
+    assert wrong == []
+
+
+def test_the_root_is_imported_by_nobody() -> None:
+    """It has all names of the package: what imports it stands on every floor at once."""
+    known = {f"mlarray.{name.partition('.')[0]}" for name in (*FLOOR, "_core")}
+    for module in MODULES:
+        names = {name for name in _named(module) if name.startswith("mlarray.")}
+        assert {name for name in names if name.count(".") == 1} <= known, module
 
 
 def test_no_circle() -> None:
     TopologicalSorter({module: _imports(module) for module in MODULES}).prepare()
+
+
+def test_chains_of_imports_are_short() -> None:
+    lengths: dict[str, int] = {}
+    graph = {module: _imports(module, at_once=True) for module in MODULES}
+    for module in TopologicalSorter(graph).static_order():
+        lengths[module] = 1 + max((lengths[other] for other in graph[module]), default=0)
+    assert lengths["mlarray.array"] <= 6
+    assert max(lengths.values()) <= 10

@@ -39,6 +39,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     place.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subject", CASES)
 def test_random_cases_agree(subject: str, place: Place) -> None:
     compared = 0

@@ -15,6 +15,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 RUN = ("python", "console")
 # docs/usage.md is run by test_seed_page.py, the others by tests/training.
 RUN_ELSEWHERE = ("usage.md", "torch.md", "inference.md", "from_scans_to_model.md")
+RUN_ELSEWHERE += ("monai.md", "torchio.md")
 WITH_EXAMPLES = [
     page
     for page in PAGES

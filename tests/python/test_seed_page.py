@@ -26,6 +26,7 @@ def test_the_page_has_its_blocks() -> None:
     assert len(blocks_of(PAGE)) == 10
 
 
+@pytest.mark.slow
 def test_every_block_runs_twice_in_one_folder(folder: Path) -> None:
     expected = "\n".join(
         [

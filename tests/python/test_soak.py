@@ -17,6 +17,7 @@ from mlarray import MLArray
 SOAK = Path(__file__).parents[1] / "soak"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are forked")
 def test_kills_lose_nothing() -> None:
     done = subprocess.run(

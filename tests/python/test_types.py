@@ -60,6 +60,7 @@ def _errors(source: str, folder: Path) -> list[int]:
     return sorted({int(line[1]) for line in lines})
 
 
+@pytest.mark.slow
 def test_what_mypy_knows(tmp_path: Path) -> None:
     assert _errors(RIGHT, tmp_path) == []
     assert _errors(WRONG, tmp_path) == [5, 6, 7, 8, 9, 10, 11]

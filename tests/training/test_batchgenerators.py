@@ -326,3 +326,70 @@ def test_distributions(seed: int) -> None:
             size //= 3  # the same for all axes
         # Of equal distributions 999 of 1000 are nearer.
         assert distance(ours[k], theirs[k]) < 1.95 * np.sqrt(2 / size), k
+
+
+def made_by(transform: augment.Intensity, image: np.ndarray, one: dict[str, Any]) -> np.ndarray:
+    pipeline = augment.Pipeline.of(image.shape[1:], intensity=[transform])
+    return pipeline.apply(image, drawn=drawn(steps=[one]))[0]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("keep", [True, False])
+def test_sharpening(shape: tuple[int, ...], keep: bool) -> None:
+    from batchgeneratorsv2.transforms.noise.sharpen import SharpeningTransform
+
+    image = volume(shape)
+    transform = SharpeningTransform((0.7, 0.7), p_clamp_intensities=float(keep))
+    there = transform(image=torch.from_numpy(image.copy()))["image"].numpy()
+    agree(made_by(augment.Sharpening(keep_range=keep), image, step(0, 0.7)), there, image)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("size", [2, 3, 4, 5, 7])
+def test_median(shape: tuple[int, ...], size: int) -> None:
+    from batchgeneratorsv2.transforms.noise.median_filter import MedianFilterTransform
+
+    image = volume(shape)
+    there = MedianFilterTransform(size)(image=torch.from_numpy(image.copy()))["image"].numpy()
+    np.testing.assert_array_equal(made_by(augment.MedianFilter(), image, step(0, size)), there)
+
+
+def test_rician_noise() -> None:
+    from batchgeneratorsv2.transforms.noise.rician import RicianNoiseTransform
+
+    image = volume((64, 64, 64))
+    transform = RicianNoiseTransform((0.5, 0.5))
+    torch.manual_seed(0)
+    there = transform(image=torch.from_numpy(image.copy()))["image"].numpy()
+    ours = made_by(augment.RicianNoise(), image, step(0, 0.5))
+    assert distance(ours, there) < 0.005
+    assert distance(ours - image, there - image) < 0.005
+
+
+@pytest.mark.parametrize("radius", [1, 2, 5, 8])
+@pytest.mark.parametrize("shape", [(20, 24, 28), (40, 50)])
+@pytest.mark.parametrize("what", ["dilate", "erode", "close", "open"])
+def test_random_operators(what: str, shape: tuple[int, ...], radius: int) -> None:
+    pytest.importorskip("skimage", reason="scikit-image is not installed")
+    from batchgeneratorsv2.transforms.nnunet import random_binary_operator as theirs
+
+    names = {"dilate": "dilation", "erode": "erosion", "close": "closing", "open": "opening"}
+    operator = getattr(theirs, f"binary_{names[what]}_torch")
+    label = classes(shape)
+    before = np.stack([label[0] == k for k in (1, 2, 3)]).astype(np.float32)
+    transform = theirs.ApplyRandomBinaryOperatorTransform([0, 1, 2])
+    there = transform._apply_to_image(
+        torch.from_numpy(before.copy()),
+        apply_to_channels=[2, 0],
+        operators=[operator, operator],
+        strel_size=[radius, 1],
+    ).numpy()
+    pipeline = augment.Pipeline.of(shape, labels=augment.Labels(previous=[1, 2, 3]))
+    changes = [
+        {"what": what, "label": 2, "value": radius},
+        {"what": what, "label": 0, "value": 1},
+    ]
+    made, _ = pipeline.apply(
+        volume(shape), np.concatenate([label, label]), drawn=drawn(cascade=changes)
+    )
+    np.testing.assert_array_equal(made[1:], there)

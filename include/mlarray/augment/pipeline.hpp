@@ -10,8 +10,8 @@
 //
 // Images are float32, labels int16, both (channels, *spatial) with 2 or 3 spatial axes. The
 // initial patch is the box that a sampler draws; the patch is what comes out, and it is around
-// the same centre. Nothing outside the initial patch is used: there the image is 0 and the
-// label -1, as in nnU-Net.
+// the same centre unless something moves it. Nothing outside the initial patch is used: there
+// the label is -1, as in nnU-Net, and the image what Spatial::padding says.
 //
 // Free functions of plain values: safe from any thread, one Workspace for each.
 #pragma once
@@ -22,131 +22,23 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <variant>
 #include <vector>
 
+#include "mlarray/augment/transforms.hpp"
 #include "mlarray/export.hpp"
 #include "mlarray/types.hpp"
 #include "mlarray/value.hpp"
 
 namespace mlarray::augment {
 
-// A number that is drawn for each sample.
-struct Range {
-  enum class Law {
-    uniform,  // in [low, high)
-    halves,   // half of the draws in [low, 1), the others in [1, high): nnU-Net's for factors
-  };
-  double low = 0;
-  double high = 0;
-  Law law = Law::uniform;
-  friend bool operator==(const Range&, const Range&) = default;
-};
-
-// Rotation and scaling around the centre: voxel o of the patch shows what is at
-//
-//   Rz Ry Rx S (o - (patch - 1) / 2) + (initial - 1) / 2
-//
-// of the initial patch, S the scales on the diagonal, R. the rotations around the first, second
-// and third axis. The image is interpolated linearly. A label is the one with most weight among
-// the corners; where the best are level after weights were rounded to 11 bits, the nearest
-// voxel's if it is one of them, else the least. Without rotation and scaling voxels are copied.
-struct Spatial {
-  double p_rotation = 0;
-  Range rotation = {};  // radians, for each axis alone; two spatial axes: one angle
-  double p_scaling = 0;
-  Range scaling = {1, 1};  // above 1: more is seen, smaller
-  bool same_scale = true;  // for all axes
-  bool planar = false;     // three axes, of which the first is left alone: "dummy 2-D"
-  friend bool operator==(const Spatial&, const Spatial&) = default;
-};
-
-// Each of the following is applied to a sample with probability `p`, then to each of its
-// channels with `p_channel`; `same_channels`: what is drawn is drawn once for all of them.
-
-// x + sigma n, n normal and of its own for each voxel.
-struct GaussianNoise {
-  double p = 0, p_channel = 1;
-  bool same_channels = true;
-  Range sigma = {0, 0.1};
-  friend bool operator==(const GaussianNoise&, const GaussianNoise&) = default;
-};
-
-// A Gaussian of sigma voxels along each axis, cut off after 3 sigma and made to sum to 1; the
-// image is reflected at its borders, without the border twice. Its length is 6 sigma + 0.5,
-// rounded to an odd number.
-struct GaussianBlur {
-  double p = 0, p_channel = 1;
-  bool same_channels = false, same_axes = false;
-  Range sigma = {0.5, 1};
-  friend bool operator==(const GaussianBlur&, const GaussianBlur&) = default;
-};
-
-// f x.
-struct Brightness {
-  double p = 0, p_channel = 1;
-  bool same_channels = false;
-  Range factor = {0.75, 1.25, Range::Law::halves};
-  friend bool operator==(const Brightness&, const Brightness&) = default;
-};
-
-// f (x - mean) + mean, and cut to the range of x if `keep_range`.
-struct Contrast {
-  double p = 0, p_channel = 1;
-  bool same_channels = false;
-  Range factor = {0.75, 1.25, Range::Law::halves};
-  bool keep_range = true;
-  friend bool operator==(const Contrast&, const Contrast&) = default;
-};
-
-// Fewer voxels, round(scale * n) along each axis, each the nearest one, then as many as before,
-// interpolated linearly.
-struct LowResolution {
-  double p = 0, p_channel = 1;
-  bool same_channels = false, same_axes = true;
-  Range scale = {0.5, 1};
-  std::vector<std::int64_t> fixed_axes = {};  // keep their resolution
-  friend bool operator==(const LowResolution&, const LowResolution&) = default;
-};
-
-// ((x - min) / (max - min))^g (max - min) + min, of -x and negated again where inverted; then
-// shifted and stretched to the mean and standard deviation of before where these are kept.
-struct Gamma {
-  double p = 0, p_channel = 1;
-  bool same_channels = false;
-  Range gamma = {0.7, 1.5, Range::Law::halves};
-  double p_invert = 0;
-  double p_keep_stats = 1;
-  friend bool operator==(const Gamma&, const Gamma&) = default;
-};
-
-using Intensity =
-    std::variant<GaussianNoise, GaussianBlur, Brightness, Contrast, LowResolution, Gamma>;
-
-// What becomes of the labels once they lie in the patch. In this order:
-struct Labels {
-  // Channels of the image that are 0 wherever the first label channel is negative.
-  std::vector<std::int64_t> masked_channels = {};
-  bool remove_outside = true;  // -1, which is outside, becomes 0
-  // The second label channel, a segmentation of an earlier stage, goes to the image: one
-  // channel for each of these labels, 1 where it is that label, else 0.
-  std::vector<std::int64_t> previous = {};
-  // The first label channel becomes one channel for each of these: 1 where it is any of the
-  // labels, else 0. Empty: it stays.
-  std::vector<std::vector<std::int64_t>> regions = {};
-  // Resolutions at which labels are wanted, a factor for each axis: each the nearest voxel of
-  // round(factor * n). Empty: the patch as it is.
-  std::vector<std::vector<double>> scales = {};
-  friend bool operator==(const Labels&, const Labels&) = default;
-};
-
 struct Pipeline {
   Shape patch;    // spatial, 2 or 3 axes
   Shape initial;  // as many
   Spatial spatial = {};
   std::vector<Intensity> intensity = {};  // in this order
-  // Axes that are flipped, each with probability 1/2, after all of the above.
+  // Axes that are flipped, each with this probability, after all of the above.
   std::vector<std::int64_t> mirror_axes = {};
+  double p_mirror = 0.5;
   Labels labels = {};
   friend bool operator==(const Pipeline&, const Pipeline&) = default;
 };
@@ -157,17 +49,41 @@ struct Drawn {
   struct Step {
     std::int64_t transform = 0;  // in Pipeline::intensity
     std::int64_t channel = 0;
-    // sigma, factor or gamma; blur and low resolution: one for each spatial axis.
+    // sigma, factor, gamma, strength, shift, value or size; blur and low resolution: one for
+    // each spatial axis.
     std::array<double, 3> values = {};
     bool invert = false;      // Gamma
     bool keep_stats = false;  // Gamma
+    // BlankRectangle: where it starts, then where it stops, in the patch that comes out.
+    std::vector<std::int64_t> box = {};
     friend bool operator==(const Step&, const Step&) = default;
   };
+  // Spatial's u: how far each control point moves. Along each spatial axis 4 points or more, of
+  // which the first and the last are one spacing beyond the patch; 1: the same everywhere.
+  struct Elastic {
+    Shape points = {};
+    std::vector<double> offsets = {};  // for each axis: all points, in C order; voxels
+    friend bool operator==(const Elastic&, const Elastic&) = default;
+  };
+  // One step of Cascade.
+  struct Change {
+    enum class What { dilate, erode, close, open, remove };
+    What what = What::dilate;
+    std::int64_t label = 0;   // in Labels::previous
+    double value = 0;         // radius; remove: which component, as a share of their number
+    std::int64_t other = -1;  // remove: in Labels::previous, what it becomes; -1: nothing
+    friend bool operator==(const Change&, const Change&) = default;
+  };
   std::uint64_t seed = 0;  // of the noise
-  // The matrix of Spatial's formula by rows; two axes: the lower right four. None: a copy.
+  // Spatial's A by rows; two axes: the lower right four. None: no change.
   std::optional<std::array<double, 9>> matrix = {};
+  std::array<double, 3> shift = {};  // Spatial's t, of a crop too; two axes: the last two
+  std::optional<Elastic> elastic = {};
+  // As numpy.transpose takes them, before the flips. Empty: as they are.
+  std::vector<std::int64_t> axes = {};
   std::vector<std::int64_t> flips = {};  // axes
   std::vector<Step> steps = {};          // in the order in which they are applied
+  std::vector<Change> cascade = {};      // likewise
   friend bool operator==(const Drawn&, const Drawn&) = default;
 };
 
@@ -179,11 +95,15 @@ MLARRAY_EXPORT Drawn draw(const Pipeline& pipeline, std::uint64_t seed, std::int
 // the initial patch. Where the transform is a copy, the patch itself.
 MLARRAY_EXPORT Box support(const Pipeline& pipeline, const Drawn& drawn);
 
+// Where voxels of the patch come from but for what is elastic: the rows of a 3x4 matrix from
+// (z, y, x, 1) of the patch that comes out to a place in the initial patch; two axes: z is 0.
+MLARRAY_EXPORT std::array<double, 12> placement(const Pipeline& pipeline, const Drawn& drawn);
+
 // Voxels of the support, (channels, *spatial). Rows along the last axis must lie in memory
 // without gaps; other strides are free, so that a view of a larger array will do.
 struct Source {
   ConstArrayView image;       // float32
-  ConstArrayView label = {};  // int16; no data: no label is made
+  ConstArrayView label = {};  // int16; no data and no shape: no label is made
 };
 
 // C order without gaps. image: (image_channels(), *patch). labels: one for each of

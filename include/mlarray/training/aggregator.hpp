@@ -18,8 +18,8 @@
 // part of the image: the longest for a patch of equal sides. 5 classes, patches of 128 voxels
 // that share 64, an image of 300 x 400 x 400: 5 * 4 * 64 * 300 * 400 = 154 MB, and some more
 // for the row of patches that is being added. memory_bound() is a bound of it, known before the
-// first box. On top of it come some MB for each thread, and the chunks that are being
-// compressed.
+// first box; with `max_memory`, what is more waits on the disk. On top of it come some MB for
+// each thread, and the chunks that are being compressed.
 //
 // Thread safety: one caller at a time. A forked child can only let go of it.
 #pragma once
@@ -60,6 +60,10 @@ struct AggregatorOptions {
   bool half = false;  // softmax and logits are stored as float16
   // Scores are blended in float16, as nnU-Net does: half of the memory, and three digits.
   bool half_scores = false;
+  // Bytes of scores in memory. What is more waits in a temporary file beside the result, which
+  // takes the rest of what is held without a limit; scores of one box are always in memory. 0:
+  // no limit.
+  std::int64_t max_memory = 0;
   // The grid of the file, where predictions are on another: scores are resampled linearly
   // along each axis (voxel centres as of scipy.ndimage.zoom with grid_mode, edges repeated).
   // Empty: the image's shape.

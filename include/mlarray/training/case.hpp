@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,8 +21,12 @@ struct Case {
   // same.
   std::vector<std::pair<std::string, std::vector<std::filesystem::path>>> extra = {};
   // nnU-Net's .pkl of a preprocessed case, whose class_locations are taken instead of a label
-  // index (nnunet_class_locations()).
+  // index (nnunet_class_locations()), unless the label map holds one that was made from lists.
   std::filesystem::path class_locations = {};
 };
+
+// The next case, or nothing after the last: for who has so many that a list of them is too
+// large. Called until then, in the caller's thread.
+using CaseSource = std::function<std::optional<Case>()>;
 
 }  // namespace mlarray::training

@@ -71,6 +71,8 @@ class MLARRAY_EXPORT LabelIndex {
   // Voxels of all single classes but the background.
   std::int64_t foreground() const;
   std::optional<std::int64_t> background() const;  // as it was asked for; of lists: nothing
+  // Whether it was made from lists: it does not count all voxels of the map.
+  bool listed() const;
   // A voxel of classes()[which], all that are kept being equally likely. O(1).
   // Errors: out_of_bounds; invalid_value for a class of which no positions are kept.
   Shape draw(std::size_t which, Random& random) const;
@@ -97,6 +99,13 @@ MLARRAY_EXPORT bool build_label_index(const std::filesystem::path& path,
 // The same of an array that is open in mode read_write, with a commit of all edits.
 // Errors: also invalid_use if voxels are edited meanwhile.
 MLARRAY_EXPORT bool build_label_index(Array& labels, const LabelIndexOptions& options = {},
+                                      CommitLevel level = CommitLevel::ordered);
+
+// Stores an index that was made elsewhere, as from lists, with its label map: true where
+// something was written. It is believed until voxels are edited. Errors: as above;
+// invalid_value for an index of another shape.
+MLARRAY_EXPORT bool store_label_index(const std::filesystem::path& path,
+                                      const LabelIndex& index,
                                       CommitLevel level = CommitLevel::ordered);
 
 // The index of a label map: the stored one; else one of `cache`, a folder, if that has it; else

@@ -98,6 +98,10 @@ struct LoaderOptions {
   // labels int16: "label", and of further scales "label_1", "label_2" ... Not with extra files,
   // mask_padding, or a normalisation by the voxels of a patch.
   std::shared_ptr<const augment::Pipeline> augment = {};
+  // For who augments elsewhere, as on a GPU: what is drawn is not applied. Batches are initial
+  // patches of float32 and int16, of which the support is read; around it 0 and -1.
+  // augment::placement() of what was drawn says where the voxels of the patch lie.
+  bool augment_raw = false;
 
   int threads = 0;                                        // 0: the process-wide number
   std::int64_t prefetch_bytes = std::int64_t{256} << 20;  // at least one batch is read ahead
@@ -161,7 +165,9 @@ struct SkippedCase {
 
 // Seconds that threads have spent, summed over them, since the loader was made.
 struct LoaderTimes {
-  double draw = 0, read = 0, convert = 0;  // read: open, disk, decode
+  double draw = 0;               // samplers
+  double open = 0;               // cases, and indexes of their labels
+  double read = 0, convert = 0;  // read: disk, checksums, decoding
   double augment = 0;
   double waited = 0;   // of the consumer, in next()
   double blocked = 0;  // of threads, because enough was read ahead
@@ -176,6 +182,10 @@ class MLARRAY_EXPORT Loader {
   // case.
   Loader(const std::vector<Case>& cases, const std::shared_ptr<const Sampler>& sampler,
          const LoaderOptions& options);
+  // The same of cases that come one by one, of which the paths are kept. What `next` throws is
+  // passed on.
+  static Loader of_each(const CaseSource& next, const std::shared_ptr<const Sampler>& sampler,
+                        const LoaderOptions& options);
   ~Loader();  // stops the threads within one sample's time
   Loader(Loader&&) noexcept;
   Loader& operator=(Loader&&) noexcept;
@@ -208,6 +218,7 @@ class MLARRAY_EXPORT Loader {
   class Impl;
 
  private:
+  explicit Loader(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

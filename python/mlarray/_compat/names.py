@@ -18,11 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
-    "ALIASES",
     "MLARRAY_SUFFIX",
     "MLARRAY_VERSION",
     "Access",
-    "Alias",
     "agreed",
     "param",
     "resolve_access",
@@ -33,41 +31,6 @@ __all__ = [
 
 MLARRAY_SUFFIX: Final = "mla"
 MLARRAY_VERSION: Final = "v0"  # of the layout of metadata; written by the core
-
-
-class Alias(NamedTuple):
-    """One row of the table in docs/compatibility.md."""
-
-    where: str
-    older: str
-    newer: str
-    note: str
-
-
-ALIASES: Final = (
-    Alias("MLArray.open", "mmap=", "mmap_mode=", "'r', 'r+', 'c', 'w+'; None: no memory map"),
-    Alias(
-        "MLArray.open", "open(shape=, dtype=)", "create(shape, dtype)", "creates or replaces"
-    ),
-    Alias("MLArray", ".mmap", ".mmap_mode", "None for an array in memory"),
-    Alias("MLArray", "._spatial_ndim", ".spatial_ndim", "number of axes of space"),
-    Alias(
-        "MLArray, open, create",
-        "channel_axis=",
-        "axis_labels=",
-        "'channel' for that axis, 'spatial' for the others",
-    ),
-    Alias(
-        "MLArray, open, load, save",
-        "num_threads=",
-        "dparams={'nthreads': n}",
-        "0: what mlarray.num_threads() says",
-    ),
-    Alias("MLArray.save", "save(patch_size=...)", "MLArray(patch_size=...)", "the later wins"),
-    Alias("Meta", "meta.original", "meta.source", "metadata of the source image"),
-    Alias("Meta", "meta._blosc2", "meta.blosc2", "layout of the file"),
-    Alias("meta.spatial", "channel_axis", "axis_labels", "number or role of an axis"),
-)
 
 
 def agreed(**spellings: Any) -> Any:

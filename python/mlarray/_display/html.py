@@ -11,13 +11,13 @@ import numpy as np
 from ..errors import InvalidValueError, MLArrayError
 from .png import png
 from .summary import geometry_shown, line_of, place_of
-from .text import lengths, numbers
+from .text import layout_text, lengths, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._store.base import Store
     from .geometry import Geometry
+    from .summary import Shown
 
 __all__ = ["Page", "page_of", "show"]
 
@@ -100,7 +100,7 @@ def show(image: Any, labels: Any = None) -> Page:
     return Page(page_of(image._store, labels))
 
 
-def page_of(store: Store, labels: Any = None) -> str:
+def page_of(store: Shown, labels: Any = None) -> str:
     """HTML: a table, and the middle slice along each axis of space."""
     if store.is_closed:
         return f"<pre>{html.escape(line_of(store))}</pre>"
@@ -114,7 +114,7 @@ def page_of(store: Store, labels: Any = None) -> str:
         rows["orientation"] = geometry.orientation_text
     rows["size"] = ", ".join(place_of(store))
     if store.chunks is not None and not store.is_empty:
-        rows["chunks"] = f"{lengths(store.chunks)}, in blocks of {lengths(store.blocks)}"
+        rows["chunks"] = layout_text(store.chunks, store.blocks)
     try:
         pictures = "".join(_pictures(store, labels, geometry))
     except MLArrayError as error:
@@ -144,7 +144,7 @@ class _Slice(NamedTuple):
         return drawn
 
 
-def _pictures(store: Store, labels: Any, geometry: Geometry | None) -> list[str]:
+def _pictures(store: Shown, labels: Any, geometry: Geometry | None) -> list[str]:
     """An <img> of the middle slice along each axis, or of the only one."""
     if store.is_empty or store.dtype.kind not in "biuf" or 0 in store.shape:
         return []
@@ -184,7 +184,7 @@ def _slice(shape: tuple[int, ...], seen: list[int], letters: dict[int, str]) -> 
     return _Slice(tuple(key), rows, columns, (flip[0], flip[1]), title)
 
 
-def _drawn(store: Store, planes: list[_Slice], labels: Any) -> list[np.ndarray[Any, Any]]:
+def _drawn(store: Shown, planes: list[_Slice], labels: Any) -> list[np.ndarray[Any, Any]]:
     """Grey pixels, or coloured ones where there are labels."""
     slices = [plane.of(store.read) for plane in planes]
     if labels is None and store.dtype.kind in "biu" and _is_seg(store):
@@ -199,7 +199,7 @@ def _drawn(store: Store, planes: list[_Slice], labels: Any) -> list[np.ndarray[A
     ]
 
 
-def _is_seg(store: Store) -> bool:
+def _is_seg(store: Shown) -> bool:
     try:
         return store.meta.is_seg.is_seg is True
     except MLArrayError:
@@ -217,14 +217,14 @@ def _coloured(
     return pixels
 
 
-def _spatial_axes(store: Store) -> list[int]:
+def _spatial_axes(store: Shown) -> list[int]:
     try:
         return [axis for axis, is_space in enumerate(store.spatial_axes()) if is_space]
     except MLArrayError:
         return []
 
 
-def _axes_to_show(store: Store, spatial: list[int]) -> list[int]:
+def _axes_to_show(store: Shown, spatial: list[int]) -> list[int]:
     """The last three axes of space; all axes, where there are no two of them."""
     axes = spatial if len(spatial) >= 2 else list(range(len(store.shape)))
     return axes[-3:]
@@ -243,7 +243,7 @@ def _spacing_of(
     )
 
 
-def _contrast(store: Store, slices: list[np.ndarray[Any, Any]]) -> tuple[float, float]:
+def _contrast(store: Shown, slices: list[np.ndarray[Any, Any]]) -> tuple[float, float]:
     """What is black and what is white: the percentiles that are stored, or the slices' own."""
     try:
         stats = store.meta.stats

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .. import _core
 from ..errors import MLArrayError
@@ -10,12 +10,40 @@ from .geometry import Geometry, geometry_of
 from .text import size_text
 
 if TYPE_CHECKING:
-    from .._store.base import Store
+    from ..meta import Meta
 
-__all__ = ["geometry_shown", "line_of", "place_of"]
+__all__ = ["Shown", "geometry_shown", "line_of", "place_of"]
 
 
-def line_of(store: Store) -> str:
+class Shown(Protocol):
+    """What is shown: a store, of which no more is asked than this."""
+
+    @property
+    def core(self) -> _core.Array | None: ...
+    @property
+    def path(self) -> str | None: ...
+    @property
+    def access(self) -> str | None: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> Any: ...
+    @property
+    def meta(self) -> Meta: ...
+    @property
+    def is_closed(self) -> bool: ...
+    @property
+    def chunks(self) -> tuple[int, ...] | None: ...
+    @property
+    def blocks(self) -> tuple[int, ...] | None: ...
+    @property
+    def is_empty(self) -> bool: ...
+    def stored_metadata(self) -> _core.Metadata | None: ...
+    def read(self, key: Any) -> Any: ...
+    def spatial_axes(self) -> list[bool]: ...
+
+
+def line_of(store: Shown) -> str:
     """One line for print."""
     if store.core is None and store.is_closed:
         return "MLArray(closed)"
@@ -30,7 +58,7 @@ def line_of(store: Store) -> str:
     return f"MLArray({', '.join([*parts, *place_of(store)])})"
 
 
-def place_of(store: Store) -> list[str]:
+def place_of(store: Shown) -> list[str]:
     """How large it is and where."""
     if store.is_closed:
         return ["closed"]
@@ -42,7 +70,7 @@ def place_of(store: Store) -> list[str]:
     return [f"{size} compressed", repr(store.path), f"mode={store.access!r}"]
 
 
-def geometry_shown(store: Store) -> Geometry | None:
+def geometry_shown(store: Shown) -> Geometry | None:
     """What the metadata says of positions; None too where it cannot be read or does not fit.
 
     The voxels are there all the same. One read of the metadata; no `Meta` is made of it.

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["lengths", "number", "numbers", "size_text"]
+__all__ = ["layout_text", "lengths", "number", "numbers", "size_text"]
 
 
 def lengths(items: Any) -> str:
     """``160 x 256 x 256``."""
     return " x ".join(map(str, items)) or "(no axes)"
+
+
+def layout_text(chunks: Any, blocks: Any) -> str:
+    """How voxels are cut."""
+    return f"{lengths(chunks)}, in blocks of {lengths(blocks)}"
 
 
 def number(item: float) -> str:

@@ -1,4 +1,4 @@
-"""Boxes by start and stop, also such as leave the array, and arrays that are to be filled."""
+"""Lengths and boxes that are given, boxes that leave the array, and arrays to be filled."""
 
 from __future__ import annotations
 
@@ -7,18 +7,57 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from .._checks import check_64_bits
-from ..errors import InvalidTypeError, InvalidUseError, InvalidValueError, OutOfBoundsError
+from ..errors import (
+    InvalidTypeError,
+    InvalidUseError,
+    InvalidValueError,
+    OutOfBoundsError,
+    UnsupportedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["Box", "as_box", "as_boxes", "checked_mode", "checked_out", "inside", "source_of"]
+__all__ = [
+    "Box",
+    "as_box",
+    "as_boxes",
+    "as_shape",
+    "check_64_bits",
+    "checked_mode",
+    "checked_out",
+    "inside",
+    "source_of",
+]
 
 Box = tuple[list[int], list[int]]
 _MODES: Final = ("constant", "edge", "reflect")
+_LARGEST: Final = 2**63 - 1
+
+
+def as_shape(shape: int | Sequence[int]) -> list[int]:
+    lengths = np.atleast_1d(np.asarray(shape, dtype=object)).tolist()
+    if not all(isinstance(length, (int, np.integer)) for length in lengths):
+        raise InvalidTypeError(
+            f"shape={shape!r} is not an int or a sequence of ints; give one int per axis"
+        )
+    lengths = [int(length) for length in lengths]
+    check_64_bits("shape", lengths)
+    if any(length < 0 for length in lengths):
+        raise InvalidValueError(
+            f"shape={tuple(lengths)} has a negative length; lengths are 0 or more"
+        )
+    return lengths
+
+
+def check_64_bits(name: str, numbers: Sequence[int]) -> None:
+    if any(not -_LARGEST <= number <= _LARGEST for number in numbers):
+        raise UnsupportedError(
+            f"{name}={tuple(numbers)} is beyond 64 bits: a length is at most 2^63 - 1 "
+            f"({_LARGEST}); use smaller ones"
+        )
 
 
 def as_box(start: Any, stop: Any, ndim: int) -> Box:

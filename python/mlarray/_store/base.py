@@ -1,6 +1,6 @@
 """What `MLArray` asks of the place where its voxels and its metadata are.
 
-``plain`` holds a NumPy array, ``core`` a file or compressed voxels, ``empty`` metadata only.
+``plain`` holds a NumPy array, or metadata only; ``core`` a file or compressed voxels.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
-from .._checks import check, new_meta, state_facts, to_core
 from .._index.boxes import as_box, as_boxes, checked_mode, checked_out, inside, source_of
 from ..errors import InvalidTypeError, MLArrayError
+from .metadata import check, new_meta, state_facts, to_core
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .._index.boxes import Box
     from ..meta import Meta
 
-__all__ = ["Store"]
+__all__ = ["Store", "store_of"]
 
 T = TypeVar("T")
 
@@ -138,7 +138,7 @@ class Store(ABC):
         """Make edits part of the file, if there is one that is edited."""
         return
 
-    def push_fault(self) -> Exception | None:
+    def push_metadata(self) -> Exception | None:
         """Hand over edited metadata to the core; the error if that fails."""
         return None
 
@@ -214,3 +214,9 @@ class Store(ABC):
                 f"{name} has no array, only metadata: look at its meta, or make an MLArray "
                 f"with an array"
             )
+
+
+def store_of(image: Any) -> Store | None:
+    """Where an `MLArray` has its voxels; None for anything else."""
+    store = getattr(image, "_store", None)
+    return store if isinstance(store, Store) else None

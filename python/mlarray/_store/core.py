@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from _thread import allocate_lock  # `threading` is a tenth of our import
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from .. import _core
-from .._checks import is_of_metadata, to_core
-from .._dtypes import as_bytes_view, dtype_from_text
+from .._dtypes import as_bytes_view, dtype_from_text, dtype_to_text
 from .._index.boxes import checked_out
 from .._index.keys import contiguous_target, plain_box, select
 from .._index.points import Grid, PointSelection
@@ -25,13 +24,23 @@ from ..errors import (
 )
 from . import writers
 from .base import Store
+from .metadata import is_of_metadata, state_facts, to_core
+from .save_options import Packing, options_for
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from .._index.boxes import Box
     from .._index.keys import Selection
     from ..meta import Meta
 
-__all__ = ["CoreStore", "refresh"]
+    class HasStore(Protocol):
+        """An image."""
+
+        _store: Store
+
+
+__all__ = ["CoreStore", "compressed", "refresh"]
 
 _Array = np.ndarray[Any, Any]
 
@@ -308,7 +317,7 @@ class CoreStore(Store):
         now = to_core(meta)
         return None if now == before else now
 
-    def _push_metadata(self) -> None:
+    def _hand_over_metadata(self) -> None:
         if self.access not in ("r+", "w+") or not self.has_metadata or self._is_detached():
             return
         changed = self.changed_metadata()
@@ -316,10 +325,10 @@ class CoreStore(Store):
             self.core.set_metadata(changed)
             self.hold_meta(self.meta, changed)
 
-    def push_fault(self) -> Exception | None:
+    def push_metadata(self) -> Exception | None:
         """Hand over edited metadata; the error if that fails."""
         try:
-            self._push_metadata()
+            self._hand_over_metadata()
         except Exception as error:
             return error
         return None
@@ -388,7 +397,7 @@ class CoreStore(Store):
         """Make all edits so far part of the file."""
         if self.access not in ("r+", "w+"):
             return
-        fault = self.push_fault()
+        fault = self.push_metadata()
         self.core.flush(level)
         if fault is not None:
             raise self._explained(fault) if is_of_metadata(fault) else fault
@@ -407,7 +416,7 @@ class CoreStore(Store):
     def _save_and_let_go(self, discard_metadata: bool = False) -> None:
         """Close, unless it is edited metadata that keeps all from being saved."""
         core = self.core
-        fault = None if discard_metadata else self.push_fault()
+        fault = None if discard_metadata else self.push_metadata()
         if fault is not None and is_of_metadata(fault):
             try:
                 core.flush()
@@ -465,10 +474,22 @@ class CoreStore(Store):
         return self
 
 
-class HasStore(Protocol):
-    """An image."""
-
-    _store: Store
+def compressed(
+    store: Store, asked: Packing, defaults: Packing, threads: int, **others: Any
+) -> CoreStore:
+    """The same image with voxels that are compressed in memory; a writer is saved."""
+    voxels = store.to_numpy()
+    options = options_for(store, asked, defaults, **others)
+    meta = store.meta
+    text = dtype_to_text(voxels.dtype)
+    raw = as_bytes_view(voxels)
+    core = _core.Array.in_memory(raw, voxels.shape, text, to_core(meta), options)
+    store.release()
+    state_facts(meta, voxels.shape)
+    meta.blosc2._fill(core.metadata().to_tree()["blosc2"])
+    new = CoreStore(core, threads)
+    new.hold_meta(meta, to_core(meta))
+    return new
 
 
 def refresh(image: HasStore) -> bool:

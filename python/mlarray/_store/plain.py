@@ -1,4 +1,4 @@
-"""Voxels as a NumPy array."""
+"""Voxels as a NumPy array, or metadata without voxels."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
-from .._checks import Naming, to_core
 from .._dtypes import as_bytes_view, dtype_to_text
 from .._index.values import element_of
+from .._paths import Naming
 from ..errors import ClosedError, InvalidUseError
 from .base import Store
+from .metadata import state_facts, to_core
 
 if TYPE_CHECKING:
     from .._index.boxes import Box
     from ..meta import Meta
 
-__all__ = ["PlainStore"]
+__all__ = ["EmptyStore", "PlainStore", "decompressed"]
 
 _Array = np.ndarray[Any, Any]
 
@@ -129,3 +130,50 @@ class PlainStore(Store):
     def close(self, discard_metadata: bool = False) -> None:
         """Let go of the array."""
         self._voxels = None
+
+
+class EmptyStore(PlainStore):
+    """Metadata only, in memory; a file holds it with an array of no voxels.
+
+    Parameters
+    ----------
+    meta : Meta
+        Held as it is.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, meta: Meta) -> None:
+        super().__init__(np.empty((0,)), meta)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is metadata only: always, unless it was closed."""
+        return self.shape == (0,)  # raises what a closed image raises
+
+    def read(self, key: Any) -> Any:
+        """There are no voxels."""
+        self.require_voxels()
+
+    def write(self, key: Any, value: Any) -> None:
+        """There are no voxels."""
+        self.require_voxels()
+
+    def to_numpy(self) -> np.ndarray[Any, Any]:
+        """There are no voxels."""
+        self.require_voxels()
+        return super().to_numpy()
+
+    def save(self, path: str, options: _core.SaveOptions) -> None:
+        """Write the metadata to a file."""
+        with Naming(path):
+            _core.Array.save_metadata(path, to_core(self.meta), options)
+
+
+def decompressed(store: Store, path: str | None = None) -> PlainStore:
+    """The same image with a NumPy array; a writer is saved."""
+    voxels = store.to_numpy()
+    meta = store.meta
+    store.release()
+    state_facts(meta, voxels.shape)
+    return PlainStore(voxels, meta, path)

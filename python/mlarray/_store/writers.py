@@ -14,7 +14,7 @@ import weakref
 from typing import TYPE_CHECKING
 
 from .. import _core
-from .._checks import is_of_metadata
+from .metadata import is_of_metadata
 
 if TYPE_CHECKING:
     from .base import Store
@@ -53,7 +53,7 @@ def before_use_of(path: str, besides: object = None) -> None:
     for store in list(_live):
         if store is besides or not _same_file(path, store.absolute):
             continue
-        fault = store.push_fault()
+        fault = store.push_metadata()
         if fault is not None and is_of_metadata(fault):
             warn(
                 f"an MLArray that has {path!r} open for writing in this process has metadata "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
@@ -13,7 +13,6 @@ from .. import _core
 from ..errors import InvalidUseError, MLArrayError, NotFoundError
 from ._progress import Progress
 from ._run import describe, printable
-from .ls import images
 
 __all__ = [
     "add_jobs",
@@ -23,11 +22,13 @@ __all__ = [
     "find_files",
     "find_to_rewrite",
     "for_each",
+    "images",
     "make_folder",
     "shared_out",
 ]
 
 Result = TypeVar("Result")
+_SUFFIXES = (".mla", ".b2nd")
 
 
 def add_paths(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +48,41 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
         help="so many files at once; all processors work in any case (default: 1)",
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
+
+
+def images(
+    path: str, recursive: bool, refused: Callable[[OSError], None] | None = None
+) -> Iterator[str]:
+    """The path of each image, sorted; a file that is named is taken as it is.
+
+    Parameters
+    ----------
+    path : str
+        A file or folder.
+    recursive : bool
+        Folders in folders too.
+    refused : callable, optional
+        Called with the error of a folder that cannot be read, which is else raised.
+    """
+    if not os.path.isdir(path):
+        if not os.path.lexists(path):
+            raise NotFoundError(f"'{path}': no such file or folder", path=path)
+        yield path
+        return
+    try:
+        with os.scandir(path) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        if refused is None:
+            raise
+        refused(error)
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            if recursive:
+                yield from images(entry.path, recursive, refused)
+        elif entry.name.endswith(_SUFFIXES):
+            yield entry.path.removeprefix("." + os.sep)
 
 
 def find_files(paths: Sequence[str], recursive: bool) -> list[str]:

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from .._settings import set_num_threads
 from ..convert import SUFFIXES, TARGETS, Report, convert, split_suffix
 from ..errors import InvalidUseError, MLArrayError, NotFoundError
 from ._run import describe
@@ -57,7 +58,10 @@ def plan(inputs: list[str], output: str, suffix: str | None, recursive: bool) ->
         if not os.path.isdir(output):
             return [Job(inputs[0], output)]
     elif named:
-        raise InvalidUseError(f"'{output}': several files are converted into a folder")
+        raise InvalidUseError(
+            f"'{output}' is the name of one file, but a folder, or several files, are "
+            f"converted: name a folder"
+        )
     wanted = suffix or ".mla"
     jobs = []
     for source, relative in _sources(inputs, wanted, recursive):
@@ -136,8 +140,6 @@ def run_jobs(
 
 
 def _start_worker(workers: int) -> None:
-    from .. import set_num_threads
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # between jobs; the main process decides
     set_num_threads(max(1, (os.cpu_count() or 1) // workers))
 

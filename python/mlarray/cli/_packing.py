@@ -59,7 +59,7 @@ def add_commit_level(parser: argparse.ArgumentParser) -> None:
 def save_options(options: argparse.Namespace) -> dict[str, Any]:
     """What was given of them, as arguments of `MLArray.save`, which chooses the rest."""
     given = vars(options)
-    names = ("patch_size", "chunk_size", "block_size", "preset", "level")
+    names = ("patch_size", "chunk_size", "block_size", "preset", "level", "label_index")
     result: dict[str, Any] = {name: given[name] for name in names if name in given}
     cparams = {key: given[key] for key in ("codec", "clevel") if key in given}
     if cparams:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
+
+from ..errors import nearest
 
 __all__ = ["Parser"]
 
@@ -55,5 +56,5 @@ class Parser(argparse.ArgumentParser):
 
 
 def _meant(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    close = nearest(word, known)
+    return f"; did you mean {close}?" if close else ""

@@ -31,12 +31,13 @@ examples:
 """
 
 _PARTS = {
-    "draw": "choosing boxes, opening cases",
+    "draw": "choosing boxes",
+    "open": "cases, indexes of their labels",
     "read": "disk, checksums, decoding",
     "convert": "types, padding",
     "blocked": "threads had nothing to do",
 }
-_COLORS = ("#edae49", "#30638e", "#66a182", "#d9d9d9")
+_COLORS = ("#edae49", "#d1495b", "#30638e", "#66a182", "#d9d9d9")
 _TITLES = ("part", "ms a sample", "share", "what")
 
 

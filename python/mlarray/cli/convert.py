@@ -42,6 +42,7 @@ examples:
   mlarray convert --patch-size 64 --codec zstd --level 5 ct.nii.gz ct.mla
   mlarray convert -r -j 8 --skip-existing imagesTr preprocessed
   mlarray convert --to .nii.gz predictions/*.mla for-viewing
+  mlarray convert --label-index labelsTr/*.nii.gz labelsTr
 """
 
 
@@ -82,6 +83,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_files(parser)
     add_packing(parser)
+    parser.add_argument(
+        "--label-index",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="inputs are label maps: store where their classes are, as 'mlarray index' does",
+    )
     add_commit_level(parser)
 
 

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from .._display.geometry import Geometry
-from .._display.text import lengths, number, numbers, size_text
+from .._display.text import layout_text, lengths, number, numbers, size_text
 from ._run import FAILURE, add_json, printable
 from ._summary import Summary, summarise
 from ._table import fields
@@ -80,10 +80,7 @@ def _array_rows(summary: Summary) -> list[tuple[str, str]]:
 
 def _storage_rows(summary: Summary) -> list[tuple[str, str]]:
     array = summary.array
-    rows = []
-    rows.append(
-        ("chunks", f"{lengths(array['chunks'])}, in blocks of {lengths(array['blocks'])}")
-    )
+    rows = [("chunks", layout_text(array["chunks"], array["blocks"]))]
     patch = ((summary.tree or {}).get("blosc2") or {}).get("patch_size")
     if patch:
         rows.append(("made for", f"patches of {lengths(patch)}"))

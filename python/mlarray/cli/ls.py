@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-from collections.abc import Callable, Iterator
 from typing import Any
 
 from .._display.text import lengths, numbers, size_text
-from ..errors import MLArrayError, NotFoundError
+from ..errors import MLArrayError
+from ._files import images
 from ._run import FAILURE, add_json, describe, printable
 from ._summary import Summary, summarise
 from ._table import table
 
-__all__ = ["add_arguments", "command", "images"]
+__all__ = ["add_arguments", "command"]
 
 DESCRIPTION = (
     "List the images of folders, one a line. A file that cannot be read is a line that says "
@@ -27,7 +26,6 @@ examples:
   mlarray ls --json a.mla dataset  a list of objects
 """
 
-_SUFFIXES = (".mla", ".b2nd")
 _TITLES = ("name", "shape", "dtype", "spacing", "orientation", "size", "ratio")
 
 
@@ -58,41 +56,6 @@ def command(options: argparse.Namespace) -> int | None:
         for line in table(_TITLES, [_row(*entry) for entry in entries], ("size", "ratio")):
             print(printable(line))
     return FAILURE if any(isinstance(entry, str) for _, entry in entries) else None
-
-
-def images(
-    path: str, recursive: bool, refused: Callable[[OSError], None] | None = None
-) -> Iterator[str]:
-    """The path of each image, sorted; a file that is named is taken as it is.
-
-    Parameters
-    ----------
-    path : str
-        A file or folder.
-    recursive : bool
-        Folders in folders too.
-    refused : callable, optional
-        Called with the error of a folder that cannot be read, which is else raised.
-    """
-    if not os.path.isdir(path):
-        if not os.path.lexists(path):
-            raise NotFoundError(f"'{path}': no such file or folder", path=path)
-        yield path
-        return
-    try:
-        with os.scandir(path) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
-    except OSError as error:
-        if refused is None:
-            raise
-        refused(error)
-        return
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            if recursive:
-                yield from images(entry.path, recursive, refused)
-        elif entry.name.endswith(_SUFFIXES):
-            yield entry.path.removeprefix("." + os.sep)
 
 
 def _object(name: str, entry: Summary | str) -> dict[str, Any]:

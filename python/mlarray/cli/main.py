@@ -10,8 +10,21 @@ import argparse
 import textwrap
 from collections.abc import Sequence
 
-from .. import __version__
-from . import bench_loader, convert, header, index, info, ls, repack, salvage, tune, verify
+from .. import _core
+from . import (
+    bench_loader,
+    convert,
+    header,
+    index,
+    info,
+    ls,
+    nnunet,
+    nnunet_convert,
+    repack,
+    salvage,
+    tune,
+    verify,
+)
 from ._parser import Parser
 from ._run import run
 
@@ -28,6 +41,8 @@ _COMMANDS = {
     "tune": tune,
     "index": index,
     "bench-loader": bench_loader,
+    "nnunet": nnunet,
+    "nnunet-convert": nnunet_convert,
 }
 
 _EPILOG = """\
@@ -52,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"mlarray {__version__}")
+    parser.add_argument("--version", action="version", version=f"mlarray {_core.version}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, module in _COMMANDS.items():
         command = commands.add_parser(

@@ -117,7 +117,8 @@ def _import(
 
         converted = read_nrrd(source)
 
-    from .. import Meta, MLArray
+    from ..array import MLArray
+    from ..meta import Meta
 
     image = MLArray(converted.voxels, meta=Meta.from_mapping(converted.metadata))
     image.save(target, **save_options)
@@ -127,7 +128,7 @@ def _import(
 def _export(
     source: str, target: str, wanted: str
 ) -> tuple[tuple[int, ...], str, tuple[str, ...]]:
-    from .. import MLArray
+    from ..array import MLArray
     from ._model import export_geometry
 
     with MLArray.open(source) as image:

@@ -22,6 +22,7 @@ from typing import (
 )
 
 from .. import _core
+from ..errors import nearest
 from .frozen import frozen
 
 __all__ = [
@@ -74,11 +75,9 @@ def refuse_managed(path: str) -> NoReturn:
 
 def no_such(owner: str, what: str, name: object, names: Iterable[str]) -> str:
     """The text of an error: what there is, and what was probably meant."""
-    import difflib
-
     names = list(names)
-    near = difflib.get_close_matches(str(name), names, 1)
-    meant = f" (did you mean {near[0]!r}?)" if near else ""
+    near = nearest(str(name), names)
+    meant = f" (did you mean {near!r}?)" if near else ""
     return f"{owner} has no {what} {name!r}{meant}; it has {', '.join(names)}"
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from .._checks import Naming, checked_path
-from .._save_options import Packing
+from .._paths import Naming, checked_path
+from .._store.save_options import Packing
 from ..array import MLArray
 from ..errors import InvalidUseError
 from ..typing import UNSET

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from .. import _core
-from .._checks import checked_path
+from .._paths import checked_path
 from .._reports import Damage, damage_of
-from .._save_options import commit_level
+from .._store.save_options import commit_level
 from ..errors import InvalidValueError
 from ._interrupt import interruptible
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .. import _core
-from .._checks import checked_path
-from .._save_options import PRESETS
+from .._paths import checked_path
+from .._store.save_options import PRESETS
 from ..array import MLArray
 from ..errors import InvalidUseError
 from .repack import core_of, known_sizes

@@ -14,7 +14,7 @@ Examples
 
 from __future__ import annotations
 
-from ._aggregator import Aggregator
+from ._aggregator import Aggregator, AggregatorOptions
 from ._labels import LabelClass, LabelIndex
 from .case import Case
 from .folder import cases_from_folder
@@ -25,6 +25,7 @@ from .samplers import Balanced, Grid, Listed, Sampler, Uniform
 
 __all__ = [
     "Aggregator",
+    "AggregatorOptions",
     "Balanced",
     "Batch",
     "Case",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 
 from .. import _core
-from .._checks import Naming, as_dtype, checked_path, to_core
 from .._compat.names import resolve_threads
-from .._save_options import Packing, codec_params, save_options
+from .._dtypes import as_dtype
+from .._paths import Naming, checked_path
+from .._store.metadata import to_core
+from .._store.save_options import Packing, codec_params, save_options
 from ..array import MLArray
 from ..errors import InvalidTypeError, InvalidUseError, InvalidValueError
 from ..meta import Meta
@@ -23,10 +25,28 @@ if TYPE_CHECKING:
 
     from ..typing import Level, Params, PathLike, Preset, Sizes
 
-__all__ = ["Aggregator", "lengths"]
+__all__ = ["Aggregator", "AggregatorOptions", "lengths"]
 
 Blend = Literal["gaussian", "constant"]
 Output = Literal["argmax", "softmax", "logits"]
+
+
+class AggregatorOptions(TypedDict, total=False):
+    """The options of `Aggregator` besides boxes and geometry."""
+
+    blend: Blend
+    output: Output
+    dtype: DTypeLike | None
+    half_scores: bool
+    original_shape: Sequence[int] | None
+    crop: Sequence[Any] | None
+    preset: Preset | None
+    cparams: Params
+    chunk_size: Sizes
+    block_size: Sizes
+    num_threads: int | None
+    level: Level | None
+    durable: bool | None
 
 
 def lengths(name: str, value: Any, ndim: int) -> list[int]:
@@ -79,6 +99,9 @@ class Aggregator:
         Of softmax and logits; default: float32.
     half_scores : bool
         Blend in float16, as nnU-Net does: half of the memory, and three digits.
+    max_memory : int, optional
+        Bytes of scores in memory. What is more waits in a temporary file beside `path`. Scores
+        of one box are always in memory. Default: no limit.
     original_shape : sequence of int, optional
         The grid of the file, where it is not that of the predictions. Scores are resampled to
         it linearly along each axis.
@@ -126,6 +149,7 @@ class Aggregator:
         output: Output = "argmax",
         dtype: DTypeLike | None = None,
         half_scores: bool = False,
+        max_memory: int | None = None,
         original_shape: Sequence[int] | None = None,
         crop: Sequence[Any] | None = None,
         image: MLArray | Meta | None = None,
@@ -169,6 +193,7 @@ class Aggregator:
                 output=output,
                 half=half,
                 half_scores=half_scores,
+                max_memory=0 if max_memory is None else operator.index(max_memory),
                 original_shape=None if original_shape is None else [*original_shape],
                 crop=None if crop is None else _corners(crop),
                 image=to_core(_meta(image)),

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .. import _core
-from .._checks import checked_path
 from .._dtypes import as_bytes_view, dtype_to_text
-from .._save_options import commit_level
+from .._paths import checked_path
 from .._store import writers
 from .._store.core import CoreStore
+from .._store.save_options import commit_level
 from ..array import MLArray
 from ..errors import InvalidTypeError, InvalidValueError
 
@@ -203,6 +203,23 @@ class LabelIndex:
     def from_bytes(cls, data: bytes) -> LabelIndex:
         """What `to_bytes` gave. Raises `CorruptionError` for anything else."""
         return cls(_core.LabelIndex.from_bytes(data))
+
+    def keep_in(self, path: PathLike, level: str = "ordered") -> bool:
+        """Store it with its label map; True unless it was there already.
+
+        It stays until voxels are edited. `level` is that of `MLArray.save`.
+
+        Raises
+        ------
+        InvalidValueError
+            If the map has another shape.
+        """
+        commits = commit_level(level) or _core.CommitLevel.ordered
+        text = checked_path(path)
+        writers.before_use_of(text)
+        written = _core.store_label_index(text, self._core, commits)
+        writers.warn_of_detached()
+        return written
 
     def to_bytes(self) -> bytes:
         """As it is stored in a file."""

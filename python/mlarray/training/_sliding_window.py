@@ -18,10 +18,11 @@ import numpy as np
 from .. import _core
 from ..array import MLArray
 from ..errors import InvalidTypeError, InvalidUseError, InvalidValueError
-from ._aggregator import Aggregator, lengths
+from ._aggregator import Aggregator, AggregatorOptions, lengths
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from typing_extensions import Unpack
 
     from ..meta import Meta
     from ..typing import PathLike
@@ -50,7 +51,7 @@ def sliding_window(
     autocast: Any = None,
     grid: MLArray | Meta | None = None,
     progress: Callable[[int, int], object] | None = None,
-    **options: Any,
+    **options: Unpack[AggregatorOptions],
 ) -> MLArray:
     """Predict an image by overlapping patches, and blend them into a ``.mla``.
 
@@ -94,7 +95,7 @@ def sliding_window(
     progress : callable, optional
         Gets the number of patches that are done, and of all.
     **options
-        As for `Aggregator`: `output`, `half_scores`, `original_shape`, ...
+        As for `Aggregator` (`AggregatorOptions`)
 
     Returns
     -------
@@ -129,9 +130,7 @@ def sliding_window(
             "original_shape without grid: give grid=, an MLArray or Meta with the geometry of "
             "the original grid, because that of the predicted image is another one"
         )
-    options.update(
-        overlap=overlap, step=steps, image=source.images[0] if grid is None else grid
-    )
+    geometry = source.images[0] if grid is None else grid
     aggregator: Aggregator | None = None
     done = 0
 
@@ -166,7 +165,13 @@ def sliding_window(
             for group, batch in _read_ahead(reader, source.read, groups):
                 scores = predicted(batch)
                 if aggregator is None:
-                    aggregator = Aggregator(out, source.shape, size, scores.shape[1], **options)
+                    aggregator = Aggregator(
+                        *(out, source.shape, size, scores.shape[1]),
+                        overlap=overlap,
+                        step=steps,
+                        image=geometry,
+                        **options,
+                    )
                 if adding is not None:
                     adding.result()
                 adding = adder.submit(add, group, scores)

@@ -1,28 +1,71 @@
-"""Augmentation of samples: nnU-Net's, drawn first and applied in one pass of one thread."""
+"""Augmentation of samples, drawn first and applied in one pass of one thread.
+
+A :class:`Pipeline` is made by a preset, :func:`nnunet` or :func:`monai_basic`, or of transforms
+by :meth:`Pipeline.of`. docs/augmentation.md shows each of them.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
 from .. import _core
-from ..errors import InvalidValueError
+from ..errors import InvalidTypeError, InvalidValueError
+from ._transforms import (
+    BlankRectangle,
+    Brightness,
+    BrightnessAdditive,
+    Cascade,
+    Contrast,
+    Gamma,
+    GaussianBlur,
+    GaussianNoise,
+    Intensity,
+    Labels,
+    LowResolution,
+    MedianFilter,
+    RicianNoise,
+    Sharpening,
+    Spatial,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Labels", "Pipeline", "instruction_sets", "nnunet", "use_instruction_set"]
+__all__ = [
+    "BlankRectangle",
+    "Brightness",
+    "BrightnessAdditive",
+    "Cascade",
+    "Contrast",
+    "Gamma",
+    "GaussianBlur",
+    "GaussianNoise",
+    "Intensity",
+    "Labels",
+    "LowResolution",
+    "MedianFilter",
+    "Pipeline",
+    "RicianNoise",
+    "Sharpening",
+    "Spatial",
+    "instruction_sets",
+    "monai_basic",
+    "nnunet",
+    "use_instruction_set",
+]
 
-Labels: TypeAlias = "NDArray[np.int16] | list[NDArray[np.int16]]"
+_LabelArrays: TypeAlias = "NDArray[np.int16] | list[NDArray[np.int16]]"
 
 
 class Pipeline:
     """What is done to one sample, as plain data.
 
-    Made by a preset as :func:`nnunet`, or of the maps and lists that :attr:`value` shows.
+    Made by a preset as :func:`nnunet`, of transforms by :meth:`of`, or of the maps and lists
+    that :attr:`value` shows.
     Immutable; two of the same value are equal and have the same hash. Safe from any thread:
     :meth:`apply` releases the GIL and uses the calling thread alone.
 
@@ -48,6 +91,59 @@ class Pipeline:
     @classmethod
     def _of(cls, core: _core.AugmentPipeline) -> Pipeline:
         return cls(cast("dict[str, Any]", core.value()))
+
+    @classmethod
+    def of(
+        cls,
+        patch_size: Sequence[int],
+        *,
+        initial: Sequence[int] | None = None,
+        spatial: Spatial | None = None,
+        intensity: Iterable[Intensity] = (),
+        mirror_axes: Sequence[int] = (),
+        p_mirror: float = 0.5,
+        labels: Labels | None = None,
+    ) -> Pipeline:
+        """Make one of transforms.
+
+        Parameters
+        ----------
+        patch_size : sequence of int
+            Two or three lengths.
+        initial : sequence of int, optional
+            The patch that is read of; default: the patch itself.
+        spatial : Spatial, optional
+            Where voxels come from.
+        intensity : iterable of Intensity
+            In this order.
+        mirror_axes : sequence of int
+            Axes that are flipped, after all of the above.
+        p_mirror : float
+            Each with this probability.
+        labels : Labels, optional
+            What becomes of the labels.
+        """
+        value: dict[str, Any] = {
+            "patch": list(patch_size),
+            "initial": list(patch_size if initial is None else initial),
+            "intensity": [],
+            "mirror_axes": list(mirror_axes),
+            "p_mirror": p_mirror,
+        }
+        for name, part, kind in (("spatial", spatial, Spatial), ("labels", labels, Labels)):
+            if part is None:
+                continue
+            if not isinstance(part, kind):
+                raise InvalidTypeError(f"{name}={part!r} is no {kind.__name__}")
+            value[name] = part._value()
+        for transform in intensity:
+            if not isinstance(transform, Intensity):
+                raise InvalidTypeError(
+                    f"intensity has {transform!r}, which is no transform of intensities as "
+                    f"GaussianNoise(p=0.1)"
+                )
+            value["intensity"].append(transform._value())
+        return cls(value)
 
     @classmethod
     def from_json(cls, text: str) -> Pipeline:
@@ -77,8 +173,9 @@ class Pipeline:
     def draw(self, seed: int, channels: int = 1) -> dict[str, Any]:
         """Draw what one sample gets, as plain data.
 
-        The same seed gives the same. It has "matrix" (by rows; None: voxels are copied),
-        "flips", "steps" (a transform, a channel and its values each) and "seed", of the noise.
+        The same seed gives the same. It has "matrix" (by rows of three axes; None: no change),
+        "shift", "elastic", "axes" (as `numpy.transpose` takes them), "flips", "steps" (a
+        transform, a channel and its values each), "cascade" and "seed", of the noise.
         """
         return cast("dict[str, Any]", self._core.draw(seed % 2**64, channels))
 
@@ -87,6 +184,23 @@ class Pipeline:
         start, stop = self._core.support(dict(drawn))
         return tuple(start), tuple(stop)
 
+    def placement(self, drawn: Mapping[str, Any]) -> NDArray[np.float64]:
+        """Return where voxels of the patch come from, without what is elastic.
+
+        Parameters
+        ----------
+        drawn : mapping
+            What :meth:`draw` has returned.
+
+        Returns
+        -------
+        float64 array, (axes, axes + 1)
+            From a voxel of the patch, and 1, to its place in the initial patch.
+        """
+        rows = np.array(self._core.placement(dict(drawn))).reshape(3, 4)
+        axes = len(self.patch)
+        return rows[3 - axes :, 3 - axes :]
+
     def apply(
         self,
         image: ArrayLike,
@@ -94,7 +208,7 @@ class Pipeline:
         *,
         seed: int | None = None,
         drawn: Mapping[str, Any] | None = None,
-    ) -> tuple[NDArray[np.float32], Labels | None]:
+    ) -> tuple[NDArray[np.float32], _LabelArrays | None]:
         """Make one sample of an initial patch.
 
         Parameters
@@ -221,6 +335,46 @@ def nnunet(
             ignore_label=ignore_label,
             scales=[list(factors) for factors in scales],
             validation=validation,
+        )
+    )
+
+
+def monai_basic(
+    patch_size: Sequence[int],
+    *,
+    p_flip: float = 0.2,
+    p_rot90: float = 0.2,
+    rot90_axes: Sequence[int] = (0, 1),
+    p_scale: float = 0.1,
+    p_shift: float = 0.1,
+) -> Pipeline:
+    """Return what MONAI's networks for segmentation are trained with.
+
+    As in its research-contributions (UNETR, BTCV): RandFlip along each axis, RandRotate90,
+    RandScaleIntensity and RandShiftIntensity by up to 0.1. RandCropByPosNegLabel, before them,
+    is the part of a sampler, as ``Balanced(0.5)``.
+
+    Parameters
+    ----------
+    patch_size : sequence of int
+        Two or three lengths.
+    p_flip : float
+        Probability of a flip, for each axis.
+    p_rot90 : float
+        Probability of one, two or three quarter turns.
+    rot90_axes : sequence of int
+        Two axes, of the same length in the patch.
+    p_scale, p_shift : float
+        Probability of each.
+    """
+    return Pipeline._of(
+        _core.augment_monai_basic(
+            list(patch_size),
+            p_flip=p_flip,
+            p_rot90=p_rot90,
+            rot90_axes=list(rot90_axes),
+            p_scale=p_scale,
+            p_shift=p_shift,
         )
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._checks import checked_path
+from .._paths import checked_path
 from ..errors import InvalidTypeError, InvalidValueError
 from ..typing import PathLike
 
@@ -49,7 +49,8 @@ class Case:
         What errors say; default: the name of the first image.
     class_locations : path, optional
         The ``.pkl`` in which nnU-Net has listed voxels of the classes; the label map is not
-        indexed then.
+        indexed then. It is not read where the label map holds these lists itself, as
+        ``mlarray nnunet-convert`` leaves it.
 
     Raises
     ------

@@ -17,7 +17,15 @@ from .. import _core
 from .._store.writers import warn
 from ..errors import ClosedError, InvalidTypeError, InvalidUseError, InvalidValueError
 from .case import Case, from_core
-from .options import LoaderOptions, VoxelType, folder_and_patch, make_core, patch_for
+from .options import (
+    LoaderOptions,
+    SampleTransform,
+    VoxelType,
+    folder_and_patch,
+    make_core,
+    patch_for,
+    pipeline_for,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -34,7 +42,17 @@ Batch = dict[str, np.ndarray[Any, Any]]
 
 _VERSION = 1  # of what state_dict returns
 # Fields of a batch that have the axes of the patch: all that are not these.
-OF_SAMPLES = ("case", "box", "class", "center", "index", "seed", "affine")
+OF_SAMPLES = (
+    "case",
+    "box",
+    "class",
+    "center",
+    "index",
+    "seed",
+    "affine",
+    "support",
+    "placement",
+)
 
 
 class Skipped(NamedTuple):
@@ -48,7 +66,8 @@ class Skipped(NamedTuple):
 class Times(NamedTuple):
     """Where the time went since a loader was made: seconds, of all threads together."""
 
-    draw: float  # samplers, and opening of cases
+    draw: float  # samplers
+    open: float  # cases, and indexes of their labels
     read: float  # disk, checksums, decoding
     convert: float  # types, normalisation, padding
     augment: float
@@ -114,9 +133,17 @@ class PatchLoader:
         Classes of several labels, as nnU-Net's regions.
     skip_unreadable : bool
         Draw another sample where a case cannot be read, instead of raising.
-    augment : augment.Pipeline or 'nnunet', optional
+    augment : augment.Pipeline, 'nnunet' or 'monai-basic', optional
         What is done to each sample: of the initial patch that it draws, only the voxels that it
         needs are read. Its `patch` is the patch size. Labels are int16.
+    augment_raw : bool
+        Augment elsewhere: batches are initial patches of which the support is read, around it 0
+        and labels of -1; ``batch["support"]`` and ``batch["placement"]`` say where it is, and
+        where the voxels of the patch lie.
+    transform : callable, optional
+        A function of yours for each sample, after all of the above. It gets the sample's part
+        of each array of the batch, and changes it in place, or returns what takes its place. It
+        runs in the thread that takes the batch, and holds it up by the time it needs.
 
     Raises
     ------
@@ -161,7 +188,9 @@ class PatchLoader:
         index_cache: PathLike | None = None,
         joined: Sequence[Sequence[int]] = (),
         skip_unreadable: bool = False,
-        augment: Pipeline | Literal["nnunet"] | None = None,
+        augment: Pipeline | Literal["nnunet", "monai-basic"] | None = None,
+        augment_raw: bool = False,
+        transform: SampleTransform | None = None,
     ) -> None:
         options = {
             name: value
@@ -171,12 +200,18 @@ class PatchLoader:
         options["batch_size"] = batch_size
         if isinstance(cases, Case):
             raise InvalidTypeError("cases is one Case; give a list of them: [case]")
+        if transform is not None and not callable(transform):
+            raise InvalidTypeError(f"transform={transform!r} is no function of a sample")
+        if augment_raw and augment is None:
+            raise InvalidValueError("augment_raw is for what `augment` draws; give that too")
+        self._transform = transform
         self._lock = threading.Lock()
         self._closed = False
         cases, first = _with_first(cases)
         patch, self._slice_axis = patch_for(patch_size, slice_axis, first)
         self.patch_size = tuple(patch)
         self.batch_size = operator.index(batch_size)
+        self._raw = pipeline_for(augment, patch, self._slice_axis) if augment_raw else None
         self._core = make_core(cases, patch, self._slice_axis, options)
         self._bfloat16 = frozenset(
             name
@@ -221,7 +256,7 @@ class PatchLoader:
     def __iter__(self) -> Iterator[Batch]:
         """The rest of this epoch; where it ends, the next one begins."""
         while (batch := self._next()) is not None:
-            yield as_arrays(batch, self._slice_axis)
+            yield self._finished(batch)
 
     def __len__(self) -> int:
         """Number of batches in an epoch, of this rank."""
@@ -250,7 +285,7 @@ class PatchLoader:
         number = self.epoch if epoch is None else operator.index(epoch)
         batch = self._open.sample(number, operator.index(index))
         self._warn()
-        return as_arrays(batch, self._slice_axis)
+        return self._finished(batch)
 
     @property
     def samples(self) -> int:
@@ -407,6 +442,14 @@ class PatchLoader:
             self._warn()
         return batch
 
+    def _finished(self, batch: _core.Batch) -> Batch:
+        arrays = as_arrays(batch, self._slice_axis)
+        if self._raw is not None:
+            add_placements(arrays, self._raw)
+        if self._transform is not None:
+            transform_samples(arrays, self._transform)
+        return arrays
+
     def _warn(self) -> None:
         for text in self._core.take_warnings():
             warn(text)
@@ -455,6 +498,52 @@ def as_arrays(batch: _core.Batch, slice_axis: int | None) -> Batch:
             array = array.squeeze(2 + slice_axis)
         arrays[name] = array
     return arrays
+
+
+def add_placements(arrays: Batch, pipeline: Pipeline) -> None:
+    """Add what was drawn for each sample of a batch that is not augmented yet.
+
+    Parameters
+    ----------
+    arrays : dict of str to ndarray
+        The batch.
+    pipeline : Pipeline
+        What draws.
+    """
+    channels = arrays["image"].shape[1]
+    draws = [pipeline.draw(int(seed), channels) for seed in arrays["seed"]]
+    arrays["support"] = np.array([pipeline.support(draw) for draw in draws], np.int64)
+    arrays["placement"] = np.stack([pipeline.placement(draw) for draw in draws])
+
+
+def transform_samples(arrays: Batch, transform: SampleTransform) -> None:
+    """Let a function change each sample of a batch.
+
+    Parameters
+    ----------
+    arrays : dict of str to ndarray
+        The batch.
+    transform : callable
+        Of a sample.
+    """
+    for i in range(len(arrays["case"])):
+        sample = {name: array[i, ...] for name, array in arrays.items()}
+        made = transform(dict(sample))
+        for name, value in (made or {}).items():
+            if name not in sample:
+                raise InvalidValueError(
+                    f"transform has returned {name!r}, which is not in the batch: it has "
+                    f"{', '.join(sample)}"
+                )
+            if value is sample[name]:
+                continue
+            new = np.asarray(value)
+            if new.shape != sample[name].shape:
+                raise InvalidValueError(
+                    f"transform has returned {name!r} of shape {new.shape}; samples of a batch "
+                    f"have one shape, {sample[name].shape}"
+                )
+            sample[name][...] = new
 
 
 def _with_first(cases: Iterable[Case]) -> tuple[Iterable[Case], Case | None]:

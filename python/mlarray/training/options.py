@@ -5,27 +5,42 @@ from __future__ import annotations
 import dataclasses
 import operator
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 import numpy as np
 
 from .. import _core
-from ..array import MLArray
+from .._compat.names import Access
+from .._store.files import open_existing
 from ..errors import InvalidTypeError, InvalidValueError
-from ..tools.repack import core_of
-from .augment import Pipeline, nnunet
+from .augment import Pipeline, monai_basic, nnunet
 from .case import Case, to_core
 from .folder import cases_from_folder, folder_path
 from .normalize import Normalize
 from .samplers import Balanced, Sampler, Uniform
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike
+    from numpy.typing import ArrayLike, DTypeLike
 
+    from .._store.core import CoreStore
     from ..typing import PathLike
 
-__all__ = ["LoaderOptions", "VoxelType", "folder_and_patch", "make_core", "patch_for"]
+__all__ = [
+    "LoaderOptions",
+    "SampleTransform",
+    "VoxelType",
+    "folder_and_patch",
+    "make_core",
+    "patch_for",
+    "pipeline_for",
+]
+
+SampleTransform: TypeAlias = (
+    "Callable[[dict[str, np.ndarray[Any, Any]]], Mapping[str, ArrayLike] | None]"
+)
+"""A sample's arrays, which are parts of the batch: to be changed in place, or returned."""
 
 VoxelType = Literal["stored", "bfloat16"]
 _MOST = 2**31 - 1
@@ -55,7 +70,9 @@ class LoaderOptions(TypedDict, total=False):
     index_cache: PathLike | None
     joined: Sequence[Sequence[int]]
     skip_unreadable: bool
-    augment: Pipeline | Literal["nnunet"] | None
+    augment: Pipeline | Literal["nnunet", "monai-basic"] | None
+    augment_raw: bool
+    transform: SampleTransform | None
 
 
 def patch_for(
@@ -109,8 +126,8 @@ def _axes_of(case: Case | None) -> int:
         return 3
     _, image, label, *_ = to_core(case)
     path = (label or image)[0]
-    with MLArray.open(path) as opened:
-        axes = len(opened._spatial_axes())
+    with closing(_opened(path)) as store:
+        axes = len(store.spatial_axes())
     # nnU-Net's preprocessed arrays have no names of axes, and channels first.
     return axes - 1 if path.endswith(".b2nd") and axes == 4 else axes
 
@@ -132,13 +149,17 @@ def _stored_patch(case: Case) -> list[int]:
         If the file does not say it.
     """
     path = to_core(case)[1][0]
-    with MLArray.open(path) as image:
-        patch = core_of(image).patch()
+    with closing(_opened(path)) as store:
+        patch = store.core.patch()
     if patch is None:
         raise InvalidValueError(
             f"{path!r} was not saved for a patch; give patch_size, as (128, 128, 128)"
         )
     return list(patch)
+
+
+def _opened(path: str) -> CoreStore:
+    return open_existing(path, Access("r", True), 0, None)
 
 
 def make_core(
@@ -176,7 +197,7 @@ def make_core(
         raise InvalidTypeError(f"normalize={normalize!r} is no Normalize, nor None")
     by, channels, clip = ("none", [], False) if normalize is None else normalize._to_core()
     cache = options["index_cache"]
-    pipeline = _pipeline(options["augment"], patch, slice_axis)
+    pipeline = pipeline_for(options["augment"], patch, slice_axis)
     core = _core.LoaderOptions(
         patch=patch,
         batch=_int(options, "batch_size"),
@@ -204,6 +225,7 @@ def make_core(
         joined=[[operator.index(label) for label in labels] for labels in options["joined"]],
         skip_unreadable=bool(options["skip_unreadable"]),
         augment=None if pipeline is None else pipeline.value,
+        augment_raw=bool(options["augment_raw"]),
     )
     if isinstance(cases, (Case, str, bytes, os.PathLike)):
         raise InvalidTypeError(f"cases={cases!r} is one; give a list of Case")
@@ -213,15 +235,34 @@ def make_core(
     return _core.Loader(map(to_core, cases), sampler._to_core(drawn, slice_axis), core)
 
 
-def _pipeline(augment: Any, patch: Sequence[int], slice_axis: int | None) -> Pipeline | None:
+def pipeline_for(augment: Any, patch: Sequence[int], slice_axis: int | None) -> Pipeline | None:
+    """The pipeline of the option `augment`.
+
+    Parameters
+    ----------
+    augment : Pipeline, str or None
+        As the user gave it.
+    patch : sequence of int
+        By `patch_for`.
+    slice_axis : int or None
+        The same.
+
+    Returns
+    -------
+    Pipeline or None
+        Of a patch without the axis of slices.
+    """
     if augment is None or isinstance(augment, Pipeline):
         return augment
-    if augment != "nnunet":
-        raise InvalidValueError(
-            f"augment={augment!r} is neither 'nnunet' nor a Pipeline of "
-            f"mlarray.training.augment"
-        )
-    return nnunet([length for axis, length in enumerate(patch) if axis != slice_axis])
+    spatial = [n for axis, n in enumerate(patch) if axis != slice_axis]
+    if augment == "nnunet":
+        return nnunet(spatial)
+    if augment == "monai-basic":
+        return monai_basic(spatial)
+    raise InvalidValueError(
+        f"augment={augment!r} is neither 'nnunet' nor 'monai-basic' nor a Pipeline of "
+        f"mlarray.training.augment"
+    )
 
 
 def _initial(pipeline: Pipeline, slice_axis: int | None) -> list[int]:

@@ -83,6 +83,25 @@ TEST(Decoder, ViewsAreTheBlocks) {
   EXPECT_GT(in_place, 10);  // nothing was copied
 }
 
+TEST(Decoder, ViewsOfTheFirstBytes) {
+  for (const GoldenChunk& golden : golden_chunks()) {
+    const ChunkHeader header = parse_chunk(golden.chunk, {});
+    if (header.whole_only()) continue;
+    for (std::int32_t block = 0; block < header.block_count(); ++block) {
+      const auto start = static_cast<std::ptrdiff_t>(block) * header.blocksize;
+      const auto size = static_cast<std::size_t>(block_size(header, block));
+      for (const std::size_t wanted : {std::size_t{1}, size / 3, size / 2 + 1, size}) {
+        Decoder decoder;  // whose memory holds nothing of the block yet
+        const BlockView view =
+            decoder.view_block(golden.chunk, header, block, golden.name, wanted);
+        const Bytes expected(golden.raw.begin() + start,
+                             golden.raw.begin() + start + static_cast<std::ptrdiff_t>(wanted));
+        ASSERT_EQ(elements_of(view, wanted), expected) << golden.name << ' ' << block;
+      }
+    }
+  }
+}
+
 TEST(Decoder, GivesBackTheMemoryOfAGiantBlock) {
   Decoder decoder;
   const GoldenChunk& golden = golden_chunk("lz4hc shuffle typesize=2 split");

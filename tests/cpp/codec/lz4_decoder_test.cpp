@@ -119,6 +119,28 @@ TEST(Lz4Decoder, DecodesWhatLz4Encodes) {
   }
 }
 
+// As far as it is wanted, and never past the end of the output.
+TEST(Lz4Decoder, DecodesAPart) {
+  std::mt19937 random(13);
+  for (int round = 0; round < 600; ++round) {
+    const Bytes plain = plain_bytes(1 + random() % (round % 2 == 0 ? 300 : 40'000), random);
+    Bytes in = compress(plain, static_cast<int>(random() % 10));
+    const std::size_t wanted = random() % (plain.size() + 1);
+    const std::size_t slack = round % 3 == 0 ? 0 : kLz4Slack;
+    const bool damaged = round % 5 == 0;
+    if (damaged) in[random() % in.size()] ^= std::byte{0x41};
+    GuardedBuffer output(plain.size() + slack + GuardedBuffer::kCanary);
+    const std::span<std::byte> to = output.last(plain.size() + slack);
+    const bool decoded = decode_lz4(in, plain.size(), wanted, to);
+    ASSERT_TRUE(output.intact(to));
+    if (damaged) continue;
+    ASSERT_TRUE(decoded) << "round " << round;
+    ASSERT_TRUE(std::equal(plain.begin(), plain.begin() + static_cast<std::ptrdiff_t>(wanted),
+                           to.begin()))
+        << "round " << round << ", wanted " << wanted << " of " << plain.size();
+  }
+}
+
 TEST(Lz4Decoder, RepeatsPatternsOfEveryLength) {
   for (std::size_t period = 1; period <= 40; ++period) {
     for (std::size_t size = 20; size < 200; size += 7) {

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cerrno>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <random>
 #include <sstream>
@@ -66,7 +67,8 @@ struct Task {
         << " to " << to_string(options.original_shape);
     if (options.crop) out << " crop " << to_string(options.crop->start);
     out << " output " << static_cast<int>(options.output) << " half " << options.half
-        << options.half_scores << " threads " << options.threads << " seed " << seed;
+        << options.half_scores << " memory " << options.max_memory << " threads "
+        << options.threads << " seed " << seed;
     return out.str();
   }
 };
@@ -188,6 +190,7 @@ Task random_task(std::mt19937& random) {
   options.output = static_cast<Output>(below(3));
   options.half = options.output != Output::argmax && below(2) == 0;
   options.half_scores = below(3) == 0;
+  if (below(3) == 0) options.max_memory = 1 + below(20'000);
   options.threads = static_cast<int>(1 + below(3));
   if (below(3) != 0) {
     for (std::size_t a = 0; a < axes; ++a) {
@@ -413,6 +416,50 @@ TEST(Aggregator, MemoryIsBoundedAt117Classes) {
   }
 }
 
+// What does not fit waits in a file beside the result, and comes back as it was.
+TEST(Aggregator, ScoresBeyondTheLimitWaitOnTheDisk) {
+  Task task{{40, 24, 24}, {8, 8, 8}, 3, {}, 5};
+  const TempDir dir;
+  Aggregator all(dir / "all.mla", task.shape, task.patch, task.classes, task.options);
+  run(task, all);
+  const std::int64_t one_box = task.classes * 8 * 8 * 8 * 4;
+  const std::int64_t labels = 40 * 24 * 24;
+  ASSERT_GT(all.memory_bound(), 5 * one_box + labels);
+  for (const std::int64_t limit : {2 * one_box, std::int64_t{1}}) {
+    task.options.max_memory = limit;
+    {
+      Aggregator out(dir / "some.mla", task.shape, task.patch, task.classes, task.options);
+      EXPECT_LE(out.memory_bound(), std::max(limit, one_box) + labels);
+      const auto scores = task.scores(out.boxes());
+      std::size_t most = 0;
+      for (std::size_t k = 0; k < scores.size(); ++k) {
+        out.add(out.boxes()[k], scores[k]);
+        ASSERT_LE(out.memory(), out.memory_bound());
+        most = std::max(most, dir.names().size());
+      }
+      EXPECT_EQ(most, 3U);  // two that are made, and all.mla
+      EXPECT_LE(out.memory_peak(), out.memory_bound());
+      out.finish();
+    }
+    EXPECT_EQ(dir.names(), (std::vector<std::string>{"all.mla", "some.mla"}));
+    const Array file = Array::open(dir / "some.mla");
+    EXPECT_EQ(values_of(file), values_of(Array::open(dir / "all.mla")));
+    std::filesystem::remove(dir / "some.mla");
+  }
+}
+
+// 117 classes on the grid of a whole body: bounds alone, nothing is added.
+TEST(Aggregator, TwoGigabytesSufficeForAWholeBody) {
+  const TempDir dir;
+  AggregatorOptions options;
+  options.max_memory = std::int64_t{3} << 29;  // 1.5 GiB
+  for (const bool half_scores : {false, true}) {
+    options.half_scores = half_scores;
+    const Aggregator out(dir / "p.mla", {700, 512, 512}, {128, 128, 128}, 117, options);
+    EXPECT_LE(out.memory_bound(), std::int64_t{2'000'000'000});
+  }
+}
+
 // Along another axis than the first, where that is longer.
 TEST(Aggregator, AdvancesAlongTheLongestAxis) {
   const TempDir dir;
@@ -462,7 +509,8 @@ class FullDisk final : public io::SystemCalls {
 };
 
 TEST(Aggregator, AFullDiskLeavesNothing) {
-  const Task task{{40, 9}, {8, 8}, 2, {.threads = 1}, 4};
+  // With scores that wait on the disk, too.
+  const Task task{{40, 9}, {8, 8}, 2, {.max_memory = 600, .threads = 1}, 4};
   int failed = 0;
   for (int left = 0; left < 1000; ++left) {
     const TempDir dir;

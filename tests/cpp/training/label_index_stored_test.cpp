@@ -66,6 +66,25 @@ TEST_F(StoredIndex, IsWrittenOnce) {
   EXPECT_TRUE(Array::open(label()).verify().verified());
 }
 
+TEST_F(StoredIndex, MayBeOneOfLists) {
+  save();
+  const std::vector<LabelIndex::Listed> lists = {{{1}, {3, 4, 5, 6, 7, 8}},
+                                                 {{1, 2}, {0, 0, 1}}};
+  const LabelIndex index = LabelIndex::from_lists(kLabelShape, lists);
+  EXPECT_TRUE(index.listed());
+  EXPECT_TRUE(store_label_index(label(), index));
+  EXPECT_EQ(stored(), index.bytes());
+  EXPECT_TRUE(LabelIndex::from_bytes(stored()).listed());
+  const auto bytes = fs::file_size(label());
+  EXPECT_FALSE(store_label_index(label(), index));
+  EXPECT_EQ(fs::file_size(label()), bytes);
+  EXPECT_ERROR(store_label_index(label(), LabelIndex::from_lists({24, 32}, {})),
+               ErrorKind::invalid_value, "(24, 32, 40)", "(24, 32)");
+  EXPECT_TRUE(build_label_index(label()));  // which is another one
+  EXPECT_EQ(stored(), expected());
+  EXPECT_FALSE(LabelIndex::from_bytes(stored()).listed());
+}
+
 TEST_F(StoredIndex, SurvivesMetadataAndSaving) {
   save();
   build_label_index(label());

@@ -204,7 +204,7 @@ TEST(Loader, BatchesEqualAPlainComputationForEverySamplerPaddingAndType) {
                                    make_scan(dir, "b", {5, 30, 1}, true, 2),
                                    make_scan(dir, "c", {12, 12, 12}, true, 3)};
   LoaderOptions options;
-  options.patch = {8, 9, 10};
+  options.patch = {8, 9, 19};
   options.mask_padding = true;
   options.label_type = VoxelType::int16;
   options.label_fill = -1;
@@ -241,7 +241,7 @@ TEST(Loader, BatchesEqualAPlainComputationForEveryNormalisation) {
   all[3].from = Normalization::From::foreground;
   all[4].from = Normalization::From::none;
   LoaderOptions options;
-  options.patch = {8, 9, 10};
+  options.patch = {8, 9, 19};
   options.image_fill = -50;
   for (const Normalization& normalization : all) {
     for (const Padding padding : {Padding::constant, Padding::edge, Padding::reflect}) {
@@ -275,7 +275,7 @@ TYPED_TEST(LoaderOf, EveryTypeThatFilesHave) {
   std::vector<Scan> scans = {make_scan<TypeParam>(dir, "a", {20, 17}, false, 1),
                              make_scan<TypeParam>(dir, "b", {7, 40}, false, 2)};
   LoaderOptions options;
-  options.patch = {8, 9};
+  options.patch = {8, 21};
   Normalization scaled;
   scaled.from = Normalization::From::constants;
   scaled.channels = {{11, 17, {}, {}}};

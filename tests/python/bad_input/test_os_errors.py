@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mlarray import MLArray, errors
-from mlarray._checks import Naming
+from mlarray._paths import Naming
 from mlarray.convert import convert
 from mlarray.errors import (
     AccessDeniedError,

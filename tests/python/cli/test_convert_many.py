@@ -108,7 +108,7 @@ def test_two_inputs_never_share_an_output(folder: Path, tmp_path: Path) -> None:
     ("arguments", "text"),
     [
         (["missing", "out"], "missing"),
-        (["in/below/c.nii.gz", "in/a.nii.gz", "out.mla"], "into a folder"),
+        (["in/below/c.nii.gz", "in/a.nii.gz", "out.mla"], "name a folder"),
         (["--to", ".nrrd", "in", "out"], "no file that ends in .mla"),
     ],
 )

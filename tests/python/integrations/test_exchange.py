@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mlarray import Meta, MLArray
-from mlarray._exchange import _slabs
+from mlarray._store.exchange import _slabs
 
 
 def test_sizes(saved: Path, volume: Any) -> None:
@@ -71,7 +71,7 @@ def test_astype_takes_slabs(tmp_path: Path, monkeypatch: Any) -> None:
     MLArray(voxels).save(tmp_path / "a.mla", chunk_size=(4, 64, 64), block_size=(4, 64, 64))
     image = MLArray.open(tmp_path / "a.mla")
     slabs = _slabs((101, 64, 64), 200 * (32 << 20) // (101 * 64 * 64), 4)
-    monkeypatch.setattr("mlarray._exchange._slabs", lambda *_: slabs)
+    monkeypatch.setattr("mlarray._store.exchange._slabs", lambda *_: slabs)
     assert [(part.start, part.stop) for part in slabs[:2]] == [(0, 4), (4, 8)]
     np.testing.assert_array_equal(image.astype("i4").to_numpy(), voxels)
 

@@ -306,6 +306,7 @@ def read_theirs(path: Path, expected: np.ndarray[Any, Any]) -> None:
     assert_same(MLArray(path).to_numpy(), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("who", PEERS)
 def test_reads_codecs_and_filters(peer: Any, tmp_path: Path, who: str, codec: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 
 import mlarray
 
@@ -54,6 +55,7 @@ def ours(path: Path) -> np.ndarray[Any, Any] | None:
         return None
 
 
+@pytest.mark.slow
 def test_damaged_files_are_read_alike(fresh_peer: Callable[[str], Any], tmp_path: Path) -> None:
     files = sorted(f for f in GOLDEN.glob("*.b2nd") if not f.name.startswith(EXCLUDED))
     rng = random.Random(4)

@@ -1,6 +1,6 @@
 """Uses of the metadata that type checkers must refuse: one error in each marked line.
 
-Never run. ``test_typing.py`` lets mypy and pyright look at it; lines without a mark are right.
+Never run. ``test_misuse.py`` lets mypy and pyright look at it; lines without a mark are right.
 """
 
 from __future__ import annotations

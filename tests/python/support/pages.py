@@ -40,6 +40,7 @@ UNTESTED = {
     "cmake",
     "cpp",
     "json",
+    "{csv-table}",
     "{toctree}",
     "{doxygenfile}",
     "{eval-rst}",

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from mlarray import MLArray
-from mlarray.errors import InvalidValueError
+from mlarray.errors import InvalidTypeError, InvalidValueError
 from mlarray.training import Balanced, Case, Listed, PatchLoader, Sampler, Uniform
-from mlarray.training.augment import Pipeline, nnunet
+from mlarray.training.augment import Labels, Pipeline, Spatial, nnunet
 
 Voxels = np.ndarray[Any, Any]
 SCALES = [(1, 1, 1), (0.5, 0.5, 0.5)]
@@ -152,3 +152,109 @@ def test_errors(data: Data) -> None:
     value = nnunet((12, 12, 12)).value
     value["labels"]["masked_channels"] = [1]
     refused("masked_channels", augment=Pipeline(value))
+
+
+def test_raw_support_and_placement(data: Data) -> None:
+    """Who resamples by what the batch says gets what the loader would have made."""
+    pipeline = Pipeline.of(
+        (10, 12, 14),
+        initial=(18, 20, 22),
+        spatial=Spatial(p_rotation=0.7, rotation=(-3, 3), p_swap=0, random_crop=True),
+        mirror_axes=(0, 1, 2),
+        labels=Labels(remove_outside=False),
+    )
+    options: dict[str, Any] = {
+        "sampler": Uniform(border="nnunet"),
+        "label_fill": -1,
+        "augment": pipeline,
+        "samples_per_epoch": 16,
+    }
+    with (
+        PatchLoader(data.cases, (10, 12, 14), augment_raw=True, **options) as raw,
+        PatchLoader(data.cases, (10, 12, 14), **options) as ready,
+    ):
+        for before, after in zip(raw, ready, strict=True):
+            assert before["image"].shape == (2, 1, 18, 20, 22)
+            assert before["support"].shape == (2, 2, 3)
+            for i in range(2):
+                image, label = data.box(before, i)
+                part = (slice(None), *map(slice, *before["support"][i]))
+                for name, whole, fill in (("image", image, 0), ("label", label, -1)):
+                    wanted = np.full_like(whole, fill)
+                    wanted[part] = whole[part]
+                    np.testing.assert_array_equal(before[name][i], wanted)
+                drawn = pipeline.draw(int(before["seed"][i]))
+                made, labels = pipeline.apply(
+                    before["image"][i], before["label"][i], drawn=drawn
+                )
+                np.testing.assert_array_equal(made, after["image"][i])
+                np.testing.assert_array_equal(labels, after["label"][i])
+                # The affine of the patch is that of the initial patch behind the placement.
+                square = np.vstack([before["placement"][i], [0, 0, 0, 1]])
+                np.testing.assert_allclose(before["affine"][i] @ square, after["affine"][i])
+
+
+def test_raw_slices(data: Data) -> None:
+    pipeline = nnunet((10, 12))
+    loader = PatchLoader(
+        data.cases,
+        (10, 12),
+        slice_axis=1,
+        augment=pipeline,
+        augment_raw=True,
+        samples_per_epoch=8,
+    )
+    with loader:
+        for batch in loader:
+            assert batch["image"].shape == (2, 1, *pipeline.initial)
+            assert batch["placement"].shape == (2, 2, 3)
+            for i in range(2):
+                start, stop = batch["support"][i]
+                assert (start >= 0).all()
+                assert (stop <= pipeline.initial).all()
+
+
+def test_a_transform_of_the_user(data: Data) -> None:
+    seen: list[int] = []
+
+    def darker(sample: dict[str, Voxels]) -> dict[str, Any] | None:
+        seen.append(int(sample["index"]))
+        sample["image"] -= 5  # in place
+        if sample["index"] % 2:
+            return {"label": np.full_like(sample["label"], 3), "image": sample["image"]}
+        return None
+
+    options: dict[str, Any] = {"augment": "monai-basic", "samples_per_epoch": 6}
+    with (
+        PatchLoader(data.cases, (10, 10, 12), transform=darker, **options) as loader,
+        PatchLoader(data.cases, (10, 10, 12), **options) as plain,
+    ):
+        for made, before in zip(loader, plain, strict=True):
+            np.testing.assert_array_equal(made["image"], before["image"] - 5)
+            odd = before["index"] % 2 == 1
+            assert (made["label"][odd] == 3).all()
+            np.testing.assert_array_equal(made["label"][~odd], before["label"][~odd])
+        assert seen == list(range(6))
+        np.testing.assert_array_equal(
+            loader.sample(1, 0)["image"], plain.sample(1, 0)["image"] - 5
+        )
+
+    def fit(transform: Any) -> PatchLoader:
+        return PatchLoader(data.cases, 8, transform=transform, samples_per_epoch=2)
+
+    with (
+        fit(lambda sample: {"image": sample["image"][:, 1:]}) as loader,
+        pytest.raises(InvalidValueError, match="one shape"),
+    ):
+        next(iter(loader))
+    with (
+        fit(lambda sample: {"weight": 1}) as loader,
+        pytest.raises(InvalidValueError, match="weight"),
+    ):
+        next(iter(loader))
+    with pytest.raises(InvalidTypeError, match="no function"):
+        fit(3)
+    with pytest.raises(InvalidValueError, match="augment_raw"):
+        PatchLoader(data.cases, 8, augment_raw=True)
+    with pytest.raises(InvalidValueError, match="monai-basic"):
+        PatchLoader(data.cases, 8, augment="monai")  # type: ignore[arg-type]

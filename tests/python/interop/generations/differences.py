@@ -2,7 +2,7 @@
 
 One entry for each reason: the versions, patterns of the cases that differ, and
 the reason. The test fails for a difference that is not here, and for a pattern that meets none.
-docs/names.md shows the list.
+tools/generate_names.py writes the list to docs/differences.csv.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Difference(NamedTuple):
 DIFFERENCES = [
     Difference(
         NEWER,
-        "`spacing`, `origin` and `direction` are None where an affine is stored, and setting "
-        "one is a `ValueError`",
-        "they are taken out of the affine, and setting one rewrites it",
+        "with an affine, `spacing`, `origin` and `direction` are None; setting one is a "
+        "`ValueError`",
+        "taken out of the affine; setting one rewrites it",
         (
             "MLArray.affine: affines_newer: spacing",
             "MLArray.affine: affines_newer: origin",
@@ -43,8 +43,8 @@ DIFFERENCES = [
     ),
     Difference(
         OLDER,
-        "an image made of an array has no voxels, shape, dtype or affine until it is saved",
-        "it holds the array from the start",
+        "an image of an array has no voxels, shape, dtype or affine until it is saved",
+        "it has them at once",
         (
             "MLArray: constructor: voxels are those given",
             "MLArray: constructor_older: channel_axis last",
@@ -59,8 +59,8 @@ DIFFERENCES = [
     ),
     Difference(
         BOTH,
-        "dicts and lists are shared between images, metadata and their maker",
-        "everything is copied: an edit of one never changes another",
+        "images, metadata and their makers share dicts and lists",
+        "everything is copied",
         (
             "MLArray: constructor: a dict is not shared",
             "BaseMeta.copy_from: copy_from: shares nothing",
@@ -69,14 +69,14 @@ DIFFERENCES = [
     ),
     Difference(
         BOTH,
-        "an image is no array to make an image of",
-        "`MLArray(image)` and `MLArray.asarray(image)` work, and take the metadata along",
+        "an image cannot be made of an image",
+        "`MLArray(image)` and `MLArray.asarray(image)` work and copy the metadata",
         ("MLArray: constructor: an image", "MLArray.asarray: of_others: asarray of an image"),
     ),
     Difference(
         BOTH,
-        "numbers of NumPy are a `TypeError`, all or those that are no float",
-        "every number is taken, and kept as a number of Python",
+        "numbers of NumPy, or those that are no float, are a `TypeError`",
+        "all numbers become Python's",
         (
             "MLArray: constructor: np.int64 in spacing",
             "MetaStatistics: statistics: np.float32",
@@ -87,13 +87,13 @@ DIFFERENCES = [
     Difference(
         BOTH,
         "arrays of objects are taken, or fail with another error",
-        "refused: a file with them could not be read safely",
+        "refused: no safe way to read them",
         ("MLArray: constructor: objects",),
     ),
     Difference(
         OLDER,
-        "wrong lengths and types of metadata are found when saving, or not at all",
-        "the argument or the assignment is refused at once",
+        "wrong lengths and types of metadata are found when saving, or never",
+        "refused at once",
         (
             "MLArray: constructor: spacing too long",
             "MLArray: constructor: origin too short",
@@ -108,8 +108,8 @@ DIFFERENCES = [
     ),
     Difference(
         BOTH,
-        "wrong values that were put into a list in place are saved",
-        "saving is refused, naming the field and the place",
+        "wrong values put into a list in place are saved",
+        "saving is refused, naming field and place",
         ("MLArray.spacing: vectors*: bad in place, saved",),
     ),
     Difference(
@@ -125,32 +125,31 @@ DIFFERENCES = [
     Difference(
         NEWER,
         "`axis_units` may have any length",
-        "one unit for each axis of the array, else `ValueError`",
+        "one unit per axis of the array, else `ValueError`",
         ("MetaSpatial: spatial_newer: units too few",),
     ),
     Difference(
         OLDER,
-        "a path together with metadata is a `TypeError`, by a mistake in the error itself",
+        "a path with metadata is a `TypeError`, by mistake",
         "`RuntimeError`, as in 0.0.54",
         ("MLArray: constructor: path and more",),
     ),
     Difference(
         NEWER,
-        "one length for all axes is not taken as `chunk_size` and `block_size`",
-        "it is",
+        "`chunk_size` and `block_size` do not take one length for all axes",
+        "they do",
         ("MLArray: constructor_newer: one size, saved",),
     ),
     Difference(
         NEWER,
-        "an array that was not compressed is saved without a recorded patch size",
-        "it is saved as any other",
+        "an array that was not compressed is saved without its patch size",
+        "with it",
         ("MLArray: constructor_newer: not compressed, saved",),
     ),
     Difference(
         NEWER,
-        "images without voxels, without axes or without an axis of space are errors, or get an "
-        "axis",
-        "they are images like others",
+        "images without voxels, axes or an axis of space are errors, or get an axis",
+        "they are images",
         (
             "MLArray: constructor_newer: an empty axis",
             "MLArray: constructor_newer: no axes",
@@ -161,32 +160,32 @@ DIFFERENCES = [
     ),
     Difference(
         NEWER,
-        "a negative length is a `RuntimeError`, and a fraction is cut",
+        "a negative length is a `RuntimeError`, a fraction is cut",
         "`ValueError` and `TypeError`, as in NumPy",
         ("MLArray.empty: filled: negative length", "MLArray.empty: filled: lengths no ints"),
     ),
     Difference(
         NEWER,
-        "`c_order=False` is without effect on compressed arrays",
-        "it puts the values in the order of Fortran, always",
+        "`c_order=False` does nothing to compressed arrays",
+        "gives Fortran order",
         ("MLArray.arange: ranges: c_order",),
     ),
     Difference(
         NEWER,
         "`arange` cannot count down, nor end between two values",
-        "it does what `numpy.arange` does",
+        "as `numpy.arange`",
         ("MLArray.arange: ranges: down", "MLArray.arange: ranges: odd end"),
     ),
     Difference(
         NEWER,
         "`.b2nd` files are refused",
-        "they are read and written, as in 0.0.33",
+        "read and written, as in 0.0.33",
         ("MLArray.open: opening_newer: a .b2nd file",),
     ),
     Difference(
         OLDER,
         "`.b2nd` files of two axes cannot be read",
-        "they are read and written",
+        "read and written",
         ("MLArray.open: opening_older: a .b2nd file",),
     ),
     Difference(
@@ -198,7 +197,7 @@ DIFFERENCES = [
     Difference(
         NEWER,
         "`mode` is what was given",
-        "with `mmap_mode='c'` it is `'r'`: edits do not reach the file",
+        "`'r'` with `mmap_mode='c'`: edits do not reach the file",
         ("MLArray.open: opening_newer: mode c",),
     ),
     Difference(
@@ -210,13 +209,13 @@ DIFFERENCES = [
     Difference(
         OLDER,
         "a loaded image still needs its file",
-        "it is in memory, and the file may go",
+        "it does not",
         ("MLArray.load: loading: voxels",),
     ),
     Difference(
         BOTH,
-        "saving over a file that is in use fails, and the file is gone",
-        "it is replaced as a whole",
+        "saving over a file in use fails and deletes the file",
+        "the file is replaced whole",
         (
             "MLArray.save: saving: again",
             "MLArray.save: saving: saved again",
@@ -228,7 +227,7 @@ DIFFERENCES = [
     Difference(
         OLDER,
         "the patch size of an earlier save is recorded again",
-        "what this save used is recorded",
+        "that of this save",
         (
             "MLArray.save: saving_older: sizes, recorded",
             "MLArray.save: saving_older: default, recorded",
@@ -236,8 +235,8 @@ DIFFERENCES = [
     ),
     Difference(
         BOTH,
-        "after `close()`, `shape` and `meta` are `None` and `spacing` is an `AttributeError`",
-        "`shape` stays known; what needs the file says that it is closed",
+        "after `close()`, `shape` and `meta` are `None`, `spacing` is an `AttributeError`",
+        "`shape` stays; the rest says that the file is closed",
         (
             "MLArray.close: closing: shape",
             "MLArray.close: closing: meta",
@@ -261,8 +260,8 @@ DIFFERENCES = [
     ),
     Difference(
         BOTH,
-        "lists are no keys to assign by, and values are not broadcast",
-        "assignment is that of NumPy, errors included",
+        "assignment takes no lists as keys and does not broadcast",
+        "as in NumPy, errors included",
         (
             "MLArray.__getitem__: indexing: assign list",
             "MLArray.__getitem__: indexing: assign an array",
@@ -273,25 +272,25 @@ DIFFERENCES = [
     Difference(
         OLDER,
         "a file of metadata only has no `ndim`",
-        "that which its metadata tells, as in 0.0.54",
+        "that of its metadata, as in 0.0.54",
         ("MLArray.shape: facts: metadata only",),
     ),
     Difference(
         NEWER,
         "`image.meta` cannot be assigned",
-        "it can, as in 0.0.33; what is assigned is copied",
+        "it can, as in 0.0.33; the value is copied",
         ("MLArray.meta: meta_of_an_image: assigned",),
     ),
     Difference(
         OLDER,
-        "`comp_blosc2_params` without `channel_axis` gives the layout of that version",
-        "that of 0.0.54; `comp_blosc2_params_baseline` gives the older one",
+        "`comp_blosc2_params` without `channel_axis` gives the layout of 0.0.33",
+        "that of 0.0.54; `comp_blosc2_params_baseline` gives the older",
         tuple(f"MLArray.comp_blosc2_params: layouts_older: {kind}" for kind in ("?-D", "flat")),
     ),
     Difference(
         NEWER,
-        "`generalized` and `spatial_only` are layouts of their own that it never uses",
-        "they are names of `spatial_only_magnitude`",
+        "`generalized` and `spatial_only` are layouts that it never uses",
+        "names of `spatial_only_magnitude`",
         (
             "MLArray.comp_blosc2_params: layouts_newer: generalized: *",
             "MLArray.comp_blosc2_params: layouts_newer: spatial_only: *",
@@ -299,14 +298,14 @@ DIFFERENCES = [
     ),
     Difference(
         BOTH,
-        "the header has nothing of the array, and the names of the version",
-        "a section `array` with layout, codec and seal, and the names of 0.0.54",
+        "the header lacks the array and has the version's names",
+        "section `array` with layout, codec and seal; names of 0.0.54",
         ("cli_print_header: header: sections", "cli_print_header: header: spatial"),
     ),
     Difference(
         OLDER,
-        "mappings have the section `original` and no fields of later versions",
-        "they have the names of 0.0.54; both are taken",
+        "mappings have the section `original` and no later fields",
+        "names of 0.0.54; both are taken",
         (
             "Meta: meta: mapping",
             "Meta: meta: plain with none",
@@ -315,19 +314,19 @@ DIFFERENCES = [
     ),
     Difference(
         OLDER,
-        "a section that is assigned a dict or a value is that from then on",
-        "it is made a section of it, as in 0.0.54",
+        "a section that is assigned a dict or a value becomes that",
+        "becomes a section of it, as in 0.0.54",
         ("Meta: meta: section of a dict", "Meta: meta: section of a value"),
     ),
     Difference(
         NEWER,
-        "`reset` of `Meta` and of `MetaSpatial` fails on fields that the library manages",
-        "it leaves sections alone that are managed, and unsets the others",
+        "`reset` of `Meta` and `MetaSpatial` fails on managed fields",
+        "leaves managed sections alone and unsets the others",
         ("BaseMeta: sections: MetaSpatial: reset", "Meta: meta: reset"),
     ),
     Difference(
         NEWER,
-        "assigning a managed count is a `ValueError`, where another check is earlier",
+        "assigning a managed count is a `ValueError` where another check is earlier",
         "`AttributeError`, as for other managed fields",
         ("Meta: meta_newer: counts are managed",),
     ),

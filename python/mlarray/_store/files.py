@@ -1,24 +1,21 @@
-"""The ways to a store: opening, creating and loading a file, compressing an array."""
+"""Between files and stores: a file is opened, created, loaded, written."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from .. import _core
-from .._checks import (
-    Naming,
-    as_dtype,
-    as_shape,
-    check,
-    checked_path,
-    given_names,
-    new_meta,
-    state_facts,
-    to_core,
-)
 from .._compat.names import Access, resolve_access, resolve_axis_labels, resolve_threads
-from .._dtypes import as_bytes_view, dtype_to_text
-from .._save_options import (
+from .._dtypes import as_dtype, dtype_to_text
+from .._index.boxes import as_shape
+from .._paths import Naming, checked_path
+from ..errors import InvalidTypeError, InvalidUseError
+from ..typing import UNSET
+from . import writers
+from .core import CoreStore
+from .metadata import check, new_meta, state_facts, to_core
+from .plain import decompressed
+from .save_options import (
     Packing,
     check_dparams,
     codec_params,
@@ -26,32 +23,35 @@ from .._save_options import (
     options_for,
     save_options,
 )
-from ..errors import InvalidTypeError, InvalidUseError
-from ..typing import UNSET
-from . import writers
-from .core import CoreStore
-from .plain import PlainStore
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..typing import Level, PathLike
     from .base import Store
 
-__all__ = [
-    "compressed",
-    "create",
-    "decompressed",
-    "load",
-    "open_existing",
-    "open_or_create",
-    "save",
-]
+__all__ = ["create", "load", "open_existing", "open_or_create", "save"]
 
 
-def load(filepath: PathLike, threads: int, verify: bool | None) -> CoreStore:
-    """Read a whole file into memory, still compressed."""
+def load(
+    filepath: PathLike,
+    described: Mapping[str, Any],
+    threads: int,
+    compressed: bool | None,
+    verify: bool | None,
+) -> Store:
+    """Read a whole file into memory. `described` are arguments that it leaves no room for."""
+    if given := _given(described):
+        raise InvalidUseError(
+            f"{', '.join(given)} cannot be given together with {filepath!r}: the file "
+            f"says it; change the image after loading it"
+        )
     path = checked_path(filepath)
     writers.before_use_of(path)
-    return CoreStore(_core.Array.load(path, threads, verify), threads, path)
+    store = CoreStore(_core.Array.load(path, threads, verify), threads, path)
+    if compressed is not None and not compressed and not store.is_empty:
+        return decompressed(store, store.path)
+    return store
 
 
 def open_or_create(
@@ -78,7 +78,7 @@ def open_or_create(
             how: Any = {"dparams": dparams, "num_threads": num_threads, "level": level}
             mapping = "w+" if access.mapped else None
             return create(path, mmap_mode=mapping, **how, **to_create)
-        if given := given_names(to_create):
+        if given := _given(to_create):
             raise InvalidUseError(
                 f"{', '.join(given)} can only be given to create a file, with mode 'w+', "
                 f"but the mode is {access.mode!r}; leave it out or change the mode"
@@ -206,28 +206,12 @@ def _index_labels(store: Store, path: str, threads: int, level: _core.CommitLeve
         _core.build_label_index(path, options, level)
 
 
-def compressed(
-    store: Store, asked: Packing, defaults: Packing, threads: int, **others: Any
-) -> CoreStore:
-    """The same image with voxels that are compressed in memory; a writer is saved."""
-    voxels = store.to_numpy()
-    options = options_for(store, asked, defaults, **others)
-    meta = store.meta
-    text = dtype_to_text(voxels.dtype)
-    raw = as_bytes_view(voxels)
-    core = _core.Array.in_memory(raw, voxels.shape, text, to_core(meta), options)
-    store.release()
-    state_facts(meta, voxels.shape)
-    meta.blosc2._fill(core.metadata().to_tree()["blosc2"])
-    new = CoreStore(core, threads)
-    new.hold_meta(meta, to_core(meta))
-    return new
-
-
-def decompressed(store: Store, path: str | None = None) -> PlainStore:
-    """The same image with a NumPy array; a writer is saved."""
-    voxels = store.to_numpy()
-    meta = store.meta
-    store.release()
-    state_facts(meta, voxels.shape)
-    return PlainStore(voxels, meta, path)
+def _given(arguments: Mapping[str, Any]) -> list[str]:
+    """Which optional arguments were given, and not as the defaults of some version."""
+    return [
+        name
+        for name, value in arguments.items()
+        if value is not None
+        and value is not UNSET
+        and not (name == "patch_size" and isinstance(value, str) and value == "default")
+    ]

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
-from . import _core
-from ._checks import check, to_core
-from .errors import InvalidValueError
+from .. import _core
+from ..errors import InvalidValueError
+from .metadata import check, to_core
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from ._store.base import Store
+    from .base import Store
 
 __all__ = [
     "affine_of",
@@ -75,7 +75,7 @@ def out_of_affine(store: Store, name: str) -> Any:
     parts = _core.affine_parts(affine_of(store))
     if parts is None:
         return None
-    from .meta.frozen import frozen  # opening a file does without the metadata
+    from ..meta.frozen import frozen  # opening a file does without the metadata
 
     reason = f"image.{name} is taken out of the affine: assign a whole one instead of editing"
     return frozen(parts[_PARTS.index(name)], reason)

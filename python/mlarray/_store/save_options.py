@@ -6,22 +6,22 @@ import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from . import _core
-from ._checks import check_64_bits
-from ._compat.names import param, resolve_threads
-from ._dtypes import dtype_to_text
-from .errors import (
+from .. import _core
+from .._compat.names import param, resolve_threads
+from .._dtypes import dtype_to_text
+from .._index.boxes import check_64_bits
+from ..errors import (
     InvalidTypeError,
     InvalidUseError,
     InvalidValueError,
     LayoutError,
     UnsupportedError,
 )
-from .typing import UNSET
+from ..typing import UNSET
 
 if TYPE_CHECKING:
-    from ._store.base import Store
-    from .typing import Level, Params, PatchSize, Preset, Sizes
+    from ..typing import Level, Params, PatchSize, Preset, Sizes
+    from .base import Store
 
 __all__ = [
     "LEVELS",

@@ -7,36 +7,26 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ._checks import (
-    as_dtype,
-    as_shape,
-    as_voxels,
-    check,
-    filled_from,
-    given_names,
-    new_meta,
-    note_patch,
-    state_facts,
-)
-from ._compat.names import resolve_axis_labels
-from ._save_options import Packing, check_defaults
-from ._store.base import Store
-from ._store.empty import EmptyStore
-from ._store.making import compressed as compress
-from ._store.making import decompressed as decompress
-from ._store.making import load
-from ._store.plain import PlainStore
-from .errors import InvalidTypeError, InvalidUseError, InvalidValueError
-from .typing import UNSET
+from .._compat.names import resolve_axis_labels
+from .._dtypes import as_dtype, as_voxels
+from .._index.boxes import as_shape
+from ..errors import InvalidTypeError, InvalidValueError
+from ..typing import UNSET
+from .base import store_of
+from .core import compressed as compress
+from .metadata import check, filled_from, new_meta, note_patch, state_facts
+from .plain import EmptyStore, PlainStore
+from .save_options import Packing, check_defaults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import DTypeLike
 
-    from .meta import Meta
+    from ..meta import Meta
+    from .base import Store
 
-__all__ = ["arange", "filled", "filled_like", "from_array", "from_file", "linspace", "store_of"]
+__all__ = ["arange", "filled", "filled_like", "from_array", "linspace"]
 
 _Array = np.ndarray[Any, Any]
 
@@ -122,31 +112,6 @@ def _shaped(line: _Array, shape: int | Sequence[int] | None, c_order: bool) -> _
             f"{line.size} values; give a shape of as many"
         )
     return line.reshape(lengths, order="C" if c_order else "F")
-
-
-def store_of(image: Any) -> Store | None:
-    """Where an `MLArray` has its voxels; None for anything else."""
-    store = getattr(image, "_store", None)
-    return store if isinstance(store, Store) else None
-
-
-def from_file(
-    path: Any,
-    described: dict[str, Any],
-    threads: int,
-    compressed: bool | None,
-    verify: bool | None,
-) -> Store:
-    """A file in memory. `described` are arguments that it leaves no room for."""
-    if given := given_names(described):
-        raise InvalidUseError(
-            f"{', '.join(given)} cannot be given together with {path!r}: the file "
-            f"says it; change the image after loading it"
-        )
-    store = load(path, threads, verify)
-    if compressed is not None and not compressed and not store.is_empty:
-        return decompress(store, store.path)
-    return store
 
 
 def from_array(

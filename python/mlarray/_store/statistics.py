@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._checks import Naming
-from ._create import store_of
-from ._dtypes import as_bytes_view, dtype_to_text
-from ._store.core import CoreStore
-from ._store.plain import PlainStore
-from .errors import InvalidTypeError, InvalidValueError
+from .._dtypes import as_bytes_view, dtype_to_text
+from .._paths import Naming
+from ..errors import InvalidTypeError, InvalidValueError
+from .base import store_of
+from .core import CoreStore
+from .plain import PlainStore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ._store.base import Store
-    from .meta import MetaStatistics
+    from ..meta import MetaStatistics
+    from .base import Store
 
 __all__ = ["statistics_of"]
 
@@ -26,7 +26,7 @@ def statistics_of(
     store: Store, mask: Any, percentiles: Any, mask_values: Any, threads: int
 ) -> MetaStatistics:
     """Statistics as `MLArray.compute_statistics` is asked for them."""
-    from .meta import Meta
+    from ..meta import Meta
 
     store.require_voxels()
     lower, upper = _pair(percentiles)

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._checks import as_dtype, new_meta
-from ._dtypes import dtype_to_text
-from ._store.core import CoreStore
-from .errors import InvalidTypeError
+from .._dtypes import as_dtype, dtype_to_text
+from ..errors import InvalidTypeError
+from .core import CoreStore
+from .metadata import new_meta
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-    from ._store.base import Store
-    from .meta import Meta
+    from ..meta import Meta
+    from .base import Store
 
 __all__ = ["as_array", "converted", "dlpack_of", "pickled", "token_of"]
 
