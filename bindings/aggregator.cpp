@@ -21,6 +21,7 @@
 #include "bindings.hpp"
 #include "mlarray/error.hpp"
 #include "ndarray.hpp"
+#include "words.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -34,54 +35,71 @@ using training::Blend;
 using training::Output;
 using Corners = std::pair<Shape, Shape>;
 
-Blend blend_from_text(const std::string& text) {
-  if (text == "gaussian") return Blend::gaussian;
-  if (text == "constant") return Blend::constant;
-  throw Error(ErrorKind::invalid_value,
-              "blend='" + text + "' is not one of 'gaussian' and 'constant'");
-}
+constexpr Word<Blend> kBlends[] = {{"gaussian", Blend::gaussian},
+                                   {"constant", Blend::constant}};
+constexpr Word<Output> kOutputs[] = {
+    {"argmax", Output::argmax}, {"softmax", Output::softmax}, {"logits", Output::logits}};
 
-Output output_from_text(const std::string& text) {
-  if (text == "argmax") return Output::argmax;
-  if (text == "softmax") return Output::softmax;
-  if (text == "logits") return Output::logits;
-  throw Error(ErrorKind::invalid_value,
-              "output='" + text + "' is not one of 'argmax', 'softmax' and 'logits'");
-}
-
-// Its destruction removes a file, which must not wait for the GIL.
+// Its destruction removes a file, which must not wait for the GIL. All members change with the
+// GIL alone. A call that is inside, of another thread, keeps the aggregator until it ends.
 class HeldAggregator {
  public:
-  explicit HeldAggregator(std::unique_ptr<Aggregator> held) : held_(std::move(held)) {}
+  explicit HeldAggregator(std::shared_ptr<Aggregator> held) : held_(std::move(held)) {}
   HeldAggregator(const HeldAggregator&) = delete;
   HeldAggregator& operator=(const HeldAggregator&) = delete;
   ~HeldAggregator() { discard(); }
 
-  Aggregator& get() const {
-    if (held_) return *held_;
+  std::shared_ptr<Aggregator> get() const {
+    if (held_) return held_;
     throw Error(ErrorKind::invalid_use, "this Aggregator was discarded: make another one");
   }
   void discard() {
-    if (!held_) return;
+    std::shared_ptr<Aggregator> last = std::exchange(held_, nullptr);
     const nb::gil_scoped_release nogil;
-    held_.reset();
+    last.reset();
+  }
+  // Calls body(aggregator) without the GIL. Errors: invalid_use while another thread does.
+  template <class Body>
+  void use(Body body) {
+    std::shared_ptr<Aggregator> held = get();
+    if (busy_) {
+      throw Error(ErrorKind::invalid_use,
+                  "another thread is adding to this Aggregator: boxes are added one after the "
+                  "other, so let one thread do it");
+    }
+    const Busy busy(busy_);
+    const nb::gil_scoped_release nogil;
+    body(*held);
+    held.reset();
   }
 
  private:
-  std::unique_ptr<Aggregator> held_;
+  class Busy {
+   public:
+    explicit Busy(bool& flag) : flag_(flag) { flag_ = true; }
+    ~Busy() { flag_ = false; }
+    Busy(const Busy&) = delete;
+    Busy& operator=(const Busy&) = delete;
+
+   private:
+    bool& flag_;
+  };
+
+  std::shared_ptr<Aggregator> held_;
+  bool busy_ = false;
 };
 
 void init(HeldAggregator* self, const std::filesystem::path& path, const Shape& shape,
           const Shape& patch, std::int64_t classes, const std::optional<Shape>& step,
-          double overlap, const std::string& blend, const std::string& output, bool half,
-          bool half_scores, std::int64_t max_memory, const std::optional<Shape>& original_shape,
+          double overlap, nb::handle blend, nb::handle output, bool half, bool half_scores,
+          std::int64_t max_memory, const std::optional<Shape>& original_shape,
           const std::optional<Corners>& crop, const Metadata& image, const SaveOptions& save,
           int threads) {
   AggregatorOptions options;
   options.step = step.value_or(Shape{});
   options.overlap = overlap;
-  options.blend = blend_from_text(blend);
-  options.output = output_from_text(output);
+  options.blend = from_word(blend, "blend", kBlends);
+  options.output = from_word(output, "output", kOutputs);
   options.half = half;
   options.half_scores = half_scores;
   options.max_memory = max_memory;
@@ -90,10 +108,10 @@ void init(HeldAggregator* self, const std::filesystem::path& path, const Shape& 
   options.image = image;
   options.save = save;
   options.threads = threads;
-  std::unique_ptr<Aggregator> made;
+  std::shared_ptr<Aggregator> made;
   {
     const nb::gil_scoped_release nogil;
-    made = std::make_unique<Aggregator>(path, shape, patch, classes, options);
+    made = std::make_shared<Aggregator>(path, shape, patch, classes, options);
   }
   new (self) HeldAggregator(std::move(made));
 }
@@ -123,21 +141,21 @@ std::span<const Score> scores_of(const PinnedBuffer& pinned) {
           static_cast<std::size_t>(element_count(view.shape))};
 }
 
-void add(const HeldAggregator& self, const Shape& start, const Shape& stop, nb::handle scores,
+void add(HeldAggregator& self, const Shape& start, const Shape& stop, nb::handle scores,
          bool half) {
-  Aggregator& out = self.get();
   const PinnedBuffer pinned(scores, PinnedBuffer::Use::read, half ? 2 : 4);
-  const nb::gil_scoped_release nogil;
-  if (half) {
-    out.add({start, stop}, scores_of<std::uint16_t>(pinned));
-  } else {
-    out.add({start, stop}, scores_of<float>(pinned));
-  }
+  self.use([&](Aggregator& out) {
+    if (half) {
+      out.add({start, stop}, scores_of<std::uint16_t>(pinned));
+    } else {
+      out.add({start, stop}, scores_of<float>(pinned));
+    }
+  });
 }
 
 template <auto Member>
 auto number(const HeldAggregator& self) {
-  return (self.get().*Member)();
+  return (*self.get().*Member)();
 }
 
 }  // namespace
@@ -145,19 +163,16 @@ auto number(const HeldAggregator& self) {
 void register_aggregator(nb::module_& module) {
   nb::class_<HeldAggregator>(module, "Aggregator", "Predictions blended into a file.")
       .def("__init__", &init, "path"_a, "shape"_a, "patch"_a, "classes"_a, nb::kw_only(),
-           "step"_a.none(), "overlap"_a, "blend"_a, "output"_a, "half"_a, "half_scores"_a,
-           "max_memory"_a, "original_shape"_a.none(), "crop"_a.none(), "image"_a, "save"_a,
+           "step"_a.none(), "overlap"_a, "blend"_a.none(), "output"_a.none(), "half"_a,
+           "half_scores"_a, "max_memory"_a, "original_shape"_a.none(), "crop"_a.none(),
+           "image"_a, "save"_a,
            "threads"_a)
       .def_static("boxes_of", &boxes_of, "shape"_a, "patch"_a, nb::kw_only(), "step"_a.none(),
                   "overlap"_a)
-      .def("boxes", [](const HeldAggregator& self) { return corners_of(self.get().boxes()); })
+      .def("boxes", [](const HeldAggregator& self) { return corners_of(self.get()->boxes()); })
       .def("add", &add, "start"_a, "stop"_a, "scores"_a, "half"_a)
       .def("finish",
-           [](const HeldAggregator& self) {
-             Aggregator& out = self.get();
-             const nb::gil_scoped_release nogil;
-             out.finish();
-           })
+           [](HeldAggregator& self) { self.use([](Aggregator& out) { out.finish(); }); })
       .def("discard", &HeldAggregator::discard)
       .def_prop_ro("added", &number<&Aggregator::added>)
       .def_prop_ro("memory", &number<&Aggregator::memory>)
@@ -165,7 +180,7 @@ void register_aggregator(nb::module_& module) {
       .def_prop_ro("memory_bound", &number<&Aggregator::memory_bound>)
       .def_prop_ro("file_shape", &number<&Aggregator::file_shape>)
       .def_prop_ro("file_dtype",
-                   [](const HeldAggregator& self) { return self.get().file_dtype().text(); });
+                   [](const HeldAggregator& self) { return self.get()->file_dtype().text(); });
 }
 
 }  // namespace mlarray::bindings

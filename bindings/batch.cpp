@@ -3,6 +3,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -27,6 +28,12 @@ constexpr std::int64_t kNone = -1;  // no class was drawn, nor a centre
 
 // Errors: unsupported for what NumPy's arrays of numbers cannot show.
 nb::dlpack::dtype dlpack_type(const DType& dtype, const std::string& name) {
+  constexpr bool kBig = std::endian::native == std::endian::big;
+  if (dtype.itemsize() > 1 && dtype.big_endian() != kBig && !dtype.structured()) {
+    throw Error(ErrorKind::unsupported, "'" + name + "' has elements of type '" + dtype.text() +
+                                            "', in the byte order of other machines; save it "
+                                            "in that of this one");
+  }
   const auto bits = static_cast<std::uint8_t>(8 * dtype.itemsize());
   const auto of = [bits](nb::dlpack::dtype_code code) {
     return nb::dlpack::dtype{static_cast<std::uint8_t>(code), bits, 1};

@@ -22,6 +22,7 @@
 #include "mlarray/error.hpp"
 #include "training.hpp"
 #include "value.hpp"
+#include "words.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -40,12 +41,6 @@ using WithoutGil = nb::gil_scoped_release;
 
 constexpr std::chrono::milliseconds kBetweenSignals{50};
 
-template <class T>
-struct Word {
-  const char* text;
-  T value;
-};
-
 constexpr Word<VoxelType> kVoxelTypes[] = {
     {"stored", VoxelType::stored},     {"uint8", VoxelType::uint8},
     {"int16", VoxelType::int16},       {"int32", VoxelType::int32},
@@ -61,17 +56,6 @@ constexpr Word<Normalization::From> kNormalizations[] = {
     {"patch", Normalization::From::patch},
     {"foreground", Normalization::From::foreground}};
 
-template <class T, std::size_t n>
-T from_word(const std::string& text, const char* argument, const Word<T> (&words)[n]) {
-  std::string known;
-  for (const Word<T>& word : words) {
-    if (text == word.text) return word.value;
-    known += (known.empty() ? "'" : ", '") + std::string(word.text) + "'";
-  }
-  throw Error(ErrorKind::invalid_value,
-              std::string(argument) + "='" + text + "' is not one of " + known);
-}
-
 using Channel = Normalization::Channel;
 
 void init_channel(Channel* self, double mean, double std, std::optional<double> low,
@@ -79,12 +63,14 @@ void init_channel(Channel* self, double mean, double std, std::optional<double> 
   new (self) Channel{mean, std, low, high};
 }
 
-// Of name, images, labels, pairs of a name and files, and the .pkl of nnU-Net or "".
+std::string text_of(const nb::bytes& text) { return {text.c_str(), text.size()}; }
+
+// Of name as bytes, images, labels, pairs of a name and files, and the .pkl of nnU-Net or "".
 Case case_from_python(nb::handle item) {
   using Paths = std::vector<std::filesystem::path>;
   const auto parts = nb::cast<nb::tuple>(item);
   Case made;
-  made.name = nb::cast<std::string>(parts[0]);
+  made.name = text_of(nb::cast<nb::bytes>(parts[0]));
   made.image = nb::cast<Paths>(parts[1]);
   made.label = nb::cast<Paths>(parts[2]);
   for (const nb::handle extra : nb::cast<nb::tuple>(parts[3])) {
@@ -98,16 +84,16 @@ Case case_from_python(nb::handle item) {
 nb::tuple case_to_python(const Case& from) {
   nb::list extra;
   for (const auto& [name, files] : from.extra) extra.append(nb::make_tuple(name, files));
-  return nb::make_tuple(from.name, from.image, from.label, nb::tuple(extra),
-                        from.class_locations.string());
+  return nb::make_tuple(text_to_python(from.name), from.image, from.label, nb::tuple(extra),
+                        text_to_python(from.class_locations.string()));
 }
 
 void init_options(LoaderOptions* self, const Shape& patch, std::int64_t batch,
                   std::int64_t samples_per_epoch, std::uint64_t seed, int rank, int world_size,
-                  bool drop_last, const std::string& image_type, const std::string& label_type,
-                  const std::string& normalization, const std::vector<Channel>& channels,
-                  bool clip, const std::string& padding, double image_fill, double label_fill,
-                  bool mask_padding, int threads, std::int64_t prefetch_bytes, int open_cases,
+                  bool drop_last, nb::handle image_type, nb::handle label_type,
+                  nb::handle normalization, const std::vector<Channel>& channels, bool clip,
+                  nb::handle padding, double image_fill, double label_fill, bool mask_padding,
+                  int threads, std::int64_t prefetch_bytes, int open_cases,
                   std::optional<bool> verify, const std::filesystem::path& index_cache,
                   std::int64_t index_positions, std::optional<std::int64_t> background,
                   const std::vector<std::vector<std::int64_t>>& joined, bool skip_unreadable,
@@ -197,7 +183,11 @@ class HeldLoader {
     const WithoutGil nogil;  // its threads end
     last.reset();
   }
-  std::vector<std::string> warnings() const { return warnings_->take(); }
+  nb::typed<nb::list, nb::str> warnings() const {
+    nb::list out;
+    for (const std::string& text : warnings_->take()) out.append(text_to_python(text));
+    return nb::borrow<nb::typed<nb::list, nb::str>>(out);
+  }
 
   std::optional<Batch> next() const {
     const auto loader = get();
@@ -248,7 +238,7 @@ nb::typed<nb::dict, nb::str, nb::any> times(const HeldLoader& self) {
 nb::list skipped(const HeldLoader& self) {
   nb::list out;
   for (const training::SkippedCase& each : self.get()->skipped()) {
-    out.append(nb::make_tuple(each.case_index, each.error));
+    out.append(nb::make_tuple(each.case_index, text_to_python(each.error)));
   }
   return out;
 }
@@ -266,9 +256,9 @@ void register_loader(nb::module_& module) {
   nb::class_<LoaderOptions>(module, "LoaderOptions", "How batches are made.")
       .def("__init__", &init_options, nb::kw_only(), "patch"_a, "batch"_a,
            "samples_per_epoch"_a, "seed"_a, "rank"_a, "world_size"_a, "drop_last"_a,
-           "image_type"_a, "label_type"_a, "normalization"_a, "channels"_a, "clip"_a,
-           "padding"_a, "image_fill"_a, "label_fill"_a, "mask_padding"_a, "threads"_a,
-           "prefetch_bytes"_a, "open_cases"_a, "verify"_a.none(), "index_cache"_a,
+           "image_type"_a.none(), "label_type"_a.none(), "normalization"_a.none(), "channels"_a,
+           "clip"_a, "padding"_a.none(), "image_fill"_a, "label_fill"_a, "mask_padding"_a,
+           "threads"_a, "prefetch_bytes"_a, "open_cases"_a, "verify"_a.none(), "index_cache"_a,
            "index_positions"_a, "background"_a.none(), "joined"_a, "skip_unreadable"_a,
            "augment"_a.none(), "augment_raw"_a);
 

@@ -13,10 +13,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import training
-from .errors import InvalidUseError
+from .errors import InvalidUseError, InvalidValueError
 from .training import Case, LoaderOptions, Skipped, Times
+from .training._arguments import whole
 from .training._sliding_window import sliding_window
-from .training.loader import OF_SAMPLES
+from .training.loader import OF_SAMPLES, as_sequence
 from .training.options import folder_and_patch
 
 try:
@@ -114,11 +115,11 @@ class PatchLoader(IterableDataset[Tensors]):
         PatchLoader
             The loader.
         """
-        cases, patch = folder_and_patch(images, labels, patch_size)
+        cases, patch = folder_and_patch(images, labels, patch_size, options.get("slice_axis"))
         return cls(cases, patch, batch_size, device=device, **options)
 
     def __iter__(self) -> Iterator[Tensors]:
-        """The rest of this epoch; where it ends, the next one begins."""
+        """The rest of this epoch; where nothing is left of it, the next one."""
         if (worker := get_worker_info()) is not None:
             raise InvalidUseError(
                 f"a PatchLoader in a DataLoader with {worker.num_workers} workers would give "
@@ -133,21 +134,22 @@ class PatchLoader(IterableDataset[Tensors]):
 
     def _on_device(self) -> Iterator[Tensors]:
         """One batch is on its way to the device while the one before is computed with."""
-        source = iter(self._arrays)
+        if self._ahead is None:
+            self._arrays.leave_finished_epoch()
         while True:
             if self._ahead is None:
-                self._fetch(source)
+                self._fetch()
             batch, self._ahead, self._before = self._ahead, None, None
             if batch is None:
                 return
             self._wait_for_copy(batch)
             if self._arrays.state_dict()["batches_done"] < len(self):
-                self._fetch(source)
+                self._fetch()
             yield batch
 
-    def _fetch(self, source: Iterator[training.Batch]) -> None:
+    def _fetch(self) -> None:
         before = self._arrays.state_dict()
-        if (arrays := next(source, None)) is not None:
+        if (arrays := self._arrays.take()) is not None:
             self._ahead = self._copied(_tensors(arrays, self._is_bfloat16))
             self._before = before
 
@@ -186,7 +188,7 @@ class PatchLoader(IterableDataset[Tensors]):
     def set_epoch(self, epoch: int) -> None:
         """As `mlarray.training.PatchLoader.set_epoch`."""
         stands = self.state_dict()
-        if stands["epoch"] == operator.index(epoch) and stands["batches_done"] == 0:
+        if stands["epoch"] == whole(epoch, "epoch") and stands["batches_done"] == 0:
             return
         self._ahead = self._before = None
         self._arrays.set_epoch(epoch)
@@ -293,10 +295,17 @@ class PatchDataset(Dataset[Tensors]):
         batch_size: int = 2,
         **options: Unpack[LoaderOptions],
     ) -> None:
-        self._cases = list(cases)
+        given = [name for name in ("rank", "world_size", "drop_last") if name in options]
+        if given:
+            raise InvalidUseError(
+                f"{given[0]}={options[given[0]]!r} of a PatchDataset would do nothing: which "
+                f"samples a process gets is for the DataLoader to say, as by its sampler "
+                f"torch.utils.data.DistributedSampler and its drop_last"
+            )
+        self._cases = list(as_sequence(cases))
         self._patch_size = patch_size
         self._batch_size = batch_size
-        options.update({"rank": None, "world_size": None, "drop_last": False})
+        options["drop_last"] = False
         options["threads"] = options.get("threads") or 1
         self._options = options
         # Seen by workers that live on from one epoch to the next.
@@ -348,10 +357,17 @@ class PatchDataset(Dataset[Tensors]):
         epoch : int
             0 or more. Call it before the loop of that epoch.
         """
-        self._epoch.fill_(operator.index(epoch))
+        number = whole(epoch, "epoch")
+        if number < 0:
+            raise InvalidValueError(f"epoch={number}; it is 0 or more")
+        self._epoch.fill_(number)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_made": None, "_process": -1}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._epoch.share_memory_()  # a copy has workers of its own, which must see it
 
 
 def _distributed() -> bool:

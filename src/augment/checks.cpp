@@ -35,7 +35,7 @@ constexpr std::array<Limits, 13> kLimits = {{
     {"translation", -kMostVoxels, kMostVoxels},
     {"elastic_spacing", kLeastSpacing, kMostVoxels},
     {"elastic_magnitude", 0, kMostVoxels},
-    {"sigma", 0, kWidestBlur},
+    {"sigma", 0, kHuge},
     {"scale", kTiny, 1},
     {"strength", 0, kHuge},
     {"shift", -kHuge, kHuge},
@@ -66,6 +66,7 @@ std::string in_words(const Limits& limits) {
 
 struct Checker {
   std::string where;
+  double most_sigma = kHuge;
 
   std::string at(std::string_view name) const {
     return where.empty() ? std::string(name) : where + "." + std::string(name);
@@ -78,7 +79,8 @@ struct Checker {
     }
   }
   void operator()(std::string_view name, const Range& range) const {
-    const Limits limits = limits_of(name);
+    Limits limits = limits_of(name);
+    if (name == "sigma") limits.most = most_sigma;
     const bool finite = std::isfinite(range.low) && std::isfinite(range.high);
     if (range.law == Range::Law::normal) {
       if (limits.least > -1 || !finite || range.high < 0) {
@@ -272,6 +274,20 @@ void check_box(const Drawn::Step& step, const Shape& patch) {
          " are needed");
 }
 
+// A warp in the plane leaves the first axis alone: of another pipeline's matrix, voxels outside
+// of the plane would be read.
+void check_matrix(const std::array<double, 9>& m, bool planar) {
+  for (const double value : m) {
+    if (!(std::abs(value) <= kHuge)) {
+      misfit("the matrix has " + base::float_repr(value) + "; finite numbers are needed");
+    }
+  }
+  if (!planar || (m[0] == 1 && m[1] == 0 && m[2] == 0 && m[3] == 0 && m[6] == 0)) return;
+  misfit(
+      "the matrix turns or scales the first axis, which this pipeline leaves alone: its first "
+      "row and column must be 1, 0, 0; was it drawn by another pipeline?");
+}
+
 void check_elastic(const Drawn::Elastic& elastic, std::size_t axes) {
   bool fits = elastic.points.size() == axes;
   for (const std::int64_t n : elastic.points) fits = fits && (n == 1 || (n >= 4 && n <= 1024));
@@ -311,6 +327,7 @@ void check_place(const Pipeline& pipeline, const Drawn& drawn) {
     }
   }
   const bool planar = axes == 3 && pipeline.spatial.planar;
+  if (drawn.matrix) check_matrix(*drawn.matrix, planar);
   for (std::size_t i = 0; i < 3; ++i) {
     const double shift = drawn.shift[i];
     const bool free = i >= 3 - axes && !(planar && i == 0);
@@ -380,6 +397,9 @@ void check(const Pipeline& pipeline) {
   for (std::size_t i = 0; i < pipeline.intensity.size(); ++i) {
     checker.where = "intensity[" + std::to_string(i) + "]";
     Intensity copy = pipeline.intensity[i];
+    // A blur reads as far as that; noise has the size that images have.
+    const bool blurs = std::holds_alternative<GaussianBlur>(copy);
+    checker.most_sigma = blurs ? kWidestBlur : kHuge;
     std::visit([&](auto& t) { fields(checker, t); }, copy);
     if (const auto* low = std::get_if<LowResolution>(&copy)) {
       check_axes(low->fixed_axes, checker.at("fixed_axes"), pipeline.patch.size());

@@ -326,6 +326,12 @@ class Draws {
 
 Drawn draw(const Pipeline& pipeline, std::uint64_t seed, std::int64_t channels) {
   check(pipeline);
+  constexpr std::int64_t kMostChannels = 1 << 20;
+  if (channels < 0 || channels > kMostChannels) {
+    throw Error(ErrorKind::invalid_value, "channels is " + std::to_string(channels) +
+                                              "; it is from 0 to " +
+                                              std::to_string(kMostChannels));
+  }
   const Random random(seed);
   Drawn drawn;
   drawn.seed = Random(random.split(kNoise)).next();

@@ -87,6 +87,10 @@ Warp warp_of(const Pipeline& pipeline, const Drawn& drawn) {
   const std::array<std::size_t, 3> order = order_of(pipeline, drawn);
   std::array<double, 9> matrix = {1, 0, 0, 0, 1, 0, 0, 0, 1};
   if (drawn.matrix) matrix = *drawn.matrix;
+  if (pipeline.patch.size() == 2) {  // of which the lower right four count
+    for (const std::size_t i : {1U, 2U, 3U, 6U}) matrix[i] = 0;
+    matrix[0] = 1;
+  }
   Warp warp;
   warp.planar = pipeline.patch.size() == 2 || pipeline.spatial.planar;
   for (std::size_t i = 0; i < 3; ++i) {

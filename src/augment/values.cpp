@@ -176,10 +176,11 @@ template <class T, std::size_t N>
 void read(const Value& value, const std::string& where, std::array<T, N>& out) {
   std::vector<T> items;
   read(value, where, items);
-  if (items.size() > N) {
+  constexpr bool kExactly = N == 9;  // a matrix
+  if (items.size() > N || (kExactly && items.size() < N)) {
     refuse(ErrorKind::invalid_value, where,
-           "has " + std::to_string(items.size()) + " numbers; at most " + std::to_string(N) +
-               " are allowed");
+           "has " + std::to_string(items.size()) + " numbers; " + (kExactly ? "" : "at most ") +
+               std::to_string(N) + " are needed");
   }
   std::copy(items.begin(), items.end(), out.begin());
 }

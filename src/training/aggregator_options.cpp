@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kMostAxes = 8;
 constexpr std::int64_t kMostLabels = 65536;
+constexpr std::int64_t kLongest = std::int64_t{1} << 24;  // tables have an entry for each voxel
 
 [[noreturn]] void refuse(const std::string& text) {
   throw Error(ErrorKind::invalid_value, text);
@@ -27,6 +28,10 @@ void check_lengths(const std::string& what, const Shape& lengths, const Shape& s
   }
   if (std::ranges::any_of(lengths, [](std::int64_t length) { return length < 1; })) {
     refuse(what + " " + to_string(lengths) + " must be at least 1 along each axis");
+  }
+  if (std::ranges::any_of(lengths, [](std::int64_t length) { return length > kLongest; })) {
+    refuse(what + " " + to_string(lengths) + " must be at most " + std::to_string(kLongest) +
+           " along each axis");
   }
 }
 

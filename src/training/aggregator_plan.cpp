@@ -10,6 +10,17 @@
 namespace mlarray::training {
 namespace {
 
+constexpr std::size_t kMostBoxes = std::size_t{1} << 22;
+constexpr std::size_t kMostWeights = std::size_t{1} << 28;  // of one axis
+
+[[noreturn]] void refuse_boxes(const Shape& patch) {
+  throw Error(
+      ErrorKind::invalid_value,
+      "patches of " + to_string(patch) +
+          " cover the image by more boxes than are possible, 2^22: give larger patches, "
+          "or less overlap");
+}
+
 // As nnU-Net's compute_steps_for_sliding_window, ties to even included.
 Shape starts_of(std::int64_t size, std::int64_t patch, double step) {
   if (size <= patch) return {-((patch - size) / 2)};
@@ -116,6 +127,10 @@ std::size_t AxisPlan::cell_at(std::int64_t position) const {
 AggregatorPlan::AggregatorPlan(const Shape& shape, const Shape& patch, const Shape& out_shape,
                                const AggregatorOptions& options) {
   for (std::size_t a = 0; a < shape.size(); ++a) {
+    const auto length = static_cast<double>(patch[a]);
+    const double most =
+        static_cast<double>(shape[a]) / std::max(step_of(a, patch, options), 1.0);
+    if (most * length > static_cast<double>(kMostWeights)) refuse_boxes(patch);
     axes.push_back(
         plan_axis(shape[a], patch[a], out_shape[a], step_of(a, patch, options), options.blend));
   }
@@ -126,7 +141,10 @@ AggregatorPlan::AggregatorPlan(const Shape& shape, const Shape& patch, const Sha
     return axes[a].boxes() == 1 ? 2.0 : waiting(axes[a]);
   });
   std::size_t count = 1;
-  for (const AxisPlan& axis : axes) count *= axis.boxes();
+  for (const AxisPlan& axis : axes) {
+    if (axis.boxes() > kMostBoxes / count) refuse_boxes(patch);
+    count *= axis.boxes();
+  }
   boxes.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
     const auto at = digits(i);

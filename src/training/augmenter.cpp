@@ -41,13 +41,12 @@ LoaderOptions as_read(const LoaderOptions& options) {
 
 void check_types(const LoaderOptions& options) {
   const VoxelType image = options.image_type;
-  require(
-      image == VoxelType::float32 || image == VoxelType::float64 ||
-          image == VoxelType::float16 || image == VoxelType::bfloat16,
-      "image_type is no type of floats; augmented images are float32, or rounded to float16, "
-      "bfloat16 or float64");
+  require(image == VoxelType::float32 || image == VoxelType::float64 ||
+              image == VoxelType::float16 || image == VoxelType::bfloat16,
+          "the type of images is none of floats; augmented images are float32, or rounded to "
+          "float16, bfloat16 or float64");
   require(options.label_type == VoxelType::stored || options.label_type == VoxelType::int16,
-          "label_type is neither stored nor int16; augmented labels are int16");
+          "the type of labels is neither int16 nor as stored; augmented labels are int16");
   const auto from = options.normalization.from;
   require(
       from != Normalization::From::patch && from != Normalization::From::foreground,
@@ -68,7 +67,7 @@ Augmenter::Augmenter(const OpenCase& first, const std::vector<std::string>& extr
   slice_axis_ = slice_axis_of(options.patch, pipeline.patch);
   check_types(options);
   require(extras.empty(), "cases have '" + (extras.empty() ? "" : extras.front()) +
-                              "', which cannot be augmented; leave it out of Case::extra");
+                              "', which cannot be augmented; leave it out of the cases' extra");
   initial_ = with_slice(pipeline.initial, 1);
   LoaderOptions read = as_read(options);
   read.patch = initial_;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,14 +30,21 @@ std::size_t first_joined(std::span<const LabelClass> classes) {
 
 // A voxel of the index without the axis that the image's grid does not have: its channels.
 void drop_channel(Shape& voxel, const Shape& labels, const Shape& image,
-                  const std::string& name) {
-  if (labels == image) return;
-  for (std::size_t channel = 0; channel < labels.size(); ++channel) {
+                  std::optional<int> known, const std::string& name) {
+  const auto drop = [&](std::size_t channel) {
     Shape rest = labels;
     rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(channel));
-    if (rest != image) continue;
+    if (rest != image) return false;
     voxel.erase(voxel.begin() + static_cast<std::ptrdiff_t>(channel));
-    return;
+    return true;
+  };
+  const std::size_t axes = labels.size();
+  if (known && static_cast<std::size_t>(*known) < axes) {
+    if (drop(static_cast<std::size_t>(*known))) return;
+  } else {
+    for (std::size_t channel = 0; channel < axes; ++channel) {
+      if (drop(channel)) return;
+    }
   }
   throw Error(ErrorKind::invalid_value,
               "case " + base::quote(name) + ": its label index is of a map of shape " +
@@ -153,8 +161,8 @@ class BalancedSampler final : public Sampler {
                       "case " + base::quote(cases.name(case_index)) +
                           ": its label index has no positions of the class " +
                           std::to_string(options_.classes[i]) +
-                          ", which is to be drawn; build it with `background` of "
-                          "LabelIndexOptions empty, and `positions` of 1 or more");
+                          ", which is to be drawn; build it without a background, and with "
+                          "`positions` of 1 or more");
         }
         which.push_back(static_cast<std::size_t>(at));
         if (!options_.class_weights.empty()) weights.push_back(options_.class_weights[i]);
@@ -200,7 +208,8 @@ class BalancedSampler final : public Sampler {
     const Shape image = cases.shape(draw.case_index);
     draw.center = index.draw(which, random);
     if (index.shape() != image) {
-      drop_channel(draw.center, index.shape(), image, cases.name(draw.case_index));
+      drop_channel(draw.center, index.shape(), image, cases.label_channel_axis(draw.case_index),
+                   cases.name(draw.case_index));
     }
     draw.box = placing_.around(image, draw.center);
   }
@@ -283,7 +292,7 @@ class BalancedSampler final : public Sampler {
       throw Error(ErrorKind::invalid_value,
                   "case " + base::quote(cases.name(draw.case_index)) +
                       ": its label index has no positions of the background, which negatives "
-                      "need; build it with `background` of LabelIndexOptions empty");
+                      "need; build it without a background");
     }
     if (which.empty()) {
       cases.warn("case " + base::quote(cases.name(draw.case_index)) +

@@ -49,8 +49,8 @@ void check_fill(const FieldLayout& field, double fill, const char* option) {
   if (whole && static_cast<double>(*whole) == fill) return;
   throw Error(ErrorKind::invalid_value,
               std::string(option) + " is " + base::float_repr(fill) + ", which " + field.name +
-                  " of type " + base::quote(field.dtype.text()) + " cannot hold; set " +
-                  field.name + "_type to one that can");
+                  " of type " + base::quote(field.dtype.text()) +
+                  " cannot hold; choose a type for " + field.name + " that can");
 }
 
 }  // namespace

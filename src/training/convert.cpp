@@ -75,11 +75,30 @@ T cast(S value, [[maybe_unused]] bool& bad) {
   }
 }
 
-inline float scale(float value, const Scaling& by) { return (value - by.mean) / by.std; }
+// What voxels of type S are scaled in.
+template <class S>
+using Exact =
+    std::conditional_t<std::is_same_v<S, double> || (std::is_integral_v<S> && sizeof(S) >= 4),
+                       double, float>;
 
-inline float clip(float value, const Scaling& by) {
-  value = value < by.low ? by.low : value;
-  return value > by.high ? by.high : value;
+template <class S>
+Exact<S> exact_of(S value) {
+  if constexpr (std::is_same_v<Exact<S>, double>) {
+    return static_cast<double>(value);
+  } else {
+    return float_of(value);
+  }
+}
+
+template <class F>
+F scale(F value, F mean, F std) {
+  return (value - mean) / std;
+}
+
+template <class F>
+F clip(F value, F low, F high) {
+  value = value < low ? low : value;
+  return value > high ? high : value;
 }
 
 template <class S, class T>
@@ -92,14 +111,18 @@ bool convert_run(const std::byte* source, std::byte* target, std::int64_t count,
     for (std::int64_t i = 0; i < count; ++i) to[i] = cast<T>(from[i], bad);
     return !bad;
   }
-  const Scaling by = *scaling;
-  if (by.clips) {
+  using F = Exact<S>;
+  const auto mean = static_cast<F>(scaling->mean);
+  const auto std = static_cast<F>(scaling->std);
+  if (scaling->clips) {
+    const auto low = static_cast<F>(scaling->low);
+    const auto high = static_cast<F>(scaling->high);
     for (std::int64_t i = 0; i < count; ++i) {
-      to[i] = cast<T>(scale(clip(float_of(from[i]), by), by), bad);
+      to[i] = cast<T>(scale<F>(clip<F>(exact_of(from[i]), low, high), mean, std), bad);
     }
   } else {
     for (std::int64_t i = 0; i < count; ++i) {
-      to[i] = cast<T>(scale(float_of(from[i]), by), bad);
+      to[i] = cast<T>(scale<F>(exact_of(from[i]), mean, std), bad);
     }
   }
   return !bad;
@@ -152,14 +175,14 @@ double sum(const S* voxels, std::int64_t count, const std::uint8_t* mask, Term t
   if (mask == nullptr) {
     for (; i + kLanes <= count; i += kLanes) {
       for (std::int64_t k = 0; k < kLanes; ++k) {
-        lanes[static_cast<std::size_t>(k)] += term(float_of(voxels[i + k]));
+        lanes[static_cast<std::size_t>(k)] += term(exact_of(voxels[i + k]));
       }
     }
-    for (; i < count; ++i) lanes[0] += term(float_of(voxels[i]));
+    for (; i < count; ++i) lanes[0] += term(exact_of(voxels[i]));
   } else {
     for (; i < count; ++i) {
       if (mask[i] != 0)
-        lanes[static_cast<std::size_t>(i % kLanes)] += term(float_of(voxels[i]));
+        lanes[static_cast<std::size_t>(i % kLanes)] += term(exact_of(voxels[i]));
     }
   }
   double all = 0;
@@ -259,13 +282,12 @@ std::string name_of(Kind kind) {
 
 Scaling scaling_of(const Normalization::Channel& channel) {
   Scaling scaling;
-  scaling.mean = static_cast<float>(channel.mean);
-  scaling.std = static_cast<float>(channel.std);
-  if (scaling.std == 0) scaling.std = 1;
+  scaling.mean = channel.mean;
+  scaling.std = channel.std == 0 ? 1 : channel.std;
   scaling.clips = channel.low.has_value() || channel.high.has_value();
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  scaling.low = channel.low ? static_cast<float>(*channel.low) : -kInfinity;
-  scaling.high = channel.high ? static_cast<float>(*channel.high) : kInfinity;
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  scaling.low = channel.low.value_or(-kInfinity);
+  scaling.high = channel.high.value_or(kInfinity);
   return scaling;
 }
 
@@ -297,8 +319,8 @@ Moments moments(Kind kind, const std::byte* voxels, std::int64_t count,
     const auto* from = reinterpret_cast<const typename decltype(tag)::type*>(voxels);
     const auto n = static_cast<double>(counted);
     const double mean =
-        sum(from, count, mask, [](float v) { return static_cast<double>(v); }) / n;
-    const double squares = sum(from, count, mask, [mean](float v) {
+        sum(from, count, mask, [](auto v) { return static_cast<double>(v); }) / n;
+    const double squares = sum(from, count, mask, [mean](auto v) {
       const double d = static_cast<double>(v) - mean;
       return d * d;
     });

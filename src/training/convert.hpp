@@ -38,12 +38,13 @@ bool is_integer(Kind kind);
 DType dtype_of(Kind kind);
 std::string name_of(Kind kind);
 
-// clip to [low, high], then (x - mean) / std, in float32.
+// clip to [low, high], then (x - mean) / std: in float32, or in float64 where voxels are
+// float64 or integers of 4 bytes or more, which float32 does not hold.
 struct Scaling {
-  float mean = 0;
-  float std = 1;
-  float low = 0;
-  float high = 0;
+  double mean = 0;
+  double std = 1;
+  double low = 0;
+  double high = 0;
   bool clips = false;
 };
 Scaling scaling_of(const Normalization::Channel& channel);

@@ -19,9 +19,13 @@ struct EpochPlan {
   }
   // The number among all ranks' of a batch of this rank.
   std::int64_t number(std::int64_t of_rank) const { return of_rank * world_size + rank; }
-  // What does not fill a batch is filled up from the epoch's start.
+  // What does not fill a batch is filled up from the epoch's whole batches, where there are
+  // any, so that each sample keeps its place in a batch: what is forced depends on that.
   std::int64_t sample(std::int64_t number, std::int64_t place) const {
-    return (number * batch + place) % samples;
+    const std::int64_t at = number * batch + place;
+    if (at < samples) return at;
+    const std::int64_t whole = samples / batch * batch;
+    return at % (whole > 0 ? whole : samples);
   }
 };
 

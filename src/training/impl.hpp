@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <vector>
@@ -21,6 +22,11 @@ class LabelIndex::Impl {
   // LabelIndex::build() of one state of an array. With a guard; errors name no path.
   static LabelIndex build(const session::Snapshot& state, const LabelIndexOptions& options,
                           bool verify, int threads);
+  // label_index_of(), and whether it was built.
+  static LabelIndex found_or_built(const Array& labels, const std::filesystem::path& cache,
+                                   const LabelIndexOptions& options, bool& built);
+  // Of the voxels as they are now, with the classes of `old`: all, or those that were listed.
+  static LabelIndex anew(const Array& labels, const LabelIndex& old, int threads);
   // The joined classes of some options, each ascending. Errors: invalid_value.
   static std::vector<std::vector<std::int64_t>> joined_of(const LabelIndexOptions& options);
 

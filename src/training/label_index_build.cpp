@@ -186,6 +186,31 @@ LabelIndex LabelIndex::Impl::build(const Snapshot& state, const LabelIndexOption
   });
 }
 
+LabelIndex LabelIndex::Impl::anew(const Array& labels, const LabelIndex& old, int threads) {
+  const Impl& was = of(old);
+  LabelIndexOptions options{was.most_positions, was.background, was.joined, threads};
+  if (!old.listed()) return LabelIndex::build(labels, options);
+  // Of lists: they name what is drawn from, which is not all that there is.
+  options.background.reset();
+  options.positions = std::max(options.positions, LabelIndexOptions{}.positions);
+  const LabelIndex all = LabelIndex::build(labels, options);
+  std::vector<Listed> lists;
+  for (const LabelClass& one : was.classes) {
+    Listed listed{one.labels, {}};
+    for (std::size_t i = 0; i < all.classes().size(); ++i) {
+      const LabelClass& now = all.classes()[i];
+      if (now.labels != one.labels) continue;
+      for (std::int64_t k = 0; k < now.positions; ++k) {
+        const Shape voxel = all.voxel(i, k);
+        listed.voxels.insert(listed.voxels.end(), voxel.begin(), voxel.end());
+      }
+      break;
+    }
+    lists.push_back(std::move(listed));
+  }
+  return from_lists(labels.shape(), lists);
+}
+
 LabelIndex LabelIndex::build(const Array& labels, const LabelIndexOptions& options) {
   const parallel::OperationGuard guard;
   const Array::Impl& array = Array::Inside::impl(labels);

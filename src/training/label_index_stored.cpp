@@ -113,11 +113,20 @@ bool store_label_index(const std::filesystem::path& path, const LabelIndex& inde
 
 LabelIndex label_index_of(const Array& labels, const std::filesystem::path& cache,
                           const LabelIndexOptions& options) {
+  bool built = false;
+  return LabelIndex::Impl::found_or_built(labels, cache, options, built);
+}
+
+LabelIndex LabelIndex::Impl::found_or_built(const Array& labels,
+                                            const std::filesystem::path& cache,
+                                            const LabelIndexOptions& options, bool& built) {
+  built = false;
   if (auto stored = LabelIndex::of(labels); stored && is_as_asked(*stored, options)) {
     return std::move(*stored);
   }
   const std::string key = cache.empty() ? std::string() : key_of(labels, options);
   if (auto kept = index_in(cached(cache, key), labels.shape())) return std::move(*kept);
+  built = true;
   LabelIndex index = LabelIndex::build(labels, options);
   keep_in_cache(cache, key, index.bytes());
   return index;

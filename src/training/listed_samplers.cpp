@@ -130,11 +130,15 @@ class ListedSampler final : public Sampler {
     check_patch(patch_);
     if (boxes_.empty()) throw Error(ErrorKind::invalid_value, "no boxes are listed");
     for (std::size_t i = 0; i < boxes_.size(); ++i) {
-      if (boxes_[i].start.size() == patch_.size() && boxes_[i].case_index >= 0) continue;
-      throw Error(ErrorKind::invalid_value, "box " + std::to_string(i) + " starts at " +
-                                                to_string(boxes_[i].start) + " of case " +
-                                                std::to_string(boxes_[i].case_index) +
-                                                "; the patch has shape " + to_string(patch_));
+      const Shape& start = boxes_[i].start;
+      const bool near = std::all_of(start.begin(), start.end(), [](std::int64_t at) {
+        return at > -kFurthest && at < kFurthest;
+      });
+      if (start.size() == patch_.size() && boxes_[i].case_index >= 0 && near) continue;
+      throw Error(ErrorKind::invalid_value,
+                  "box " + std::to_string(i) + " starts at " + to_string(start) + " of case " +
+                      std::to_string(boxes_[i].case_index) + "; the patch has shape " +
+                      to_string(patch_) + ", cases count from 0, and starts are within 2^40");
     }
   }
 

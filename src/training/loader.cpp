@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
+#include <limits>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -23,6 +25,9 @@ namespace mlarray::training {
 namespace {
 
 constexpr std::int64_t kMostAttempts = 100;
+constexpr std::int64_t kMostBatch = std::int64_t{1} << 24;
+constexpr std::int64_t kMostSamples = std::int64_t{1} << 53;
+constexpr std::int64_t kMostThreads = 1024;
 
 void check(bool fits, const std::string& what) {
   if (!fits) throw Error(ErrorKind::invalid_value, what);
@@ -42,13 +47,49 @@ void check_options(const LoaderOptions& o) {
   at_least(o.threads, 0, "threads");
   at_least(o.prefetch_bytes, 0, "prefetch_bytes");
   at_least(o.open_cases, 1, "open_cases");
+  const auto at_most = [](std::int64_t value, std::int64_t most, const char* name) {
+    check(value <= most, std::string(name) + " is " + std::to_string(value) +
+                             "; it is at most " + std::to_string(most));
+  };
+  at_most(o.batch, kMostBatch, "batch");
+  at_most(o.samples_per_epoch, kMostSamples, "samples_per_epoch");
+  at_most(o.threads, kMostThreads, "threads");
   at_least(o.world_size, 1, "world_size");
   check(o.rank >= 0 && o.rank < o.world_size,
         "rank is " + std::to_string(o.rank) + "; with a world_size of " +
             std::to_string(o.world_size) + " it is 0 to " + std::to_string(o.world_size - 1));
   const Normalization& n = o.normalization;
-  check(n.from != Normalization::From::constants || !n.channels.empty(),
+  if (n.from != Normalization::From::constants) return;
+  check(!n.channels.empty(),
         "a normalisation by constants without channels; give one for each, or one for all");
+  for (std::size_t i = 0; i < n.channels.size(); ++i) {
+    const Normalization::Channel& channel = n.channels[i];
+    const std::string of = "the normalisation of channel " + std::to_string(i) + " has ";
+    check(std::isfinite(channel.mean),
+          of + "a mean of " + base::float_repr(channel.mean) + "; give a finite number");
+    check(std::isfinite(channel.std) && channel.std >= 0,
+          of + "a std of " + base::float_repr(channel.std) +
+              "; give a finite number of 0 or more");
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    const double low = channel.low.value_or(-kInfinity);
+    const double high = channel.high.value_or(kInfinity);
+    check(low <= high, of + "the limits " + base::float_repr(low) + " and " +
+                           base::float_repr(high) + "; give numbers, the lower one first");
+  }
+}
+
+// Of a case, and not of options, which would be wrong of every case.
+bool is_unreadable(const Error& error) {
+  switch (error.kind()) {
+    case ErrorKind::not_found:
+    case ErrorKind::busy:
+    case ErrorKind::io:
+    case ErrorKind::corruption:
+    case ErrorKind::unsupported:
+      return true;
+    default:
+      return false;
+  }
 }
 
 // Which cases fail to open, where samples of others take their place: they have no shape and
@@ -63,6 +104,9 @@ class Forgiving final : public CaseInfo {
   std::shared_ptr<const LabelIndex> labels(std::int64_t i) const override {
     return tried<std::shared_ptr<const LabelIndex>>(i, [&] { return cases_.labels(i); });
   }
+  std::optional<int> label_channel_axis(std::int64_t i) const override {
+    return tried<std::optional<int>>(i, [&] { return cases_.label_channel_axis(i); });
+  }
   void warn(const std::string& text) const override { cases_.warn(text); }
   std::string name(std::int64_t i) const override { return cases_.name(i); }
 
@@ -72,6 +116,7 @@ class Forgiving final : public CaseInfo {
     try {
       return body();
     } catch (const Error& error) {
+      if (!is_unreadable(error)) throw;
       cases_.skip(i, error.what());
       return {};
     }
@@ -97,7 +142,8 @@ std::shared_ptr<const OpenCase> first_case(const OpenCases& cases,
     try {
       return cases.open(i);
     } catch (const Error& error) {
-      if (!options.skip_unreadable || i + 1 == cases.count()) throw;
+      const bool skips = options.skip_unreadable && is_unreadable(error);
+      if (!skips || i + 1 == cases.count()) throw;
       cases.skip(i, error.what());
     }
   }
@@ -215,7 +261,7 @@ class Loader::Impl {
         },
         [this](Batch::Impl& batch, std::int64_t place, ReaderScratch& scratch) {
           const std::int64_t index = plan.sample(batch.index, place);
-          read_sample(batch, layout, place, batch.epoch, index, scratch);
+          read_sample(batch, layout, place, batch.epoch, index, place, scratch);
         },
         plan.batch, plan.batches(), ahead, threads});
     fresh->go_to(epoch, done);
@@ -234,10 +280,11 @@ class Loader::Impl {
     }
   }
 
-  // The sample at an index of an epoch, at a place of a batch.
+  // The sample at an index of an epoch, drawn for a place of a batch, to an item of `into`.
   void read_sample(Batch::Impl& batch, const BatchLayout& into, std::int64_t item,
-                   std::int64_t of_epoch, std::int64_t index, ReaderScratch& scratch) {
-    DrawPlace place{options.seed, of_epoch, index, index % plan.batch, plan.batch, 0};
+                   std::int64_t of_epoch, std::int64_t index, std::int64_t in_batch,
+                   ReaderScratch& scratch) {
+    DrawPlace place{options.seed, of_epoch, index, in_batch, plan.batch, 0};
     for (;; ++place.attempt) {
       Draw draw;
       draw.case_index = -1;
@@ -249,7 +296,8 @@ class Loader::Impl {
       } catch (const Error& error) {
         const std::int64_t i = draw.case_index;
         if (i < 0) throw;
-        if (!options.skip_unreadable || place.attempt >= kMostAttempts) {
+        const bool skips = options.skip_unreadable && is_unreadable(error);
+        if (!skips || place.attempt >= kMostAttempts) {
           naming_case(cases, i, [&] { throw error; });
         }
         cases.skip(i, error.what());
@@ -368,6 +416,10 @@ class Loader::Impl {
     std::shared_ptr<const LabelIndex> labels(std::int64_t i) const override {
       last_ = i;
       return cases_.labels(i);
+    }
+    std::optional<int> label_channel_axis(std::int64_t i) const override {
+      last_ = i;
+      return cases_.label_channel_axis(i);
     }
     void warn(const std::string& text) const override { cases_.warn(text); }
     std::string name(std::int64_t i) const override { return cases_.name(i); }
@@ -513,7 +565,8 @@ Batch Loader::sample(std::int64_t epoch, std::int64_t index) const {
     const parallel::OperationGuard guard;
     batch =
         std::make_shared<Batch::Impl>(it.single, it.single_pool, epoch, index / it.plan.batch);
-    it.read_sample(*batch, it.single, 0, epoch, index, scratch_of_this_thread());
+    it.read_sample(*batch, it.single, 0, epoch, index, index % it.plan.batch,
+                   scratch_of_this_thread());
   }
   it.tell_warnings();
   return Batch(std::move(batch));

@@ -1,12 +1,15 @@
 #include "training/open_cases.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cmath>
+#include <string_view>
 #include <utility>
 
 #include "base/text.hpp"
 #include "mlarray/error.hpp"
+#include "training/impl.hpp"
 #include "training/stopwatch.hpp"
 
 namespace mlarray::training {
@@ -15,17 +18,38 @@ namespace {
 constexpr std::int64_t kIndexBytes = std::int64_t{32} << 20;
 constexpr std::size_t kMostWarnings = 100;
 
-// Of a file with one axis more than the space has.
+std::int64_t memory_of(const LabelIndex& index) {
+  return static_cast<std::int64_t>(index.memory());
+}
+
+bool is_set(const Metadata& metadata, const char* field) {
+  return !metadata.get("spatial", field).is_none();
+}
+
+// Of a file with one axis more than the space has; -1: it says that all of them are of space.
 int channel_axis(const Metadata& metadata, std::size_t ndim) {
   if (const auto* labels = metadata.get("spatial", "axis_labels").get_if<List>()) {
     const std::optional<int> axis = channel_axis_of(*labels);
     if (axis && static_cast<std::size_t>(*axis) < ndim) return *axis;
   }
-  return 0;
+  for (const char* field : {"spacing", "origin"}) {
+    const auto* numbers = metadata.get("spatial", field).get_if<List>();
+    if (numbers != nullptr && numbers->items.size() == ndim) return -1;
+  }
+  const auto* affine = metadata.get("spatial", "affine").get_if<List>();
+  return affine != nullptr && affine->items.size() == ndim + 1 ? -1 : 0;
 }
 
-bool is_set(const Metadata& metadata, const char* field) {
-  return !metadata.get("spatial", field).is_none();
+// The type in the byte order of this machine; of numbers of one part.
+DType native(const DType& dtype) {
+  constexpr bool kBig = std::endian::native == std::endian::big;
+  const bool numbers = dtype.kind() == 'i' || dtype.kind() == 'u' || dtype.kind() == 'f';
+  const std::int64_t bytes = dtype.itemsize();
+  if (dtype.structured() || !numbers || bytes == 1 || bytes > 8 || dtype.big_endian() == kBig) {
+    return dtype;
+  }
+  return DType::parse((kBig ? ">" : "<") + std::string(1, dtype.kind()) +
+                      std::to_string(bytes));
 }
 
 // What a file says of its grid.
@@ -62,7 +86,16 @@ std::string text_of(const Matrix& matrix) {
 
 double value_of(const Metadata& metadata, const char* field, const std::string& path) {
   const std::optional<double> number = metadata.get("stats", field).number();
-  if (number) return *number;
+  if (number && std::isfinite(*number) && (*number >= 0 || std::string_view(field) != "std")) {
+    return *number;
+  }
+  if (number) {
+    throw Error(ErrorKind::invalid_value,
+                "'" + path + "' has the stats." + field + " " + base::float_repr(*number) +
+                    ", by which no voxel can be normalised; compute its statistics anew, "
+                    "without voxels that are no numbers, or give constants",
+                path);
+  }
   throw Error(ErrorKind::invalid_value,
               "'" + path + "' has no stats." + field +
                   ", which the normalisation asks for; save it with statistics, or give "
@@ -135,13 +168,25 @@ OpenCases::OpenCases(const CaseSource& next, const LoaderOptions& options)
 }
 
 OpenFile OpenCases::open_file(const std::filesystem::path& path, bool stats) const {
-  OpenFile file{Array::open(path, open_), {}, {}, -1, 1, 1, {}};
-  file.dtype = file.array.dtype();
+  OpenFile file{Array::open(path, open_), {}, false, {}, -1, 1, 1, {}};
+  file.dtype = native(file.array.dtype());
+  file.swapped = file.dtype.big_endian() != file.array.dtype().big_endian();
   file.path = file.array.path();
   const Shape shape = file.array.shape();
   const Metadata metadata = file.array.metadata();
   if (shape.size() == axes_ + 1) {
     file.channel_axis = channel_axis(metadata, shape.size());
+    if (file.channel_axis < 0) {
+      throw Error(ErrorKind::invalid_value,
+                  "'" + file.path + "' has shape " + to_string(shape) +
+                      ", whose axes are all of space, as its spacing or affine says, but the "
+                      "patch has " +
+                      std::to_string(axes_) + " axes; give a patch of " +
+                      std::to_string(shape.size()) +
+                      " (slices have 1 along their axis: slice_axis), or name the axis of "
+                      "channels in the metadata",
+                  file.path);
+    }
     file.channels = shape[static_cast<std::size_t>(file.channel_axis)];
   } else if (shape.size() != axes_) {
     throw Error(ErrorKind::invalid_value,
@@ -241,62 +286,103 @@ std::shared_ptr<const OpenCase> OpenCases::open(std::int64_t i) const {
 
 Shape OpenCases::shape(std::int64_t i) const { return open(i)->shape; }
 
-std::shared_ptr<const LabelIndex> OpenCases::labels(std::int64_t i) const {
+bool OpenCases::is_stale(std::int64_t i) const {
+  const std::scoped_lock lock(mutex_);
+  return stale_.contains(i);
+}
+
+std::optional<int> OpenCases::label_channel_axis(std::int64_t i) const {
+  const std::shared_ptr<const OpenCase> one = open(i);
+  if (one->label.files.empty()) return std::nullopt;
+  const int axis = one->label.files.front().channel_axis;
+  return axis < 0 ? std::nullopt : std::optional(axis);
+}
+
+std::shared_ptr<const LabelIndex> OpenCases::found_labels(const OpenCase& one) const {
+  if (!given_.empty() && given_[static_cast<std::size_t>(one.index)] != nullptr) {
+    return given_[static_cast<std::size_t>(one.index)];
+  }
+  const Array& labels = one.label.files.front().array;
+  if (one.class_locations.empty()) {
+    bool built = false;
+    auto found = std::make_shared<const LabelIndex>(
+        LabelIndex::Impl::found_or_built(labels, index_cache_, index_, built));
+    if (built && index_cache_.empty()) warn_of_making_again(one);
+    return found;
+  }
+  // A converted map holds what the .pkl lists.
+  if (std::optional<LabelIndex> stored = LabelIndex::of(labels); stored && stored->listed()) {
+    return std::make_shared<const LabelIndex>(std::move(*stored));
+  }
+  if (index_cache_.empty()) warn_of_making_again(one);
+  return std::make_shared<const LabelIndex>(
+      nnunet_class_locations(one.class_locations, labels.shape(), index_cache_));
+}
+
+// Its index is kept nowhere but in memory, where there is room for some.
+void OpenCases::warn_of_making_again(const OpenCase& one) const {
+  std::string text;
   {
     const std::scoped_lock lock(mutex_);
-    const auto it = rebuilt_.find(i);
-    if (it != rebuilt_.end()) return it->second;
+    made_.resize(static_cast<std::size_t>(table_.count()));
+    const auto i = static_cast<std::size_t>(one.index);
+    if (!made_[i]) {
+      made_[i] = true;
+      return;
+    }
+    if (std::exchange(told_of_making_again_, true)) return;
   }
-  if (!given_.empty() && given_[static_cast<std::size_t>(i)] != nullptr) {
+  const bool listed = !one.class_locations.empty();
+  warn("case '" + one.name + "': " +
+       (listed ? "the classes that nnU-Net has listed are read from its .pkl"
+               : "the label index is made of all its voxels") +
+       " once more, because the indexes of all cases need more than " +
+       std::to_string(kIndexBytes >> 20) +
+       " MB; it is slow, and other cases follow: name a "
+       "folder as index_cache" +
+       (listed ? "" : ", or store the indexes by `mlarray index`"));
+}
+
+std::shared_ptr<const LabelIndex> OpenCases::labels(std::int64_t i) const {
+  if (!has_labels_) return nullptr;
+  const bool stale = is_stale(i);
+  if (!stale && !given_.empty() && given_[static_cast<std::size_t>(i)] != nullptr) {
     return given_[static_cast<std::size_t>(i)];
   }
   const auto make = [&] {
     const std::shared_ptr<const OpenCase> one = open(i);
     const TimedScope timed(open_seconds());
     return naming_case(*this, i, [&] {
-      const Array& labels = one->label.files.front().array;
-      if (one->class_locations.empty()) {
-        return std::make_shared<const LabelIndex>(label_index_of(labels, index_cache_, index_));
-      }
-      // A converted map holds what the .pkl lists.
-      std::optional<LabelIndex> stored = LabelIndex::of(labels);
+      std::shared_ptr<const LabelIndex> found = found_labels(*one);
+      if (!stale) return found;
       return std::make_shared<const LabelIndex>(
-          stored && stored->listed()
-              ? std::move(*stored)
-              : nnunet_class_locations(one->class_locations, labels.shape(), index_cache_));
+          LabelIndex::Impl::anew(one->label.files.front().array, *found, index_.threads));
     });
   };
-  if (!has_labels_) return nullptr;
-  return indexes_.get(i, make, [](const LabelIndex& index) {
-    return static_cast<std::int64_t>(index.memory());
-  });
+  return indexes_.get(i, make, memory_of);
 }
 
 void OpenCases::rebuild_labels(std::int64_t i, const std::shared_ptr<const LabelIndex>& stale,
                                std::int64_t label) const {
-  const auto is_done = [&] {
-    const auto it = rebuilt_.find(i);
-    return it != rebuilt_.end() && it->second != stale;
-  };
-  {
-    const std::scoped_lock lock(mutex_);
-    if (is_done()) return;
-  }
+  const std::vector<std::byte> before = stale->bytes();
+  if (is_stale(i) && labels(i)->bytes() != before) return;  // another thread has done it
   const std::shared_ptr<const OpenCase> one = open(i);
   auto built = naming_case(*this, i, [&] {
     return std::make_shared<const LabelIndex>(
-        LabelIndex::build(one->label.files.front().array, index_));
+        LabelIndex::Impl::anew(one->label.files.front().array, *stale, index_.threads));
   });
-  if (built->bytes() == stale->bytes()) {  // it would be made again and again
-    throw Error(ErrorKind::corruption,
+  if (built->bytes() == before) {  // it would be made again and again
+    throw Error(ErrorKind::invalid_value,
                 "a voxel of label " + std::to_string(label) +
-                    " is read as another one, though the label index is of these voxels; set "
-                    "label_type to one that holds all labels");
+                    " is read as another one, though the label index is of these voxels; "
+                    "choose a type for label that holds all labels");
   }
   {
     const std::scoped_lock lock(mutex_);
-    if (!is_done()) rebuilt_[i] = std::move(built);
+    stale_.insert(i);
   }
+  const std::int64_t costs = memory_of(*built);
+  indexes_.replace(i, stale, std::move(built), costs);
   warn("case '" + one->name + "': the label index is stale: the voxels of '" +
        one->label.files.front().path +
        "' are others than those that it was made of; it was made anew for now, and `mlarray "
@@ -319,8 +405,13 @@ std::vector<std::string> OpenCases::take_warnings() const {
 }
 
 void OpenCases::skip(std::int64_t i, const std::string& error) const {
-  const std::scoped_lock lock(mutex_);
-  if (skipped_cases_.insert(i).second) skipped_.push_back({i, error});
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!skipped_cases_.insert(i).second) return;
+    skipped_.push_back({i, error});
+  }
+  const bool named = std::string_view(error).starts_with("case ");
+  warn("skipped: " + (named ? error : "case '" + name(i) + "': " + error));
 }
 
 std::vector<SkippedCase> OpenCases::skipped() const {

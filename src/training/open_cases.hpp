@@ -9,7 +9,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -22,7 +21,8 @@ namespace mlarray::training {
 
 struct OpenFile {
   Array array;
-  DType dtype;
+  DType dtype;           // in the byte order of this machine
+  bool swapped = false;  // the file has the other one
   std::string path;
   int channel_axis = -1;  // none
   std::int64_t channels = 1;
@@ -60,15 +60,17 @@ class OpenCases final : public CaseInfo {
   std::int64_t count() const override { return table_.count(); }
   Shape shape(std::int64_t i) const override;
   std::shared_ptr<const LabelIndex> labels(std::int64_t i) const override;
+  std::optional<int> label_channel_axis(std::int64_t i) const override;
   void warn(const std::string& text) const override;
   std::string name(std::int64_t i) const override { return table_.name(i); }
 
-  // Makes the index of a case anew, in the place of `stale`. Errors: corruption if it is
-  // the same again, so that a voxel of `label` that is read as another one stays so.
+  // Makes the index of a case anew, in the place of `stale`, with the same classes and joined
+  // classes. Errors: invalid_value if it is the same again, so that a voxel of `label` that is
+  // read as another one stays so.
   void rebuild_labels(std::int64_t i, const std::shared_ptr<const LabelIndex>& stale,
                       std::int64_t label) const;
 
-  // Kept for SkippedCase, once for each case.
+  // Kept for SkippedCase, with a warning, once for each case.
   void skip(std::int64_t i, const std::string& error) const;
   std::vector<SkippedCase> skipped() const;
   std::vector<std::string> take_warnings() const;
@@ -79,6 +81,10 @@ class OpenCases final : public CaseInfo {
   FileGroup open_group(const std::vector<std::filesystem::path>& paths, bool stats) const;
   OpenFile open_file(const std::filesystem::path& path, bool stats) const;
   void check_grids(const OpenCase& one) const;
+  // The index that was given, is stored or listed, or is built.
+  std::shared_ptr<const LabelIndex> found_labels(const OpenCase& one) const;
+  bool is_stale(std::int64_t i) const;
+  void warn_of_making_again(const OpenCase& one) const;
 
   CaseTable table_;
   std::size_t axes_;  // of space
@@ -92,8 +98,10 @@ class OpenCases final : public CaseInfo {
   mutable SharedCache<LabelIndex> indexes_;
   std::vector<std::shared_ptr<const LabelIndex>> given_;
 
-  mutable std::mutex mutex_;  // of the following
-  mutable std::unordered_map<std::int64_t, std::shared_ptr<const LabelIndex>> rebuilt_;
+  mutable std::mutex mutex_;                        // of the following
+  mutable std::unordered_set<std::int64_t> stale_;  // whose index must be made anew
+  mutable std::vector<bool> made_;                  // whose index was made, and kept nowhere
+  mutable bool told_of_making_again_ = false;
   mutable std::unordered_set<std::string> told_;
   mutable std::vector<std::string> warnings_;
   mutable std::vector<SkippedCase> skipped_;

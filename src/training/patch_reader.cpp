@@ -68,11 +68,32 @@ std::optional<grid::Integers> small_integers(Kind kind) {
   }
 }
 
+template <class T>
+void reverse_each(std::byte* voxels, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::byte* const at = voxels + i * static_cast<std::int64_t>(sizeof(T));
+    std::reverse(at, at + sizeof(T));
+  }
+}
+
+// Reads a box to a dense (channels, *shape), in the byte order of this machine.
+void read_raw(const OpenFile& file, const Box& box, std::byte* raw) {
+  const Shape shape = box.shape();
+  const std::int64_t voxel_bytes = file.dtype.itemsize();
+  file.array.read(with_channels(file, box), view_of_file(file, raw, shape, voxel_bytes), 1);
+  if (!file.swapped) return;
+  const std::int64_t count = element_count(shape) * file.channels;
+  if (voxel_bytes == 2) return reverse_each<std::uint16_t>(raw, count);
+  if (voxel_bytes == 4) return reverse_each<std::uint32_t>(raw, count);
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::reverse(raw + i * voxel_bytes, raw + (i + 1) * voxel_bytes);
+  }
+}
+
 [[noreturn]] void fail_range(const OpenFile& file, const FieldLayout& field) {
   throw Error(ErrorKind::invalid_value,
               "'" + file.path + "' has a voxel that does not fit in " + name_of(field.kind) +
-                  ", the type of " + field.name + "; set " + field.name +
-                  "_type to a wider one",
+                  ", the type of " + field.name + "; choose a wider one for it",
               file.path);
 }
 
@@ -198,7 +219,8 @@ void PatchReader::read_file(const Job& job, const OpenFile& file, std::int64_t c
     throw Error(ErrorKind::invalid_type,
                 "'" + file.path + "' has elements of " + base::quote(file.dtype.text()) +
                     ", but " + field.name + " of the first case has " +
-                    base::quote(field.dtype.text()) + "; set " + field.name + "_type",
+                    base::quote(field.dtype.text()) + "; choose a type for " + field.name +
+                    ", or save all with one type",
                 file.path);
   }
   const Kind kind = kind_of(file.dtype);
@@ -273,13 +295,19 @@ std::pair<Box, ArrayView> PatchReader::view_of_part(const Job& job, const OpenFi
 std::optional<grid::ToFloats> PatchReader::on_the_way(const Job& job, const OpenFile& file,
                                                       std::int64_t channel) const {
   const auto from = small_integers(kind_of(file.dtype));
-  if (!from || job.field.kind != Kind::f32) return std::nullopt;
+  if (!from || file.swapped || job.field.kind != Kind::f32) return std::nullopt;
   if (!scales(job)) return grid::ToFloats{.from = *from};
   const bool alike = file.channels == 1 || normalization_.from == From::stats ||
                      normalization_.channels.size() == 1;
   if (!alike) return std::nullopt;
   const Scaling by = scaling(job, file, channel, nullptr, 0, nullptr);
-  return grid::ToFloats{*from, true, by.clips, by.mean, by.std, by.low, by.high};
+  return grid::ToFloats{*from,
+                        true,
+                        by.clips,
+                        static_cast<float>(by.mean),
+                        static_cast<float>(by.std),
+                        static_cast<float>(by.low),
+                        static_cast<float>(by.high)};
 }
 
 // The part of the box that is in the image, with constants around it.
@@ -293,7 +321,7 @@ void PatchReader::read_inside(const Job& job, const OpenFile& file, std::int64_t
   const std::int64_t count = inside.empty() ? 0 : element_count(inside.shape());
   ReaderScratch& scratch = job.scratch;
   scratch.voxels_read += count * file.channels;
-  if (!scaled && (field.is_stored || kind == field.kind)) {
+  if (!scaled && !file.swapped && (field.is_stored || kind == field.kind)) {
     const TimedScope timed(scratch.read_seconds);
     if (leaves) {
       for (std::int64_t c = 0; c < file.channels; ++c) {
@@ -349,8 +377,7 @@ void PatchReader::convert_part(const Job& job, const OpenFile& file, std::int64_
   std::byte* raw = sized(scratch.raw, count * file.channels * voxel_bytes);
   if (count > 0) {
     const TimedScope timed(scratch.read_seconds);
-    file.array.read(with_channels(file, part),
-                    view_of_file(file, raw, part.shape(), voxel_bytes), 1);
+    read_raw(file, part, raw);
   }
   const TimedScope timed(scratch.convert_seconds);
   const std::uint8_t* mask = nullptr;
@@ -411,8 +438,7 @@ void PatchReader::read_mapped(const Job& job, const OpenFile& file, std::int64_t
   std::byte* raw = sized(scratch.raw, count * file.channels * voxel_bytes);
   {
     const TimedScope timed(scratch.read_seconds);
-    file.array.read(with_channels(file, map.support),
-                    view_of_file(file, raw, shape, voxel_bytes), 1);
+    read_raw(file, map.support, raw);
   }
   const TimedScope timed(scratch.convert_seconds);
   const std::uint8_t* mask = nullptr;

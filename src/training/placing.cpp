@@ -14,10 +14,10 @@ constexpr std::uint64_t kSeedPurpose = 0x73656564;  // of Draw::seed
 }  // namespace
 
 void check_patch(const Shape& patch) {
-  const bool fits = !patch.empty() && patch.size() < static_cast<std::size_t>(kMaxDims) &&
-                    std::all_of(
-                        patch.begin(), patch.end(),
-                        [](std::int64_t n) { return n > 0 && n < (std::int64_t{1} << 40); });
+  const bool fits =
+      !patch.empty() && patch.size() < static_cast<std::size_t>(kMaxDims) &&
+      std::all_of(
+          patch.begin(), patch.end(), [](std::int64_t n) { return n > 0 && n < kFurthest; });
   if (!fits) {
     throw Error(ErrorKind::invalid_value,
                 "a patch of shape " + to_string(patch) +
@@ -47,11 +47,12 @@ Placing::Placing(Shape patch, Border border, Shape pad)
     : patch_(std::move(patch)), border_(border), pad_(std::move(pad)) {
   check_patch(patch_);
   if (pad_.empty()) return;
-  const bool negative = std::any_of(pad_.begin(), pad_.end(), [](auto n) { return n < 0; });
-  if (pad_.size() != patch_.size() || negative || border_ != Border::nnunet) {
+  const bool wrong = std::any_of(pad_.begin(), pad_.end(),
+                                 [](std::int64_t n) { return n < 0 || n >= kFurthest; });
+  if (pad_.size() != patch_.size() || wrong || border_ != Border::nnunet) {
     throw Error(ErrorKind::invalid_value,
                 "a pad of " + to_string(pad_) + " for a patch of shape " + to_string(patch_) +
-                    "; give 0 or more for each axis, with Border::nnunet");
+                    "; give 0 or more, below 2^40, for each axis, with nnU-Net's border");
   }
 }
 

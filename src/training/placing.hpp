@@ -10,6 +10,9 @@
 
 namespace mlarray::training {
 
+// Nothing of a box or an image is further away: sums of some such numbers cannot overflow.
+inline constexpr std::int64_t kFurthest = std::int64_t{1} << 40;
+
 // The first and the last start that a box may have, along one axis.
 struct Starts {
   std::int64_t first = 0;

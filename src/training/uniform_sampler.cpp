@@ -1,5 +1,6 @@
 // Draws without regard to labels, and what all samplers have in common.
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "mlarray/training/sampler.hpp"
@@ -9,6 +10,8 @@
 namespace mlarray::training {
 
 CaseInfo::~CaseInfo() = default;
+
+std::optional<int> CaseInfo::label_channel_axis(std::int64_t) const { return std::nullopt; }
 
 std::string CaseInfo::name(std::int64_t case_index) const { return std::to_string(case_index); }
 

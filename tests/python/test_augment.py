@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import threading
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -110,6 +111,81 @@ def test_many_threads_make_the_same() -> None:
         thread.join()
     for seed in range(8):
         np.testing.assert_array_equal(found[seed], wanted[seed])
+
+
+def test_elements_that_lie_askew() -> None:
+    pipeline = augment.nnunet(SHAPE)
+    image, label = sample(pipeline.initial)
+    wanted, labels = pipeline.apply(image, label, seed=3)
+    fields = np.zeros(image.shape, [("a", "u1"), ("image", "f4"), ("label", "i2")])
+    fields["image"], fields["label"] = image, label
+    made, others = pipeline.apply(fields["image"], fields["label"], seed=3)
+    np.testing.assert_array_equal(made, wanted)
+    np.testing.assert_array_equal(others, labels)
+
+
+def test_what_was_drawn_by_another_pipeline() -> None:
+    """It would read voxels beyond the patch."""
+    flat = augment.nnunet((8, 32, 32))
+    other = augment.nnunet((8, 32, 32), planar=False, initial=flat.initial)
+    drawn = next(one for one in map(other.draw, range(99)) if one["matrix"])
+    image, _ = sample(flat.initial)
+    with pytest.raises(InvalidValueError, match="another pipeline"):
+        flat.apply(image, drawn={**drawn, "steps": []})
+    with pytest.raises(InvalidValueError, match="another pipeline"):
+        flat.support(drawn)
+    with pytest.raises(InvalidValueError, match="4 numbers; 9 are needed"):
+        other.apply(image, drawn={**drawn, "matrix": [1, 0, 0, 1]})
+
+
+def test_noise_as_large_as_images_are() -> None:
+    value = augment.nnunet(SHAPE).value
+    value["intensity"][0]["sigma"] = [0, 3000]
+    assert augment.Pipeline(value).value["intensity"][0]["sigma"] == [0, 3000]
+    value["intensity"][1]["sigma"] = [0, 101]
+    with pytest.raises(InvalidValueError, match="from 0 on, up to 100"):
+        augment.Pipeline(value)
+    noisy = augment.Pipeline.of(SHAPE, intensity=[augment.RicianNoise(sigma=(0.0, 3000.0))])
+    assert noisy.value["intensity"][0]["sigma"] == [0, 3000]
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: augment.nnunet(128), "patch_size=128"),  # type: ignore[arg-type]
+        (lambda: augment.nnunet((2.5, 8)), "patch_size="),  # type: ignore[arg-type]
+        (lambda: augment.nnunet(SHAPE, initial=5), "initial=5"),  # type: ignore[arg-type]
+        (lambda: augment.nnunet(SHAPE, max_angle="a"), "max_angle='a'"),  # type: ignore[arg-type]
+        (lambda: augment.nnunet(SHAPE, mirror_axes=1), "mirror_axes=1"),  # type: ignore[arg-type]
+        (lambda: augment.nnunet(SHAPE, regions=5), "regions=5"),  # type: ignore[arg-type]
+        (lambda: augment.nnunet(SHAPE, scales=[1]), "scales="),  # type: ignore[list-item]
+        (lambda: augment.nnunet(SHAPE, planar="x"), "planar='x'"),  # type: ignore[arg-type]
+        (lambda: augment.nnunet(SHAPE, ignore_label=2.5), "ignore_label=2.5"),  # type: ignore[arg-type]
+        (lambda: augment.Pipeline(5), "pipeline is a int"),  # type: ignore[arg-type]
+        (lambda: augment.Pipeline.from_json("{"), "no JSON"),
+        (lambda: augment.nnunet(SHAPE).draw("a"), "seed='a'"),  # type: ignore[arg-type]
+        (lambda: augment.nnunet(SHAPE).draw(0, -1), "channels is -1"),
+        (lambda: augment.nnunet(SHAPE).support(5), "drawn is a int"),  # type: ignore[arg-type]
+        (lambda: augment.nnunet(SHAPE).placement(5), "drawn is a int"),  # type: ignore[arg-type]
+        (lambda: augment.Pipeline.of(8), "patch_size=8"),  # type: ignore[arg-type]
+        (lambda: augment.Pipeline.of(SHAPE, initial=9), "initial=9"),  # type: ignore[arg-type]
+        (lambda: augment.Pipeline.of(SHAPE, mirror_axes=1), "mirror_axes=1"),  # type: ignore[arg-type]
+        (lambda: augment.Pipeline.of(SHAPE, p_mirror="a"), "p_mirror='a'"),  # type: ignore[arg-type]
+        (lambda: augment.monai_basic(8), "patch_size=8"),  # type: ignore[arg-type]
+        (lambda: augment.monai_basic(SHAPE, p_flip="a"), "p_flip='a'"),  # type: ignore[arg-type]
+        (lambda: augment.monai_basic(SHAPE, rot90_axes=1), "rot90_axes=1"),  # type: ignore[arg-type]
+        (lambda: augment.nnunet(SHAPE).apply("abc", seed=0), "image has dtype"),
+        (lambda: augment.nnunet(SHAPE).apply(np.ones(SHAPE, complex), seed=0), "complex128"),
+    ],
+)
+def test_errors_name_the_argument(call: Callable[[], object], text: str) -> None:
+    with pytest.raises((InvalidTypeError, InvalidValueError), match=text):
+        call()
+
+
+def test_regions_of_numpys_ints() -> None:
+    pipeline = augment.nnunet(SHAPE, regions=list(np.array([1, 2])))
+    assert pipeline == augment.nnunet(SHAPE, regions=[1, 2])
 
 
 def test_errors() -> None:

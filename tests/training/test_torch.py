@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import itertools
 import multiprocessing
 import pickle
 import subprocess
@@ -18,7 +19,12 @@ from torch.utils.data import DataLoader
 
 import mlarray.torch
 from mlarray import MLArray, training
-from mlarray.errors import ClosedError, InvalidUseError
+from mlarray.errors import (
+    ClosedError,
+    InvalidTypeError,
+    InvalidUseError,
+    InvalidValueError,
+)
 from mlarray.torch import PatchDataset, PatchLoader
 from mlarray.training import Balanced, Case, Grid
 from mlarray.training.augment import nnunet
@@ -120,6 +126,35 @@ def test_a_dataset_is_pickled_by_its_options(cases: list[Case]) -> None:
         dataset[22]
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")
+def test_workers_of_a_copy_see_its_epoch(cases: list[Case]) -> None:
+    dataset = pickle.loads(pickle.dumps(PatchDataset(cases, 8, **OPTIONS)))
+    loader = DataLoader(
+        dataset,
+        num_workers=1,
+        persistent_workers=True,
+        multiprocessing_context="fork",
+    )
+    seeds = []
+    for epoch in range(2):
+        dataset.set_epoch(epoch)
+        seeds.append([batch["seed"].tolist() for batch in loader])
+    assert seeds[0] != seeds[1]
+
+
+def test_arguments_of_a_dataset(cases: list[Case]) -> None:
+    for wrong in ({"rank": 0, "world_size": 2}, {"drop_last": True}):
+        with pytest.raises(InvalidUseError, match=f"{next(iter(wrong))}=.*DataLoader"):
+            PatchDataset(cases, 8, **wrong)  # type: ignore[arg-type]
+    dataset = PatchDataset(cases, 8, **OPTIONS)
+    with pytest.raises(InvalidValueError, match="epoch=-1"):
+        dataset.set_epoch(-1)
+    with pytest.raises(InvalidTypeError, match="epoch='a'"):
+        dataset.set_epoch("a")  # type: ignore[arg-type]
+    with pytest.raises(InvalidTypeError, match="cases"):
+        PatchDataset(cases[0], 8)  # type: ignore[arg-type]
+
+
 def test_augmented_in_workers(cases: list[Case]) -> None:
     pipeline = nnunet((8, 8, 8), scales=[(1, 1, 1), (0.5, 0.5, 0.5)])
     dataset = PatchDataset(cases, 8, augment=pipeline, **OPTIONS)
@@ -168,12 +203,17 @@ def test_resume_at_every_position(cases: list[Case], device: str | None) -> None
             whole.append((batch["index"].tolist(), batch["seed"].tolist()))
             states.append(loader.state_dict())
         assert loader.epoch == 1
+        following = indices(loader)
+        assert following != whole
         for position, state in enumerate(states):
             assert len(pickle.dumps(state)) <= 1024
             other.load_state_dict(state)
-            assert indices(other) == whole[position:]
-        following = indices(loader)
-        assert following != whole
+            assert indices(other) == (whole[position:] or following)
+        # A loop that ends at the last batch is followed by the next epoch.
+        other.set_epoch(0)
+        for some in (whole, following):
+            taken = itertools.islice(other, len(whole))
+            assert [(b["index"].tolist(), b["seed"].tolist()) for b in taken] == some
         # After a break, the next loop goes on.
         loader.set_epoch(0)
         for batch in loader:

@@ -49,8 +49,9 @@ enum class VoxelType {
 // What stands where a box leaves the image. The label's is always constant.
 enum class Padding { constant, edge, reflect };  // reflect: as numpy's, without the edge twice
 
-// Per voxel: clip to [low, high], then (x - mean) / std. In float32, rounded once to the type.
-// A std of 0 counts as 1.
+// Per voxel: clip to [low, high], then (x - mean) / std. In float32, or in float64 where voxels
+// are stored as float64 or integers of 4 bytes or more; rounded once to the type. A std of 0
+// counts as 1. All numbers are finite, but limits may be infinite; std is 0 or more.
 struct Normalization {
   enum class From {
     none,
@@ -79,7 +80,8 @@ struct LoaderOptions {
   // batches.
   int rank = 0;
   int world_size = 1;
-  // What does not fill a batch of every rank: dropped, or filled up from the epoch's start.
+  // What does not fill a batch of every rank: dropped, or filled up from the epoch's start,
+  // each place by a sample that has the same place in its batch.
   bool drop_last = true;
 
   VoxelType image_type = VoxelType::float32;
@@ -113,7 +115,9 @@ struct LoaderOptions {
   std::vector<std::shared_ptr<const LabelIndex>> indexes = {};
 
   // A case that cannot be read is an error of next() that names it; or, with `skip`, another
-  // sample is drawn for its place, and skipped() has the error.
+  // sample is drawn for its place, skipped() has the error, and one warning names the case.
+  // What is wrong with options, or with cases that do not fit together, is an error all the
+  // same: only not_found, busy, io, corruption and unsupported are skipped.
   bool skip_unreadable = false;
   // Called by next() and sample(), in their thread.
   std::function<void(const std::string&)> warn = {};

@@ -27,6 +27,9 @@ class MLARRAY_EXPORT CaseInfo {
   virtual Shape shape(std::int64_t case_index) const = 0;  // spatial; opens the case
   // Nothing: a case without labels.
   virtual std::shared_ptr<const LabelIndex> labels(std::int64_t case_index) const = 0;
+  // Which axis of the label map has channels, that its index has voxels of; nothing: none, or
+  // it is not known, and is the first one that leaves the image's shape.
+  virtual std::optional<int> label_channel_axis(std::int64_t case_index) const;
   // Told once for each text, as a warning to the user.
   virtual void warn(const std::string& text) const = 0;
   // As warnings and errors say it; if not overridden, "3" for the case 3.

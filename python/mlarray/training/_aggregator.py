@@ -17,6 +17,7 @@ from .._store.save_options import Packing, codec_params, save_options
 from ..array import MLArray
 from ..errors import InvalidTypeError, InvalidUseError, InvalidValueError
 from ..meta import Meta
+from ._arguments import number, truth, whole, wholes
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -51,13 +52,11 @@ class AggregatorOptions(TypedDict, total=False):
 
 def lengths(name: str, value: Any, ndim: int) -> list[int]:
     """One int for each axis; an int stands for all of them."""
+    if hasattr(value, "__index__") and not hasattr(value, "__len__"):
+        return [whole(value, name)] * ndim
     try:
-        return [operator.index(value)] * ndim
-    except TypeError:
-        pass
-    try:
-        return [operator.index(item) for item in value]
-    except TypeError:
+        return wholes(value, name)
+    except InvalidTypeError:
         raise InvalidTypeError(
             f"{name}={value!r} is not an int or a sequence of ints; give one int for each axis"
         ) from None
@@ -162,9 +161,9 @@ class Aggregator:
         durable: bool | None = None,
     ) -> None:
         self._path = _path(path)
-        size = [operator.index(length) for length in shape]
+        size = wholes(shape, "shape")
         self._patch = lengths("patch_size", patch_size, len(size))
-        self._classes = operator.index(classes)
+        self._classes = whole(classes, "classes")
         labels = output == "argmax"
         spatial = [True] * len(size) if labels else [False, *[True] * len(size)]
         text = ("|u1" if self._classes <= 256 else "<u2") if labels else "<f4"
@@ -172,6 +171,7 @@ class Aggregator:
         packing = Packing(chunk_size=chunk_size, block_size=block_size)
         if chunk_size is not None or block_size is not None:
             packing = packing._replace(patch_size=None)
+        original = None if original_shape is None else wholes(original_shape, "original_shape")
         with Naming(self._path):
             save = save_options(
                 packing,
@@ -188,13 +188,13 @@ class Aggregator:
                 self._patch,
                 self._classes,
                 step=None if step is None else lengths("step", step, len(size)),
-                overlap=overlap,
+                overlap=number(overlap, "overlap"),
                 blend=blend,
                 output=output,
                 half=half,
-                half_scores=half_scores,
-                max_memory=0 if max_memory is None else operator.index(max_memory),
-                original_shape=None if original_shape is None else [*original_shape],
+                half_scores=truth(half_scores, "half_scores"),
+                max_memory=0 if max_memory is None else whole(max_memory, "max_memory"),
+                original_shape=original,
                 crop=None if crop is None else _corners(crop),
                 image=to_core(_meta(image)),
                 save=save,
@@ -234,6 +234,10 @@ class Aggregator:
             If the file cannot be written.
         """
         array = np.asarray(scores)
+        if array.dtype.kind not in "buif":
+            raise InvalidTypeError(
+                f"'{self._path}': scores of dtype {array.dtype} were added; give real numbers"
+            )
         if array.dtype != np.float16:
             array = array.astype(np.float32, copy=False)
         expected = (self._classes, *self._patch)
@@ -242,11 +246,21 @@ class Aggregator:
                 f"'{self._path}': scores of shape {array.shape} were added; give (classes, "
                 f"*patch_size), {expected}"
             )
-        start, stop = np.asarray(box, np.int64).reshape(2, -1).tolist()
+        start, stop = self._corners_of(box)
         with Naming(self._path):
             self._core.add(
                 start, stop, np.ascontiguousarray(array), half=array.dtype == np.float16
             )
+
+    def _corners_of(self, box: ArrayLike) -> tuple[list[int], list[int]]:
+        corners = np.asarray(box)
+        if corners.shape != self._boxes.shape[1:] or corners.dtype.kind not in "iu":
+            raise InvalidTypeError(
+                f"'{self._path}': box={box!r} is no box; give one of `boxes`, ints of shape "
+                f"{self._boxes.shape[1:]}"
+            )
+        start, stop = corners.astype(np.int64).tolist()
+        return start, stop
 
     def finish(self) -> None:
         """Write what is left, and put the file in place.

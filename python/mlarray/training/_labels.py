@@ -16,6 +16,7 @@ from .._store.core import CoreStore
 from .._store.save_options import commit_level
 from ..array import MLArray
 from ..errors import InvalidTypeError, InvalidValueError
+from ._arguments import groups, whole
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -312,17 +313,11 @@ def options_of(
     num_threads: int | None,
 ) -> _core.LabelIndexOptions:
     """The core's options from a user's words."""
-    try:
-        groups = [[int(label) for label in group] for group in joined]
-    except TypeError:
-        raise InvalidTypeError(
-            f"joined is {joined!r}; give a list with the labels of each joined class: [(1, 2)]"
-        ) from None
     return _core.LabelIndexOptions(
-        int(positions),
-        None if background is None else int(background),
-        groups,
-        0 if num_threads is None else int(num_threads),
+        whole(positions, "positions"),
+        None if background is None else whole(background, "background"),
+        groups(joined, "joined"),
+        0 if num_threads is None else whole(num_threads, "num_threads", 2**31 - 1),
     )
 
 

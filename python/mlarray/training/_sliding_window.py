@@ -6,10 +6,9 @@ PyTorch is imported when it is called.
 from __future__ import annotations
 
 import itertools
-import operator
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,6 +18,7 @@ from .. import _core
 from ..array import MLArray
 from ..errors import InvalidTypeError, InvalidUseError, InvalidValueError
 from ._aggregator import Aggregator, AggregatorOptions, lengths
+from ._arguments import whole, wholes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -117,7 +117,7 @@ def sliding_window(
     source = _Source(image, normalize, padding, fill)
     size = lengths("patch_size", patch_size, len(source.shape))
     steps = None if step is None else lengths("step", step, len(size))
-    if operator.index(batch_size) < 1:
+    if whole(batch_size, "batch_size") < 1:
         raise InvalidValueError(f"batch_size={batch_size} must be at least 1")
     flips = _flips(mirror_axes, len(size))
     place = _device(model, device)
@@ -199,6 +199,10 @@ class _Source:
         fill: float,
     ) -> None:
         single = isinstance(image, (MLArray, str, bytes, os.PathLike))
+        if not single and not isinstance(image, Iterable):
+            raise InvalidTypeError(
+                f"image is a {type(image).__name__}; give an MLArray, a path, or several"
+            )
         given: list[Any] = [image] if single else list(image)  # type: ignore[arg-type]
         if not given:
             raise InvalidValueError("image is an empty sequence; give at least one image")
@@ -293,7 +297,7 @@ def _name(image: MLArray) -> str:
 
 def _flips(mirror_axes: Sequence[int] | None, ndim: int) -> list[tuple[int, ...]]:
     """The axes of a batch that are flipped, for each pass; the first flips none."""
-    axes = sorted({operator.index(axis) for axis in mirror_axes or ()})
+    axes = sorted(set(() if mirror_axes is None else wholes(mirror_axes, "mirror_axes")))
     if any(not 0 <= axis < ndim for axis in axes):
         raise InvalidValueError(
             f"mirror_axes={mirror_axes!r} are axes of space, from 0 to {ndim - 1}"

@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import _core
 from ..errors import InvalidTypeError, InvalidValueError
+from ._arguments import groups, number, truth, whole, wholes
 from ._transforms import (
     BlankRectangle,
     Brightness,
@@ -85,7 +86,7 @@ class Pipeline:
     __slots__ = ("_core", "_value")
 
     def __init__(self, value: Mapping[str, Any]) -> None:
-        self._core = _core.AugmentPipeline.from_value(dict(value))
+        self._core = _core.AugmentPipeline.from_value(_map(value, "the pipeline"))
         self._value = cast("dict[str, Any]", self._core.value())
 
     @classmethod
@@ -124,11 +125,11 @@ class Pipeline:
             What becomes of the labels.
         """
         value: dict[str, Any] = {
-            "patch": list(patch_size),
-            "initial": list(patch_size if initial is None else initial),
+            "patch": (patch := wholes(patch_size, "patch_size")),
+            "initial": patch if initial is None else wholes(initial, "initial"),
             "intensity": [],
-            "mirror_axes": list(mirror_axes),
-            "p_mirror": p_mirror,
+            "mirror_axes": wholes(mirror_axes, "mirror_axes"),
+            "p_mirror": number(p_mirror, "p_mirror"),
         }
         for name, part, kind in (("spatial", spatial, Spatial), ("labels", labels, Labels)):
             if part is None:
@@ -148,7 +149,11 @@ class Pipeline:
     @classmethod
     def from_json(cls, text: str) -> Pipeline:
         """Read what :meth:`to_json` has written."""
-        return cls(json.loads(text))
+        try:
+            value = json.loads(text)
+        except (TypeError, ValueError) as error:
+            raise InvalidValueError(f"text is no JSON of a pipeline: {error}") from None
+        return cls(value)
 
     def to_json(self, indent: int | None = None) -> str:
         """Return it as JSON."""
@@ -177,11 +182,12 @@ class Pipeline:
         "shift", "elastic", "axes" (as `numpy.transpose` takes them), "flips", "steps" (a
         transform, a channel and its values each), "cascade" and "seed", of the noise.
         """
-        return cast("dict[str, Any]", self._core.draw(seed % 2**64, channels))
+        number = whole(seed, "seed", None) % 2**64
+        return cast("dict[str, Any]", self._core.draw(number, whole(channels, "channels")))
 
     def support(self, drawn: Mapping[str, Any]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return start and stop of the box of the initial patch that is used."""
-        start, stop = self._core.support(dict(drawn))
+        start, stop = self._core.support(_map(drawn, "drawn"))
         return tuple(start), tuple(stop)
 
     def placement(self, drawn: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -197,7 +203,7 @@ class Pipeline:
         float64 array, (axes, axes + 1)
             From a voxel of the patch, and 1, to its place in the initial patch.
         """
-        rows = np.array(self._core.placement(dict(drawn))).reshape(3, 4)
+        rows = np.array(self._core.placement(_map(drawn, "drawn"))).reshape(3, 4)
         axes = len(self.patch)
         return rows[3 - axes :, 3 - axes :]
 
@@ -234,7 +240,7 @@ class Pipeline:
         InvalidValueError
             For shapes that do not fit, neither or both of seed and drawn.
         """
-        voxels = _rows_without_gaps(np.asarray(image, dtype=np.float32))
+        voxels = _rows_without_gaps(_as_floats(image))
         if (seed is None) == (drawn is None):
             raise InvalidValueError("give either a seed or what was drawn, and not both")
         axes = len(self.patch)
@@ -258,7 +264,7 @@ class Pipeline:
             ]
             channels = self._core.image_channels(channels)
         out = np.empty((channels, *self.patch), np.float32)
-        self._core.apply(dict(drawn), voxels, classes, out, made)
+        self._core.apply(_map(drawn, "drawn"), voxels, classes, out, made)
         if classes is None:
             return out, None
         return out, made if self._value["labels"]["scales"] else made[0]
@@ -324,17 +330,17 @@ def nnunet(
     """
     return Pipeline._of(
         _core.augment_nnunet(
-            list(patch_size),
-            initial=None if initial is None else list(initial),
-            planar=planar,
-            max_angle=max_angle,
-            mirror_axes=None if mirror_axes is None else list(mirror_axes),
-            masked_channels=list(masked_channels),
-            previous=list(previous),
-            regions=[[r] if isinstance(r, int) else list(r) for r in regions],
-            ignore_label=ignore_label,
-            scales=[list(factors) for factors in scales],
-            validation=validation,
+            wholes(patch_size, "patch_size"),
+            initial=None if initial is None else wholes(initial, "initial"),
+            planar=None if planar is None else truth(planar, "planar"),
+            max_angle=None if max_angle is None else number(max_angle, "max_angle"),
+            mirror_axes=None if mirror_axes is None else wholes(mirror_axes, "mirror_axes"),
+            masked_channels=wholes(masked_channels, "masked_channels"),
+            previous=wholes(previous, "previous"),
+            regions=groups(regions, "regions", single=True),
+            ignore_label=None if ignore_label is None else whole(ignore_label, "ignore_label"),
+            scales=_factors(scales),
+            validation=truth(validation, "validation"),
         )
     )
 
@@ -369,12 +375,12 @@ def monai_basic(
     """
     return Pipeline._of(
         _core.augment_monai_basic(
-            list(patch_size),
-            p_flip=p_flip,
-            p_rot90=p_rot90,
-            rot90_axes=list(rot90_axes),
-            p_scale=p_scale,
-            p_shift=p_shift,
+            wholes(patch_size, "patch_size"),
+            p_flip=number(p_flip, "p_flip"),
+            p_rot90=number(p_rot90, "p_rot90"),
+            rot90_axes=wholes(rot90_axes, "rot90_axes"),
+            p_scale=number(p_scale, "p_scale"),
+            p_shift=number(p_shift, "p_shift"),
         )
     )
 
@@ -389,11 +395,36 @@ def use_instruction_set(name: str) -> None:
     _core.augment_use_instruction_set(name)
 
 
+def _map(value: Any, argument: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidTypeError(f"{argument} is a {type(value).__name__}; give a dict")
+    return dict(value)
+
+
+def _factors(scales: Any) -> list[list[float]]:
+    try:
+        return [[float(factor) for factor in factors] for factors in scales]
+    except (TypeError, ValueError):
+        raise InvalidTypeError(
+            f"scales={scales!r} is no sequence of factors for each axis, as [(1, 1, 1)]"
+        ) from None
+
+
+def _as_floats(image: Any) -> NDArray[np.float32]:
+    array = np.asarray(image)
+    if array.dtype.kind not in "buifO":
+        raise InvalidTypeError(f"image has dtype {array.dtype}; real numbers are needed")
+    try:
+        return np.asarray(array, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise InvalidTypeError(f"image is a {type(image).__name__} without numbers") from None
+
+
 def _rows_without_gaps(array: NDArray[Any]) -> NDArray[Any]:
-    """Return `array`, or a copy where its last axis is not contiguous."""
-    if array.ndim and array.shape[-1] > 1 and array.strides[-1] != array.itemsize:
-        return np.ascontiguousarray(array)
-    return array
+    """Return `array`, or a copy where its rows have gaps, or where elements lie askew."""
+    gaps = array.ndim and array.shape[-1] > 1 and array.strides[-1] != array.itemsize
+    askew = not array.flags.aligned or any(n % array.itemsize for n in array.strides)
+    return array if not askew and not gaps else np.ascontiguousarray(array)
 
 
 def _as_labels(label: ArrayLike) -> NDArray[np.int16]:

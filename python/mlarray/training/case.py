@@ -10,6 +10,7 @@ from typing import Any
 from .._paths import checked_path
 from ..errors import InvalidTypeError, InvalidValueError
 from ..typing import PathLike
+from ._arguments import folder_path, text_bytes
 
 __all__ = ["RESERVED", "Case", "from_core", "to_core"]
 
@@ -75,9 +76,22 @@ class Case:
     def __post_init__(self) -> None:
         if not _paths(self.image, "image"):
             raise InvalidValueError(f"a Case without an image: image={self.image!r}")
-        if self.label is not None:
-            _paths(self.label, "label")
+        if self.label is not None and not _paths(self.label, "label"):
+            raise InvalidValueError("label=[] has no files; without labels it is None")
+        if not isinstance(self.name, str):
+            raise InvalidTypeError(f"name={self.name!r} is no text")
+        if self.class_locations is not None:
+            folder_path(self.class_locations, "class_locations")
+        if not isinstance(self.extra, Mapping):
+            raise InvalidTypeError(
+                f"extra={self.extra!r} is a {type(self.extra).__name__}; give a dict of names "
+                f"and paths"
+            )
         for name, files in self.extra.items():
+            if not isinstance(name, str) or not name:
+                raise InvalidTypeError(
+                    f"extra={{{name!r}: ...}}: names are text, and not empty"
+                )
             if name in RESERVED:
                 raise InvalidValueError(
                     f"extra={{{name!r}: ...}}: a batch has {name!r} itself; choose another name"
@@ -96,7 +110,8 @@ def _paths(files: Files, argument: str) -> list[str]:
         ) from None
 
 
-Parts = tuple[str, list[str], list[str], tuple[tuple[str, list[str]], ...], str]
+Parts = tuple[bytes, list[str], list[str], tuple[tuple[str, list[str]], ...], str]
+Back = tuple[str, list[str], list[str], tuple[tuple[str, list[str]], ...], str]
 
 
 def to_core(case: Case) -> Parts:
@@ -109,7 +124,7 @@ def to_core(case: Case) -> Parts:
     extra = tuple((name, _as_text(files)) for name, files in sorted(case.extra.items()))
     listed = case.class_locations
     listed = "" if listed is None else os.fsdecode(listed)
-    return case.name, _as_text(case.image), label, extra, listed
+    return text_bytes(case.name), _as_text(case.image), label, extra, listed
 
 
 def _as_text(files: Files) -> list[str]:
@@ -118,7 +133,7 @@ def _as_text(files: Files) -> list[str]:
     return [os.fsdecode(path) for path in given]
 
 
-def from_core(parts: Parts) -> Case:
+def from_core(parts: Back) -> Case:
     """And back. A single file is a path again."""
     name, image, label, extra, listed = parts
 

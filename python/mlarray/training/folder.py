@@ -5,28 +5,31 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..errors import InvalidTypeError, InvalidValueError, NotFoundError
+from ..errors import AccessDeniedError, FileAccessError, InvalidValueError, NotFoundError
+from ._arguments import folder_path
 from .case import Case
 
 if TYPE_CHECKING:
     from ..typing import PathLike
 
-__all__ = ["cases_from_folder", "folder_path"]
+__all__ = ["cases_from_folder"]
 
 _SUFFIXES = (".mla", ".b2nd")
 _CHANNEL = re.compile(r"(.+)_(\d{4})")
 _SEG = "_seg"
+_CONVERTIBLE = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd", ".dcm", ".npy", ".npz")
 
 
 def cases_from_folder(images: PathLike, labels: PathLike | None = None) -> list[Case]:
     """Make a case of each image of a folder, in the order of their names.
 
     ``labels/NAME.mla`` belongs to ``images/NAME.mla``, or to ``images/NAME_0000.mla``,
-    ``NAME_0001.mla`` and so on, which are its channels. Without `labels`, a folder with files
-    ``NAME_seg.b2nd`` or ``NAME_seg.mla`` is one that nnU-Net has preprocessed: they are the
-    labels of ``NAME.b2nd`` or ``NAME.mla``; any other has cases without labels.
+    ``NAME_0001.mla`` and so on, which are its channels. Without `labels`, files
+    ``NAME_seg.b2nd`` or ``NAME_seg.mla`` beside images are their labels, as in a folder that
+    nnU-Net has preprocessed; a folder without such files has cases without labels.
 
     Parameters
     ----------
@@ -42,10 +45,11 @@ def cases_from_folder(images: PathLike, labels: PathLike | None = None) -> list[
 
     Raises
     ------
-    NotFoundError
-        If there is no such folder.
+    NotFoundError, AccessDeniedError
+        If there is no such folder, or it cannot be read.
     InvalidValueError
-        If it has no images, an image has no label map, or a label map no image.
+        If it has no images; if some have a label map, and another one has none, or a label map
+        has no image.
 
     Examples
     --------
@@ -54,19 +58,25 @@ def cases_from_folder(images: PathLike, labels: PathLike | None = None) -> list[
     ['image']
     """
     files = _files(images)
-    if labels is None:
-        return _preprocessed(files) or _of_groups(_channels(files), {}, images)
-    return _of_groups(_channels(files), _files(labels), images, labels)
+    if labels is not None:
+        return _of_groups(_channels(files), _files(labels), images, labels)
+    maps = {stem.removesuffix(_SEG): path for stem, path in files.items() if _is_map(stem)}
+    scans = _channels({stem: path for stem, path in files.items() if not _is_map(stem)})
+    if not maps.keys() & scans.keys():
+        return _of_groups(_channels(files), {}, images)
+    where = folder_path(images)
+    _same_names(scans, maps, f"images in {where!r}", "image", f"NAME of NAME{_SEG}")
+    _same_names(
+        maps, scans, f"files NAME{_SEG} in {where!r}", "label map", f"NAME of NAME{_SEG}"
+    )
+    return [
+        Case(image=paths, label=maps[name], name=name, class_locations=_listed(name, files))
+        for name, paths in sorted(scans.items())
+    ]
 
 
-def folder_path(folder: PathLike, argument: str = "the folder") -> str:
-    """The path of a folder as text."""
-    try:
-        return os.fsdecode(folder)
-    except TypeError:
-        raise InvalidTypeError(
-            f"{argument} is {folder!r}, a {type(folder).__name__}; give a path"
-        ) from None
+def _is_map(stem: str) -> bool:
+    return stem.endswith(_SEG) and stem != _SEG
 
 
 def _files(folder: PathLike) -> dict[str, str]:
@@ -74,9 +84,17 @@ def _files(folder: PathLike) -> dict[str, str]:
     path = folder_path(folder)
     try:
         with os.scandir(path) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_file())
+            # A link to nothing too: the case is missed then, and not left out.
+            names = sorted(entry.name for entry in entries if not entry.is_dir())
     except (FileNotFoundError, NotADirectoryError):
         raise NotFoundError(f"there is no folder {path!r}", path=path) from None
+    except OSError as error:
+        kind = AccessDeniedError if isinstance(error, PermissionError) else FileAccessError
+        raise kind(
+            f"the folder {path!r} cannot be read: {error.strerror}",
+            path=path,
+            errno=error.errno,
+        ) from None
     found: dict[str, str] = {}
     for name in names:
         stem, suffix = os.path.splitext(name)
@@ -88,7 +106,11 @@ def _files(folder: PathLike) -> dict[str, str]:
             )
         found[stem] = os.path.join(path, name)
     if not found:
-        raise InvalidValueError(f"{path!r} has no files ending in {' or '.join(_SUFFIXES)}")
+        others = [name for name in names if name.endswith(_CONVERTIBLE)]
+        out = f"; {others[0]!r} can be converted: mlarray convert" if others else ""
+        raise InvalidValueError(
+            f"{path!r} has no files ending in {' or '.join(_SUFFIXES)}{out}"
+        )
     return found
 
 
@@ -117,35 +139,26 @@ def _of_groups(
     ]
 
 
-def _same_names(have: object, need: object, where: str, what: str) -> None:
-    missing = sorted(set(need) - set(have))  # type: ignore[call-overload]
+def _same_names(
+    have: Mapping[str, object],
+    need: Mapping[str, object],
+    where: str,
+    what: str,
+    names: str = "",
+) -> None:
+    missing = sorted(need.keys() - have.keys())
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        rule = f"The names must agree{', ' + names if names else ''}"
         raise InvalidValueError(
-            f"{', '.join(map(repr, missing[:3]))}{more}: no such {what} among the {where}. The "
-            f"names must agree; an image may end in _0000, _0001 ... for its channels"
+            f"{', '.join(map(repr, missing[:3]))}{more}: no such {what} among the {where}. "
+            f"{rule}; an image may end in _0000, _0001 ... for its channels"
         )
 
 
-def _preprocessed(files: dict[str, str]) -> list[Case]:
-    """Cases of a folder of nnU-Net's; none if it is no such folder."""
-    names = sorted(
-        stem.removesuffix(_SEG)
-        for stem in files
-        if stem.endswith(_SEG) and stem.removesuffix(_SEG) in files
-    )
-    return [
-        Case(
-            image=files[name],
-            label=files[name + _SEG],
-            name=name,
-            class_locations=_listed(files[name]),
-        )
-        for name in names
-    ]
-
-
-def _listed(path: str) -> str | None:
-    """The ``.pkl`` beside an image, if there is one."""
-    listed = os.path.splitext(path)[0] + ".pkl"
+def _listed(name: str, files: Mapping[str, str]) -> str | None:
+    """The ``.pkl`` beside an image of one file, if there is one."""
+    if name not in files:
+        return None
+    listed = os.path.splitext(files[name])[0] + ".pkl"
     return listed if os.path.exists(listed) else None

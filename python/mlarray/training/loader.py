@@ -16,6 +16,7 @@ import numpy as np
 from .. import _core
 from .._store.writers import warn
 from ..errors import ClosedError, InvalidTypeError, InvalidUseError, InvalidValueError
+from ._arguments import truth, whole
 from .case import Case, from_core
 from .options import (
     LoaderOptions,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from .normalize import Normalize
     from .samplers import Sampler
 
-__all__ = ["OF_SAMPLES", "Batch", "PatchLoader", "Skipped", "Times", "as_arrays"]
+__all__ = ["OF_SAMPLES", "Batch", "PatchLoader", "Skipped", "Times", "as_arrays", "as_sequence"]
 
 Batch = dict[str, np.ndarray[Any, Any]]
 
@@ -82,7 +83,7 @@ class PatchLoader:
 
     Iterating gives the batches of an epoch: dicts of NumPy arrays without a copy
     (docs/training.md has their keys). The next loop is the next epoch; after a ``break``, the
-    next loop goes on in the same one. One thread iterates at a time.
+    next loop goes on in the same one, if anything is left of it. One thread iterates at a time.
 
     Parameters
     ----------
@@ -200,17 +201,22 @@ class PatchLoader:
         options["batch_size"] = batch_size
         if isinstance(cases, Case):
             raise InvalidTypeError("cases is one Case; give a list of them: [case]")
+        if samples_per_epoch == 0:
+            raise InvalidValueError("samples_per_epoch=0; it is 1 or more, or None")
         if transform is not None and not callable(transform):
             raise InvalidTypeError(f"transform={transform!r} is no function of a sample")
-        if augment_raw and augment is None:
+        if truth(augment_raw, "augment_raw") and augment is None:
             raise InvalidValueError("augment_raw is for what `augment` draws; give that too")
         self._transform = transform
-        self._lock = threading.Lock()
+        # Reentrant, because a handler of signals runs inside of what this thread does.
+        self._lock = threading.RLock()
         self._closed = False
-        cases, first = _with_first(cases)
-        patch, self._slice_axis = patch_for(patch_size, slice_axis, first)
+        cases = as_sequence(cases)
+        patch, self._slice_axis = patch_for(
+            patch_size, slice_axis, cases, bool(skip_unreadable)
+        )
         self.patch_size = tuple(patch)
-        self.batch_size = operator.index(batch_size)
+        self.batch_size = whole(batch_size, "batch_size")
         self._raw = pipeline_for(augment, patch, self._slice_axis) if augment_raw else None
         self._core = make_core(cases, patch, self._slice_axis, options)
         self._bfloat16 = frozenset(
@@ -250,13 +256,30 @@ class PatchLoader:
         PatchLoader
             The loader.
         """
-        cases, patch = folder_and_patch(images, labels, patch_size)
+        cases, patch = folder_and_patch(images, labels, patch_size, options.get("slice_axis"))
         return cls(cases, patch, batch_size, **options)
 
     def __iter__(self) -> Iterator[Batch]:
-        """The rest of this epoch; where it ends, the next one begins."""
-        while (batch := self._next()) is not None:
-            yield self._finished(batch)
+        """The rest of this epoch; where nothing is left of it, the next one."""
+        self.leave_finished_epoch()
+        while (batch := self.take()) is not None:
+            yield batch
+
+    def leave_finished_epoch(self) -> None:
+        """Go to the next epoch if all batches of this one were taken: a loop begins.
+
+        So one that ended by ``break`` or ``islice`` at the last batch is followed by a whole
+        epoch, and not by a loop without batches.
+        """
+        with self._lock:
+            epoch, done, *_ = self._open.state()
+            if done == len(self):
+                self._core.set_epoch(epoch + 1)
+
+    def take(self) -> Batch | None:
+        """The next batch; None at the end of the epoch, where the next one begins."""
+        batch = self._next()
+        return None if batch is None else self._finished(batch)
 
     def __len__(self) -> int:
         """Number of batches in an epoch, of this rank."""
@@ -282,8 +305,8 @@ class PatchLoader:
         OutOfBoundsError
             If an epoch has no such sample.
         """
-        number = self.epoch if epoch is None else operator.index(epoch)
-        batch = self._open.sample(number, operator.index(index))
+        number = self.epoch if epoch is None else whole(epoch, "epoch")
+        batch = self._open.sample(number, whole(index, "index"))
         self._warn()
         return self._finished(batch)
 
@@ -306,7 +329,7 @@ class PatchLoader:
             0 or more.
         """
         with self._lock:
-            self._open.set_epoch(operator.index(epoch))
+            self._open.set_epoch(whole(epoch, "epoch"))
 
     def state_dict(self) -> dict[str, int]:
         """Where the loader stands, as a few ints: batches that were read ahead do not count."""
@@ -338,7 +361,9 @@ class PatchLoader:
         try:
             version = operator.index(state["version"])
             numbers = [operator.index(state[name]) for name in names]
-        except (KeyError, TypeError) as error:
+            if not all(0 <= number < 2**63 for number in numbers[:-1]):
+                raise ValueError("numbers out of range")
+        except (KeyError, TypeError, ValueError) as error:
             raise InvalidValueError(
                 f"{state!r} is no state of a PatchLoader ({error!r})"
             ) from None
@@ -426,21 +451,30 @@ class PatchLoader:
         return self._core
 
     def _next(self) -> _core.Batch | None:
-        try:
-            with self._lock:
-                batch = self._open.next()
+        with self._lock:
+            before = self._open.state()
+            try:
+                batch = self._core.next()
                 if batch is None:
-                    epoch = self._core.state()[0]
-                    self._core.set_epoch(epoch + 1)
-        except InvalidUseError:
-            if self._closed:
-                raise ClosedError(
-                    "the loader was closed while a batch was waited for"
-                ) from None
-            raise
-        finally:
-            self._warn()
+                    self._core.set_epoch(before[0] + 1)
+            except InvalidUseError:
+                if self._closed:
+                    raise ClosedError(
+                        "the loader was closed while a batch was waited for"
+                    ) from None
+                raise
+            finally:
+                self._warn_or_go_back(before)
         return batch
+
+    def _warn_or_go_back(self, before: tuple[int, int, int, int]) -> None:
+        """Where warnings are errors, the batch is for the next call."""
+        try:
+            self._warn()
+        except BaseException:
+            if not self._closed:
+                self._core.restore(*before)
+            raise
 
     def _finished(self, batch: _core.Batch) -> Batch:
         arrays = as_arrays(batch, self._slice_axis)
@@ -546,12 +580,13 @@ def transform_samples(arrays: Batch, transform: SampleTransform) -> None:
             sample[name][...] = new
 
 
-def _with_first(cases: Iterable[Case]) -> tuple[Iterable[Case], Case | None]:
-    """The cases, and the first of them; an iterator is made a list."""
-    if not isinstance(cases, Sequence):
-        cases = list(cases)
-    first = cases[0] if cases else None
-    return cases, first if isinstance(first, Case) else None
+def as_sequence(cases: Iterable[Case]) -> Sequence[Case]:
+    """The cases; those of an iterator as a list."""
+    if isinstance(cases, Sequence):
+        return cases
+    if not isinstance(cases, Iterable):
+        raise InvalidTypeError(f"cases={cases!r} is no list of Case")
+    return list(cases)
 
 
 _live: weakref.WeakSet[PatchLoader] = weakref.WeakSet()
@@ -560,7 +595,7 @@ _live: weakref.WeakSet[PatchLoader] = weakref.WeakSet()
 def _after_fork() -> None:
     """Another thread of the parent may have had a lock."""
     for loader in list(_live):
-        loader._lock = threading.Lock()
+        loader._lock = threading.RLock()
 
 
 @atexit.register

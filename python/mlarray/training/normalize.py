@@ -13,21 +13,22 @@ from ..errors import InvalidTypeError, InvalidValueError
 
 __all__ = ["Normalize"]
 
-Constants = float | Sequence[float] | None
+Constants = float | Sequence[float | None] | None
 
 
 @dataclass(frozen=True)
 class Normalize:
     """Clip voxels to ``low`` and ``high``, then ``(x - mean) / std``, by channel.
 
-    In float32, rounded once to the type of the batch. A standard deviation of 0 counts as 1.
+    In float32, or in float64 where voxels are stored as integers of more than 16 bits or as
+    float64; rounded once to the type of the batch. A standard deviation of 0 counts as 1.
 
     Parameters
     ----------
     mean, std : float or sequence of float
         One number for each channel, or one for all.
     low, high : float or sequence of float, optional
-        The same; default: no limit.
+        The same; None: no limit.
 
     Examples
     --------
@@ -95,6 +96,7 @@ def _column(value: Constants, argument: str) -> list[float | None]:
     if value is None:
         return [None]
     try:
-        return [float(number) for number in np.asarray(value, np.float64).ravel()]
+        given = np.asarray(value, object).ravel()  # None among numbers: no limit
+        return [None if number is None else float(number) for number in given]
     except (TypeError, ValueError):
         raise InvalidTypeError(f"{argument}={value!r} is no number, nor some") from None

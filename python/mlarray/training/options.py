@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import operator
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
@@ -14,10 +13,11 @@ import numpy as np
 from .. import _core
 from .._compat.names import Access
 from .._store.files import open_existing
-from ..errors import InvalidTypeError, InvalidValueError
+from ..errors import InvalidTypeError, InvalidValueError, MLArrayError
+from ._arguments import folder_path, groups, number, truth, whole, wholes
 from .augment import Pipeline, monai_basic, nnunet
 from .case import Case, to_core
-from .folder import cases_from_folder, folder_path
+from .folder import cases_from_folder
 from .normalize import Normalize
 from .samplers import Balanced, Sampler, Uniform
 
@@ -76,7 +76,10 @@ class LoaderOptions(TypedDict, total=False):
 
 
 def patch_for(
-    patch_size: int | Sequence[int], slice_axis: int | None, first: Case | None
+    patch_size: int | Sequence[int],
+    slice_axis: int | None,
+    cases: Sequence[Case],
+    skip_unreadable: bool = False,
 ) -> tuple[list[int], int | None]:
     """The patch along all axes of space, and the axis of slices, 0 or more.
 
@@ -86,58 +89,80 @@ def patch_for(
         As the user gave it.
     slice_axis : int, optional
         The same.
-    first : Case or None
-        Of which an int takes the number of axes.
+    cases : sequence of Case
+        An int takes the number of axes of the first of them, or, with `skip_unreadable`, of the
+        first one that can be read.
+    skip_unreadable : bool
+        As for the loader.
 
     Returns
     -------
     list of int, int or None
         With 1 along the axis of slices.
     """
-    try:
-        side = operator.index(patch_size)  # type: ignore[arg-type]
-    except TypeError:
+    if slice_axis is not None:
+        slice_axis = whole(slice_axis, "slice_axis")
+    if hasattr(patch_size, "__index__") and not hasattr(patch_size, "__len__"):
+        side = whole(patch_size, "patch_size")
+        patch = [side] * (_axes_of(cases, skip_unreadable) - (slice_axis is not None))
+    else:
         try:
-            patch = [operator.index(length) for length in patch_size]  # type: ignore[union-attr]
-        except TypeError:
+            patch = wholes(patch_size, "patch_size")
+        except InvalidTypeError:
             raise InvalidTypeError(
                 f"patch_size={patch_size!r} is neither an int nor a sequence of ints"
             ) from None
-    else:
-        axes = _axes_of(first) - (slice_axis is not None)
-        patch = [side] * axes
     if slice_axis is None:
         return patch, None
     axes = len(patch) + 1
-    axis = operator.index(slice_axis)
-    if not -axes <= axis < axes:
+    if not -axes <= slice_axis < axes:
         raise InvalidValueError(
-            f"slice_axis={axis} for a patch of {len(patch)} axes, so images of {axes}: it is "
-            f"{-axes} to {axes - 1}"
+            f"slice_axis={slice_axis} for a patch of {len(patch)} axes, so images of {axes}: "
+            f"it is {-axes} to {axes - 1}"
         )
-    axis %= axes
-    patch.insert(axis, 1)
-    return patch, axis
+    slice_axis %= axes
+    patch.insert(slice_axis, 1)
+    return patch, slice_axis
 
 
-def _axes_of(case: Case | None) -> int:
-    """Axes of space of a case: those of its label map, if it has one without channels."""
-    if case is None:
-        return 3
-    _, image, label, *_ = to_core(case)
-    path = (label or image)[0]
+def _axes_of(cases: Sequence[Any], skip_unreadable: bool) -> int:
+    """Axes of space of the first case that can be read."""
+    for place, case in enumerate(cases):
+        if not isinstance(case, Case):
+            break  # which the core's loader says
+        _, image, label, *_ = to_core(case)
+        try:
+            # An axis of channels without a name is one that only the image or the label has.
+            return min(_axes_of_file(files[0]) for files in (image, label) if files)
+        except MLArrayError:
+            if not skip_unreadable or place + 1 == len(cases):
+                raise
+    return 3
+
+
+def _axes_of_file(path: str) -> int:
     with closing(_opened(path)) as store:
-        axes = len(store.spatial_axes())
+        axes = sum(store.spatial_axes())
     # nnU-Net's preprocessed arrays have no names of axes, and channels first.
     return axes - 1 if path.endswith(".b2nd") and axes == 4 else axes
 
 
 def folder_and_patch(
-    images: PathLike, labels: PathLike | None, patch_size: int | Sequence[int] | None
+    images: PathLike,
+    labels: PathLike | None,
+    patch_size: int | Sequence[int] | None,
+    slice_axis: int | None,
 ) -> tuple[list[Case], int | Sequence[int]]:
     """The cases of `cases_from_folder`, and the patch if none is given: see `from_folder`."""
     cases = cases_from_folder(images, labels)
-    return cases, _stored_patch(cases[0]) if patch_size is None else patch_size
+    if patch_size is not None:
+        return cases, patch_size
+    patch = _stored_patch(cases[0])
+    if slice_axis is not None:
+        axis = whole(slice_axis, "slice_axis")
+        if -len(patch) <= axis < len(patch):  # else `patch_for` says it
+            del patch[axis]
+    return cases, patch
 
 
 def _stored_patch(case: Case) -> list[int]:
@@ -198,34 +223,35 @@ def make_core(
     by, channels, clip = ("none", [], False) if normalize is None else normalize._to_core()
     cache = options["index_cache"]
     pipeline = pipeline_for(options["augment"], patch, slice_axis)
+    verify = options["verify"]
     core = _core.LoaderOptions(
         patch=patch,
         batch=_int(options, "batch_size"),
         samples_per_epoch=_int(options, "samples_per_epoch", 0),
-        seed=_int(options, "seed") % 2**64,
-        rank=_int(options, "rank", 0),
-        world_size=_int(options, "world_size", 1),
-        drop_last=bool(options["drop_last"]),
+        seed=whole(options["seed"], "seed", None) % 2**64,
+        rank=_int(options, "rank", 0, _MOST),
+        world_size=_int(options, "world_size", 1, _MOST),
+        drop_last=truth(options["drop_last"], "drop_last"),
         image_type=_voxel_type(options["image_dtype"], "image_dtype"),
         label_type=_voxel_type(options["label_dtype"], "label_dtype"),
         normalization=by,
         channels=channels,
         clip=clip,
-        padding=str(options["padding"]),
-        image_fill=_float(options, "image_fill"),
-        label_fill=_float(options, "label_fill"),
-        mask_padding=bool(options["mask_padding"]),
-        threads=_int(options, "threads", 0),
+        padding=options["padding"],
+        image_fill=number(options["image_fill"], "image_fill"),
+        label_fill=number(options["label_fill"], "label_fill"),
+        mask_padding=truth(options["mask_padding"], "mask_padding"),
+        threads=_int(options, "threads", 0, _MOST),
         prefetch_bytes=_int(options, "prefetch_bytes"),
-        open_cases=min(_int(options, "open_cases"), _MOST),
-        verify=options["verify"],
+        open_cases=min(whole(options["open_cases"], "open_cases", None), _MOST),
+        verify=None if verify is None else truth(verify, "verify"),
         index_cache="" if cache is None else folder_path(cache, "index_cache"),
         index_positions=10_000,
         background=None if sampler._draws_background else 0,
-        joined=[[operator.index(label) for label in labels] for labels in options["joined"]],
-        skip_unreadable=bool(options["skip_unreadable"]),
+        joined=groups(options["joined"], "joined"),
+        skip_unreadable=truth(options["skip_unreadable"], "skip_unreadable"),
         augment=None if pipeline is None else pipeline.value,
-        augment_raw=bool(options["augment_raw"]),
+        augment_raw=truth(options["augment_raw"], "augment_raw"),
     )
     if isinstance(cases, (Case, str, bytes, os.PathLike)):
         raise InvalidTypeError(f"cases={cases!r} is one; give a list of Case")
@@ -255,9 +281,9 @@ def pipeline_for(augment: Any, patch: Sequence[int], slice_axis: int | None) -> 
     if augment is None or isinstance(augment, Pipeline):
         return augment
     spatial = [n for axis, n in enumerate(patch) if axis != slice_axis]
-    if augment == "nnunet":
+    if isinstance(augment, str) and augment == "nnunet":
         return nnunet(spatial)
-    if augment == "monai-basic":
+    if isinstance(augment, str) and augment == "monai-basic":
         return monai_basic(spatial)
     raise InvalidValueError(
         f"augment={augment!r} is neither 'nnunet' nor 'monai-basic' nor a Pipeline of "
@@ -277,40 +303,31 @@ def _padded(sampler: Sampler, pipeline: Pipeline) -> Sampler:
     """nnU-Net lets boxes leave the image by as much as they are larger than the patch."""
     if not isinstance(sampler, (Uniform, Balanced)):
         return sampler
-    if sampler.border != "nnunet" or sampler.pad != 0:
+    pad = sampler.pad
+    if sampler.border != "nnunet" or not (isinstance(pad, int) and pad == 0):
         return sampler
-    pad = [
-        max(whole - patch, 0)
-        for whole, patch in zip(pipeline.initial, pipeline.patch, strict=True)
+    more = [
+        max(initial - patch, 0)
+        for initial, patch in zip(pipeline.initial, pipeline.patch, strict=True)
     ]
-    return dataclasses.replace(sampler, pad=pad)
+    return dataclasses.replace(sampler, pad=more)
 
 
-def _int(options: Mapping[str, Any], name: str, default: int | None = None) -> int:
+def _int(
+    options: Mapping[str, Any], name: str, default: int | None = None, most: int = 2**63 - 1
+) -> int:
     value = options[name]
-    if value is None and default is not None:
-        return default
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise InvalidTypeError(
-            f"{name}={value!r} is a {type(value).__name__}; give an int"
-        ) from None
-
-
-def _float(options: Mapping[str, Any], name: str) -> float:
-    try:
-        return float(options[name])
-    except (TypeError, ValueError):
-        raise InvalidTypeError(f"{name}={options[name]!r} is no number") from None
+    return default if value is None and default is not None else whole(value, name, most)
 
 
 def _voxel_type(dtype: Any, argument: str) -> str:
-    if dtype in ("stored", "bfloat16"):
-        return str(dtype)
+    if isinstance(dtype, str) and dtype in ("stored", "bfloat16"):
+        return dtype
     try:
+        if dtype is None:  # NumPy's float64
+            raise TypeError
         return str(np.dtype(dtype).name)
-    except TypeError:
+    except (TypeError, ValueError):
         raise InvalidTypeError(
             f"{argument}={dtype!r} is no type of elements; give one of NumPy's, 'bfloat16' or "
             f"'stored'"

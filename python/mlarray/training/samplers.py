@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from .. import _core
 from ..errors import InvalidTypeError, InvalidValueError
+from ._arguments import number, truth, whole, wholes
 
 __all__ = ["Balanced", "Border", "Grid", "Listed", "Sampler", "Uniform"]
 
@@ -56,7 +56,7 @@ class Uniform(Sampler):
             patch,
             case_weights=_floats(self.case_weights, "case_weights"),
             border=self.border,
-            pad=_per_axis(self.pad, "pad", patch, slice_axis) if self.pad else [],
+            pad=_pad(self.pad, patch, slice_axis),
         )
 
 
@@ -107,21 +107,29 @@ class Balanced(Sampler):
 
     @property
     def _draws_background(self) -> bool:
-        return bool(self.negatives) or 0 in _ints(self.classes or (), "classes")
+        return bool(self.negatives) or 0 in self._classes()
+
+    def _classes(self) -> list[int]:
+        if self.classes is None:
+            return []
+        classes = wholes(self.classes, "classes")
+        if not classes:
+            raise InvalidValueError("classes is empty; None stands for all labels above 0")
+        return classes
 
     def _to_core(self, patch: Sequence[int], slice_axis: int | None) -> _core.Sampler:
         return _core.balanced_sampler(
             patch,
-            foreground=_float(self.foreground, "foreground"),
+            foreground=number(self.foreground, "foreground"),
             forced=self.forced,
-            classes=_ints(self.classes or (), "classes"),
+            classes=self._classes(),
             class_weights=_floats(self.class_weights, "class_weights"),
             case_weights=_floats(self.case_weights, "case_weights"),
-            class_first=bool(self.class_first),
-            negatives=bool(self.negatives),
-            others=_ints(self.others, "others"),
+            class_first=truth(self.class_first, "class_first"),
+            negatives=truth(self.negatives, "negatives"),
+            others=wholes(self.others, "others"),
             border=self.border,
-            pad=_per_axis(self.pad, "pad", patch, slice_axis) if self.pad else [],
+            pad=_pad(self.pad, patch, slice_axis),
         )
 
 
@@ -167,6 +175,10 @@ class Listed(Sampler):
     _centred: bool = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.boxes, Iterable):
+            raise InvalidTypeError(
+                f"boxes={self.boxes!r} is no list of pairs, as [(0, (16, 0, 8))]"
+            )
         object.__setattr__(self, "boxes", list(self.boxes))  # an iterator is read once
 
     @classmethod
@@ -192,23 +204,23 @@ class Listed(Sampler):
     def _to_core(self, patch: Sequence[int], slice_axis: int | None) -> _core.Sampler:
         halves = [length // 2 if self._centred else 0 for length in patch]
         boxes = []
-        for number, (case, place) in enumerate(self.boxes):
-            start = _ints(place, f"boxes[{number}]")
+        for place, box in enumerate(self.boxes):
+            argument = f"boxes[{place}]"
+            try:
+                case, where = box
+            except (TypeError, ValueError):
+                raise InvalidTypeError(
+                    f"{argument}={box!r} is no pair of a case and a place, as (0, (16, 0, 8))"
+                ) from None
+            start = wholes(where, argument)
             if len(start) != len(patch):
                 raise InvalidValueError(
-                    f"boxes[{number}]={tuple(start)} has {len(start)} axes; the images have "
+                    f"{argument}={tuple(start)} has {len(start)} axes; the images have "
                     f"{len(patch)} axes of space"
                 )
             moved = [begin - half for begin, half in zip(start, halves, strict=True)]
-            boxes.append((operator.index(case), moved))
-        return _core.listed_sampler(patch, boxes, shuffle=bool(self.shuffle))
-
-
-def _float(value: Any, argument: str) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise InvalidTypeError(f"{argument}={value!r} is no number") from None
+            boxes.append((whole(case, f"the case of {argument}"), wholes(moved, argument)))
+        return _core.listed_sampler(patch, boxes, shuffle=truth(self.shuffle, "shuffle"))
 
 
 def _floats(values: Sequence[float] | None, argument: str) -> list[float]:
@@ -220,25 +232,22 @@ def _floats(values: Sequence[float] | None, argument: str) -> list[float]:
         raise InvalidTypeError(f"{argument}={values!r} is no sequence of numbers") from None
 
 
-def _ints(values: Sequence[int], argument: str) -> list[int]:
-    try:
-        return [operator.index(value) for value in values]
-    except TypeError:
-        raise InvalidTypeError(f"{argument}={values!r} is no sequence of ints") from None
+def _pad(pad: int | Sequence[int], patch: Sequence[int], slice_axis: int | None) -> list[int]:
+    numbers = _per_axis(pad, "pad", patch, slice_axis)
+    return numbers if any(numbers) else []
 
 
 def _per_axis(
     value: int | Sequence[int], argument: str, patch: Sequence[int], slice_axis: int | None
 ) -> list[int]:
     """One number along each axis; along that of a slice, nothing overlaps."""
-    try:
-        single = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        numbers = _ints(value, argument)  # type: ignore[arg-type]
+    if hasattr(value, "__index__") and not hasattr(value, "__len__"):
+        single = whole(value, argument)
+        numbers = [0 if axis == slice_axis else single for axis in range(len(patch))]
+    else:
+        numbers = wholes(value, argument)
         if slice_axis is not None:
             numbers.insert(slice_axis, 0)
-    else:
-        numbers = [0 if axis == slice_axis else single for axis in range(len(patch))]
     if len(numbers) != len(patch):
         raise InvalidValueError(
             f"{argument}={value!r} has {len(numbers)} numbers for a patch of {len(patch)} axes"

@@ -2,8 +2,10 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <numbers>
 #include <set>
+#include <vector>
 
 #include "mlarray/augment/presets.hpp"
 #include "mlarray/error.hpp"
@@ -128,6 +130,40 @@ TEST(Preset, ReadsLittleMoreThanThePatch) {
     read += static_cast<double>(element_count(support(pipeline, drawn).shape()));
   }
   EXPECT_LT(read / kDraws / (128.0 * 128 * 128), 1.5);
+}
+
+// Else voxels beyond the support would be read.
+TEST(Drawn, AMatrixOfAnotherPipelineIsRefused) {
+  const Pipeline flat = nnunet({.patch = {8, 32, 32}});
+  ASSERT_TRUE(flat.spatial.planar);
+  Drawn drawn;
+  for (const std::size_t k : {0U, 1U, 2U, 3U, 6U}) {
+    drawn.matrix = {1, 0, 0, 0, 1, 0, 0, 0, 1};
+    EXPECT_NO_THROW(static_cast<void>(support(flat, drawn)));
+    (*drawn.matrix)[k] = 0.5;
+    EXPECT_THROW(static_cast<void>(support(flat, drawn)), Error) << k;
+    EXPECT_NO_THROW(static_cast<void>(support(nnunet({.patch = {32, 32, 32}}), drawn)));
+  }
+  drawn.matrix = {1, 0, 0, 0, 1, 0, 0, 0.5, 1};
+  EXPECT_NO_THROW(static_cast<void>(support(flat, drawn)));
+}
+
+// With an elastic warp, too, where bounds are taken cell by cell.
+TEST(Drawn, AMatrixWithoutNumbersIsRefused) {
+  const Pipeline pipeline = nnunet({.patch = {8, 8, 8}});
+  for (const double value : {std::numeric_limits<double>::quiet_NaN(), 1e300}) {
+    Drawn drawn;
+    drawn.matrix = {1, 0, 0, 0, value, 0, 0, 0, 1};
+    EXPECT_THROW(static_cast<void>(support(pipeline, drawn)), Error);
+    drawn.elastic = Drawn::Elastic{{4, 4, 4}, std::vector<double>(192)};
+    EXPECT_THROW(static_cast<void>(support(pipeline, drawn)), Error);
+  }
+}
+
+TEST(Drawn, ANumberOfChannelsThatNoImageHasIsRefused) {
+  const Pipeline pipeline = nnunet({.patch = {8, 8, 8}});
+  EXPECT_THROW(static_cast<void>(draw(pipeline, 0, -1)), Error);
+  EXPECT_THROW(static_cast<void>(draw(pipeline, 0, std::int64_t{1} << 40)), Error);
 }
 
 }  // namespace

@@ -116,6 +116,12 @@ TEST_P(Warps, OfTwoAxes) {
   expect_plain(sample, drawn);
   drawn.matrix = rotation(3, 0, 0, 1.7);
   expect_plain(sample, drawn);
+  // The lower right four count, and nothing outside of the image is read.
+  const Result four = sample.run(drawn);
+  for (const std::size_t i : {1U, 2U, 3U, 6U}) drawn.matrix->at(i) = 40;
+  const Result all = sample.run(drawn);
+  EXPECT_EQ(all.image, four.image);
+  EXPECT_EQ(all.labels, four.labels);
 }
 
 TEST_P(Warps, OfPlanesAlone) {

@@ -342,9 +342,9 @@ TEST(LoaderAugment, RefusesWhatDoesNotFit) {
   using Pipeline = augment::Pipeline;
   expect_refused(cases, "augment makes patches of",
                  [](LoaderOptions& o, Pipeline&) { o.patch = {8, 10, 13}; });
-  expect_refused(cases, "image_type",
+  expect_refused(cases, "type of images",
                  [](LoaderOptions& o, Pipeline&) { o.image_type = VoxelType::int16; });
-  expect_refused(cases, "label_type",
+  expect_refused(cases, "type of labels",
                  [](LoaderOptions& o, Pipeline&) { o.label_type = VoxelType::uint8; });
   expect_refused(cases, "normalise by constants", [](LoaderOptions& o, Pipeline&) {
     o.normalization.from = Normalization::From::patch;

@@ -213,8 +213,32 @@ TEST(LoaderFault, CasesAreCheckedWithoutOpeningThem) {
   bad = options;
   bad.normalization.from = Normalization::From::constants;
   EXPECT_TRUE(says(refused(cases, bad), {"channels"}));
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const Normalization::Channel& channel : std::vector<Normalization::Channel>{
+           {0, -1}, {0, nan}, {nan, 1}, {0, 1, nan}, {0, 1, {}, nan}, {0, 1, 5, 1}}) {
+    bad.normalization.channels = {channel};
+    EXPECT_TRUE(says(refused(cases, bad), {"normalisation of channel 0", "give"}));
+  }
   bad.normalization.from = Normalization::From::stats;
   EXPECT_TRUE(says(refused(cases, bad), {"case0.mla", "stats.mean"}));
+  bad = options;
+  bad.threads = 5000;
+  EXPECT_TRUE(says(refused(cases, bad), {"threads is 5000", "1024"}));
+  bad = options;
+  bad.batch = std::int64_t{1} << 40;
+  EXPECT_TRUE(says(refused(cases, bad), {"batch is", "at most"}));
+  bad = options;
+  bad.samples_per_epoch = std::numeric_limits<std::int64_t>::max();
+  EXPECT_TRUE(says(refused(cases, bad), {"samples_per_epoch is", "at most"}));
+  bad = options;
+  bad.patch = {6, 6};  // and space has three axes, as the spacing says
+  EXPECT_TRUE(says(refused(cases, bad), {"case0.mla", "slice_axis", "channels"}));
+  const Shape far = {std::int64_t{1} << 62, 0, 0};
+  EXPECT_TRUE(says(error_of([&] { listed_sampler({6, 6, 6}, {{0, far}}); }), {"within 2^40"}));
+  UniformOptions wide;
+  wide.border = Border::nnunet;
+  wide.pad = far;
+  EXPECT_TRUE(says(error_of([&] { uniform_sampler({6, 6, 6}, wide); }), {"below 2^40"}));
   bad = options;
   bad.indexes.resize(2);
   EXPECT_TRUE(says(refused(cases, bad), {"2 label indexes for 1 cases"}));
@@ -254,15 +278,21 @@ TEST(LoaderFault, UnreadableCasesAreSkippedTheSameForAnyNumberOfThreads) {
   EXPECT_TRUE(error_of([&] { Loader(cases_of(scans), uniform_sampler({6, 6, 6}), options); }));
   options.skip_unreadable = true;
   std::vector<std::string> first;
+  std::vector<std::string> warnings;
   for (const int threads : {1, 2, 8}) {
     options.threads = threads;
+    options.warn = [&](const std::string& text) { warnings.push_back(text); };
     Loader loader(cases_of(scans), balanced_sampler(options.patch), options);
+    options.warn = {};
     const std::vector<std::string> found = batches_of(loader);
     EXPECT_EQ(found.size(), 20U);
     if (first.empty()) first = found;
     EXPECT_EQ(found, first);
     const std::vector<SkippedCase> skipped = loader.skipped();
     ASSERT_EQ(skipped.size(), 2U);
+    EXPECT_EQ(warnings.size(), 2U);  // one for each case
+    for (const std::string& text : warnings) EXPECT_EQ(text.find("skipped: case '"), 0U);
+    warnings.clear();
     EXPECT_EQ(skipped[0].case_index, 0);
     EXPECT_NE(skipped[0].error.find("case0"), std::string::npos) << skipped[0].error;
     EXPECT_EQ(skipped[1].case_index, 2);
@@ -286,6 +316,72 @@ TEST(LoaderFault, NothingReadableIsAnErrorAlsoWhenSkipping) {
   EXPECT_TRUE(says(error_of([&] { loader.next(); }), {"case 'case0'", "case0.mla"}));
   fs::remove(dir / "case0.mla");
   EXPECT_TRUE(error_of([&] { Loader(cases_of(scans), uniform_sampler({6, 6, 6}), options); }));
+}
+
+TEST(LoaderFault, WhatIsWrongForAllCasesIsNoReasonToSkipThem) {
+  const TempDir dir;
+  const std::vector<Scan> scans = make_scans(dir, 3);
+  LoaderOptions options = fault_options();
+  options.skip_unreadable = true;
+  options.image_type = VoxelType::uint8;  // images have voxels below 0
+  Loader loader(cases_of(scans), uniform_sampler(options.patch), options);
+  EXPECT_TRUE(says(error_of([&] { loader.next(); }), {"case 'case", "uint8"}));
+  EXPECT_TRUE(loader.skipped().empty());
+  options.image_type = VoxelType::float32;
+  options.patch = {6, 6};
+  EXPECT_TRUE(says(error_of([&] { Loader(cases_of(scans), uniform_sampler({6, 6}), options); }),
+                   {"case 'case0'"}));
+}
+
+TEST(LoaderFault, StatisticsThatAreNoNumbersAreAnError) {
+  const TempDir dir;
+  std::vector<Scan> scans = make_scans(dir, 1);
+  std::vector<std::int16_t> voxels(static_cast<std::size_t>(element_count(scans[0].shape)));
+  LoaderOptions options = fault_options();
+  options.normalization.from = Normalization::From::stats;
+  for (const double std : {std::numeric_limits<double>::quiet_NaN(), -1.0}) {
+    Metadata metadata;
+    metadata.set("stats", "mean", Value(0.0));
+    metadata.set("stats", "std", Value(std));
+    Array::save_voxels(dir / "case0.mla", voxels, scans[0].shape, metadata);
+    EXPECT_TRUE(says(
+        error_of([&] { Loader(cases_of(scans), uniform_sampler(options.patch), options); }),
+        {"case0.mla", "stats.std", "anew"}));
+  }
+}
+
+TEST(LoaderFault, IndexesThatDoNotFitInMemoryAreMadeAgainWithOneWarning) {
+  const TempDir dir;
+  std::vector<Scan> scans = make_scans(dir, 1);
+  // 17 classes of 10,000 positions are 0.4 MB; 100 cases are more than 32 MB.
+  const Shape shape = {70, 64, 64};
+  std::vector<std::uint8_t> labels(static_cast<std::size_t>(element_count(shape)));
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    labels[i] = static_cast<std::uint8_t>(i / 16 % 18);
+  }
+  Array::save_voxels(dir / "seg.mla", labels, shape);
+  const Case one = {"a", {dir / "seg.mla"}, {dir / "seg.mla"}};
+  LoaderOptions options = fault_options();
+  options.patch = {1, 1, 1};
+  options.samples_per_epoch = 400;
+  BalancedOptions balanced;
+  balanced.foreground = 1;
+  std::vector<std::string> warnings;
+  options.warn = [&](const std::string& text) { warnings.push_back(text); };
+  Loader loader(std::vector<Case>(120, one), balanced_sampler(options.patch, balanced),
+                options);
+  while (loader.next()) {
+  }
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_NE(warnings[0].find("index_cache"), std::string::npos) << warnings[0];
+  EXPECT_NE(warnings[0].find("mlarray index"), std::string::npos) << warnings[0];
+  options.index_cache = dir / "cache";
+  options.samples_per_epoch = 300;
+  warnings.clear();
+  Loader kept(std::vector<Case>(120, one), balanced_sampler(options.patch, balanced), options);
+  while (kept.next()) {
+  }
+  EXPECT_TRUE(warnings.empty());
 }
 
 TEST(LoaderFault, ACaseThatIsCutShortWhileOpen) {
@@ -591,6 +687,35 @@ TEST(LoaderFault, ClassLocationsOfNnunetTakeThePlaceOfAnIndex) {
   EXPECT_TRUE(says(error_of([&] { other.next(); }), {"case 'case0'", "case0.pkl"}));
 }
 
+// The regions are drawn from as they were listed, and nothing else is.
+TEST(LoaderFault, AStaleListOfRegionsIsMadeAnewWithItsRegions) {
+  const TempDir dir;
+  std::vector<Scan> scans = make_scans(dir, 1);
+  std::vector<std::uint8_t> labels(16 * 14 * 18);
+  labels[(3 * 14 + 4) * 18 + 5] = 2;
+  labels[(9 * 14 + 10) * 18 + 11] = 1;
+  labels[(9 * 14 + 10) * 18 + 12] = 7;
+  Array::save_voxels(dir / "case0_seg.mla", labels, scans[0].shape);
+  // Of a label map of before: two regions, one of them of one label; 7 is none.
+  const std::vector<LabelIndex::Listed> lists = {{{1, 2}, {0, 0, 0}}, {{2}, {0, 0, 1}}};
+  LoaderOptions options = fault_options();
+  options.indexes = {
+      std::make_shared<const LabelIndex>(LabelIndex::from_lists(scans[0].shape, lists))};
+  std::vector<std::string> warnings;
+  options.warn = [&](const std::string& text) { warnings.push_back(text); };
+  BalancedOptions balanced;
+  balanced.foreground = 1;
+  Loader loader(cases_of(scans), balanced_sampler(options.patch, balanced), options);
+  std::map<std::int64_t, std::set<Shape>> centers;
+  while (const auto batch = loader.next()) {
+    for (const Draw& draw : batch->draws()) centers[*draw.label].insert(draw.center);
+  }
+  const std::map<std::int64_t, std::set<Shape>> wanted = {{1, {{3, 4, 5}, {9, 10, 11}}},
+                                                          {2, {{3, 4, 5}}}};
+  EXPECT_EQ(centers, wanted);
+  EXPECT_EQ(warnings.size(), 1U);
+}
+
 TEST(LoaderFault, ASamplerOfAnotherPatchIsAnError) {
   const TempDir dir;
   const std::vector<Scan> scans = make_scans(dir, 1);
@@ -643,7 +768,7 @@ TEST(LoaderFault, ALabelTypeThatCannotTellLabelsApartMakesOneIndexAndAnError) {
   options.label_type = VoxelType::bfloat16;
   Loader loader(cases_of(scans), balanced_sampler(options.patch, balanced), options);
   EXPECT_TRUE(says(error_of([&] { static_cast<void>(loader.sample(0, 0)); }),
-                   {"case 'case0'", "257", "label_type"}));
+                   {"case 'case0'", "257", "type for label"}));
 }
 
 TEST(LoaderFault, AHundredThousandCasesTakeLittleMemory) {

@@ -6,6 +6,8 @@ import math
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -261,6 +263,25 @@ def test_scores_of_any_type_and_layout(tmp_path: Path) -> None:
             r"crop \(1,\) to \(6,\).*\(4,\)",
         ),
         ({"image": 3}, errors.InvalidTypeError, "image is a int"),
+        ({"shape": 5}, errors.InvalidTypeError, "shape=5"),
+        ({"shape": (1.5,)}, errors.InvalidTypeError, "shape="),
+        ({"classes": 1.5}, errors.InvalidTypeError, "classes=1.5"),
+        ({"overlap": "a"}, errors.InvalidTypeError, "overlap='a'"),
+        ({"blend": None}, errors.InvalidTypeError, "blend=None.*'gaussian', 'constant'"),
+        ({"half_scores": "x"}, errors.InvalidTypeError, "half_scores='x'"),
+        ({"original_shape": 5}, errors.InvalidTypeError, "original_shape=5"),
+        ({"original_shape": [2**40]}, errors.InvalidValueError, "original_shape.*at most"),
+        ({"shape": (2**40,)}, errors.InvalidValueError, "shape.*at most"),
+        (
+            {"shape": (2**20,) * 3, "patch_size": 1},
+            errors.InvalidValueError,
+            "more boxes than",
+        ),
+        (
+            {"shape": (2**24,), "patch_size": 2**16, "step": 1},
+            errors.InvalidValueError,
+            "more boxes than",
+        ),
         ({"path": "a.b2nd"}, errors.InvalidUseError, "saved as .mla"),
         ({"path": "no/a.mla"}, errors.NotFoundError, "no"),
     ],
@@ -287,12 +308,43 @@ def test_bad_scores(tmp_path: Path) -> None:
         out.add(out.boxes[0], np.array([[0, 0, 0, 0], [0, 0, math.inf, 0]]))
     with pytest.raises(errors.InvalidValueError, match="is next"):
         out.add(out.boxes[1], np.zeros((2, 4)))
+    for box in ("x", [1, 2, 3], None, [[0.4], [4.4]]):
+        with pytest.raises(errors.InvalidTypeError, match=r"a\.mla.*is no box"):
+            out.add(box, np.zeros((2, 4)))  # type: ignore[arg-type]
+    with pytest.raises(errors.InvalidTypeError, match="complex"):
+        out.add(out.boxes[0], np.zeros((2, 4), complex))
     with pytest.raises(ValueError, match="read-only"):
         out.boxes[0, 0, 0] = 3
     add_all(out)
     out.finish()
     with pytest.raises(errors.InvalidUseError, match="finished"):
         out.finish()
+
+
+def test_threads(tmp_path: Path) -> None:
+    """One that lets go of it, while another one adds, takes nothing away under it."""
+    zeros = np.zeros((40, 32, 32, 32), np.float32)
+    for number in range(8):
+        out = Aggregator(tmp_path / "a.mla", (64, 64, 64), 32, 40)
+        told: list[str] = []
+
+        def add(out: Aggregator = out, told: list[str] = told) -> None:
+            try:
+                for box in out.boxes:
+                    out.add(box, zeros)
+            except errors.MLArrayError as error:
+                told.append(str(error))
+
+        threads = [threading.Thread(target=add) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.004 * number)
+        out.discard()
+        for thread in threads:
+            thread.join()
+        words = ("discarded", "another thread", "is next", "after the last one")
+        assert all(any(word in text for word in words) for text in told)
+        assert os.listdir(tmp_path) == []
 
 
 RESIDENT = """

@@ -148,7 +148,7 @@ def test_errors(data: Data) -> None:
     refused("neither 'nnunet'", augment="monai")
     refused("augment makes patches of", augment=nnunet((12, 12, 14)))
     refused("mask_padding", augment="nnunet", mask_padding=True)
-    refused("image_type", augment="nnunet", image_dtype="int16")
+    refused("type of images", augment="nnunet", image_dtype="int16")
     value = nnunet((12, 12, 12)).value
     value["labels"]["masked_channels"] = [1]
     refused("masked_channels", augment=Pipeline(value))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mlarray import MLArray
-from mlarray.errors import InvalidValueError, MLArrayError, NotFoundError
+from mlarray.errors import AccessDeniedError, InvalidValueError, MLArrayError, NotFoundError
 from mlarray.training import Balanced, Case, PatchLoader, cases_from_folder
 
 
@@ -59,6 +59,43 @@ def test_what_does_not_fit(tmp_path: Path) -> None:
     save(images / "a.b2nd")
     with pytest.raises(InvalidValueError, match="keep one"):
         cases_from_folder(images)
+
+
+def test_label_maps_beside_images(tmp_path: Path) -> None:
+    channels = [save(tmp_path / f"a_000{number}.mla") for number in range(2)]
+    seg = save(tmp_path / "a_seg.mla")
+    assert cases_from_folder(tmp_path) == [Case(image=channels, label=seg, name="a")]
+    save(tmp_path / "b.mla")
+    with pytest.raises(InvalidValueError, match="'b': no such label map"):
+        cases_from_folder(tmp_path)
+    save(tmp_path / "b_seg.mla")
+    save(tmp_path / "c_seg.mla")
+    with pytest.raises(InvalidValueError, match="'c': no such image"):
+        cases_from_folder(tmp_path)
+    alone = tmp_path / "labels"
+    save(alone / "a_seg.mla")
+    assert [case.name for case in cases_from_folder(alone)] == ["a_seg"]
+
+
+def test_a_link_to_nothing_is_a_case(tmp_path: Path) -> None:
+    save(tmp_path / "a.mla")
+    (tmp_path / "b.mla").symlink_to(tmp_path / "gone.mla")
+    assert [case.name for case in cases_from_folder(tmp_path)] == ["a", "b"]
+
+
+def test_a_folder_to_be_converted(tmp_path: Path) -> None:
+    (tmp_path / "a.nii.gz").touch()
+    with pytest.raises(InvalidValueError, match=r"'a\.nii\.gz' can be converted"):
+        cases_from_folder(tmp_path)
+
+
+def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("os.scandir", refuse)
+    with pytest.raises(AccessDeniedError, match="Permission denied"):
+        cases_from_folder(tmp_path)
 
 
 def test_files_that_name_no_patch(tmp_path: Path) -> None:
