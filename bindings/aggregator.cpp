@@ -165,8 +165,7 @@ void register_aggregator(nb::module_& module) {
       .def("__init__", &init, "path"_a, "shape"_a, "patch"_a, "classes"_a, nb::kw_only(),
            "step"_a.none(), "overlap"_a, "blend"_a.none(), "output"_a.none(), "half"_a,
            "half_scores"_a, "max_memory"_a, "original_shape"_a.none(), "crop"_a.none(),
-           "image"_a, "save"_a,
-           "threads"_a)
+           "image"_a, "save"_a, "threads"_a)
       .def_static("boxes_of", &boxes_of, "shape"_a, "patch"_a, nb::kw_only(), "step"_a.none(),
                   "overlap"_a)
       .def("boxes", [](const HeldAggregator& self) { return corners_of(self.get()->boxes()); })
