@@ -93,7 +93,7 @@ def chart(found: dict[str, Any]) -> str:
     """Two groups of bars: time of a patch, on a logarithmic axis, and size of the file."""
     left, wide, gap, row_height, bar = 118, 146, 84, 30, 18
     rows = found["rows"]
-    drawing = Drawing(590, 56 + row_height * len(ROWS) + 12, "Time of a patch, size of a file")
+    drawing = Drawing(590, 56 + row_height * len(ROWS) + 28, "Time of a patch, size of a file")
     panels = (
         ("Patch of 128³, log scale", "seconds", _milliseconds, math.log10),
         ("Size of the file", "bytes", lambda size: f"{size / 1e6:.0f} MB", float),
@@ -114,6 +114,9 @@ def chart(found: dict[str, Any]) -> str:
     for line, (name, label) in enumerate(ROWS.items()):
         y = 46 + row_height * line + 14
         drawing.text((left - 10, y), label, INK, "end", bold=name == OURS)
+    busy = ", busy" if found["load"] > int(found["cores"]) else ""
+    caption = f"int16, {found['shape']}, {found['threads']} threads; {found['processor']}{busy}"
+    drawing.text((left, 46 + row_height * len(ROWS) + 20), f"{caption}, {found['date']}", GREY)
     picture: str = drawing.svg()
     return picture
 

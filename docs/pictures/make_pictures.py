@@ -37,7 +37,7 @@ def patch() -> str:
         with MLArray.open(path) as image:
             chunks, blocks = image.chunks, image.blocks
     scale, left, top = 0.375, 20, 20
-    drawing = Drawing(760, 424)
+    drawing = Drawing(424, 590)
     touched = 0
     for corner in itertools.product(*(range(0, n, b) for n, b in zip(shape, blocks))):
         ends = [min(c + b, n) for c, b, n in zip(corner, blocks, shape)]
@@ -61,13 +61,13 @@ def patch() -> str:
         (ORANGE, "none", "the patch that is read, 128 x 128"),
         (GREY, LIGHT_BLUE, f"decoded for it: {touched} of {all_blocks} blocks"),
     ]
-    x = left + scale * shape[1] + 24
+    x, below = left + 12, top + scale * shape[0]
     for line, (stroke, fill, text) in enumerate(legend):
-        y = top + 30 + 34 * line
+        y = below + 34 + 30 * line
         drawing.rectangle((x, y - 13), (18, 18), fill, stroke, 2)
         drawing.text((x + 28, y), text)
-    drawing.text((x, top + 186), f"An image of {shape[0]} x {shape[1]} voxels,", GREY)
-    drawing.text((x, top + 206), "saved with patch_size=128", GREY)
+    saved = f"{shape[0]} x {shape[1]} voxels, saved with patch_size=128"
+    drawing.text((x, below + 160), saved, GREY)
     return drawing.svg()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from ...errors import InvalidUseError, InvalidValueError, NotFoundError, UnsupportedError
+from ...errors import InvalidUseError, InvalidValueError, NotFoundError
 from ...torch import PatchLoader
 from ...training import Balanced, Case
 from ...training.augment import Pipeline, nnunet
@@ -96,7 +96,7 @@ def make_loaders(trainer: Any, threads: int) -> tuple[Batches, Batches]:
 
     Raises
     ------
-    InvalidUseError, InvalidValueError, UnsupportedError
+    InvalidUseError, InvalidValueError
         For a trainer that is set to what we do not have.
     NotFoundError
         For a case that is not preprocessed, or not as ``.b2nd``.
@@ -177,13 +177,6 @@ def _training_pipeline(trainer: Any) -> Pipeline:
         masked_channels=[channel for channel, masked in enumerate(masks) if masked],
         **labels,
     )
-    if labels["previous"] and not _disturbs_previous(preset):
-        raise UnsupportedError(
-            f"{type(trainer).__name__}: the configuration "
-            f"{trainer.configuration_name!r} is the second stage of a cascade, for which "
-            f"mlarray does not disturb the segmentation of the first one as nnU-Net does; "
-            f"train it with nnUNetTrainer"
-        )
     change = getattr(trainer, "mlarray_pipeline", None)
     pipeline = preset if change is None else change(preset)
     if not isinstance(pipeline, Pipeline):
@@ -198,11 +191,6 @@ def _training_pipeline(trainer: Any) -> Pipeline:
                 f"network depends on, from {preset.value[what]} to {pipeline.value[what]}"
             )
     return pipeline
-
-
-def _disturbs_previous(pipeline: Pipeline) -> bool:
-    cascade = pipeline.value["labels"].get("cascade", {})
-    return bool(cascade.get("p_operator", 0) > 0)
 
 
 def _cases(dataset: Any) -> list[Case]:
