@@ -677,7 +677,9 @@ def test_the_end_of_the_program_is_quiet(data: Data, work: str) -> None:
 
 def test_ctrl_c_while_a_batch_is_waited_for(data: Data) -> None:
     work = (
-        "import time\n"
+        "import signal\n"
+        # It is ignored where the tests run in the background of a shell.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "slow = PatchLoader([Case(sys.argv[1])], 4, 4_000_000, samples_per_epoch=10**9,"
         " threads=1, image_dtype='stored')\n"
         "print('ready', flush=True)\n"
