@@ -314,14 +314,14 @@ std::shared_ptr<const LabelIndex> OpenCases::found_labels(const OpenCase& one) c
   if (std::optional<LabelIndex> stored = LabelIndex::of(labels); stored && stored->listed()) {
     return std::make_shared<const LabelIndex>(std::move(*stored));
   }
-  if (index_cache_.empty()) warn_of_making_again(one);
-  return std::make_shared<const LabelIndex>(
+  auto listed = std::make_shared<const LabelIndex>(
       nnunet_class_locations(one.class_locations, labels.shape(), index_cache_));
+  if (index_cache_.empty()) warn_of_making_again(one);
+  return listed;
 }
 
-// Its index is kept nowhere but in memory, where there is room for some.
+// After an index was made, which is kept nowhere but in memory, where there is room for some.
 void OpenCases::warn_of_making_again(const OpenCase& one) const {
-  std::string text;
   {
     const std::scoped_lock lock(mutex_);
     made_.resize(static_cast<std::size_t>(table_.count()));
