@@ -39,30 +39,10 @@ class Worker {
   std::vector<std::byte> scratch_;
 };
 
-// What read_boxes() was asked, for each block.
-struct Request {
-  const store::ChunkStore& store;
-  const grid::Geometry& geometry;
-  const grid::ToFloats* to_floats;
-};
-
-// Elements that lie in memory, to their place.
-void put_elements(const Request& request, std::byte* target, const ArrayView& out,
-                  const std::byte* source, std::span<const std::int64_t> strides,
-                  std::span<const std::int64_t> shape, std::span<const std::byte> ahead) {
-  if (request.to_floats != nullptr) {
-    grid::convert_box(target, out.strides, source, strides, shape, *request.to_floats, ahead);
-  } else {
-    grid::copy_box(target, out.strides, source, strides, shape, request.geometry.itemsize(),
-                   ahead);
-  }
-}
-
 // Copies what is wanted of the block at `block` of the chunk's block grid.
-void copy_block_part(const ChunkTask& task, const Request& request, const Shape& block,
+void copy_block_part(const ChunkTask& task, const grid::Geometry& geometry, const Shape& block,
                      codec::BlockView view, std::span<const std::byte> ahead,
                      const ArrayView& out) {
-  const grid::Geometry& geometry = request.geometry;
   const std::size_t ndim = geometry.ndim();
   std::array<std::int64_t, kMaxDims> shape;
   std::array<std::int64_t, kMaxDims> strides;  // of the block, in elements
@@ -83,19 +63,14 @@ void copy_block_part(const ChunkTask& task, const Request& request, const Shape&
   if (view.planes != 0) {
     const std::span planes = std::span(view.plane).first(static_cast<std::size_t>(view.planes));
     for (const std::byte*& plane : planes) plane += first;
-    const std::span steps = std::span<const std::int64_t>(strides).first(ndim);
-    if (request.to_floats != nullptr) {
-      grid::convert_planes(target, out.strides, planes, steps, wanted, *request.to_floats,
-                           ahead);
-    } else {
-      grid::interleave_box(target, out.strides, planes, steps, wanted, ahead);
-    }
+    grid::interleave_box(target, out.strides, planes, std::span(strides).first(ndim), wanted,
+                         ahead);
     return;
   }
   const std::int64_t itemsize = geometry.itemsize();
   for (std::size_t i = 0; i < ndim; ++i) strides[i] *= itemsize;
-  put_elements(request, target, out, view.plane[0] + first * itemsize,
-               std::span(strides).first(ndim), wanted, ahead);
+  grid::copy_box(target, out.strides, view.plane[0] + first * itemsize,
+                 std::span(strides).first(ndim), wanted, itemsize, ahead);
 }
 
 // So many bytes of a block hold what is wanted of it.
@@ -113,9 +88,8 @@ std::size_t wanted_bytes(const ChunkTask& task, const grid::Geometry& geometry,
 // Repeats the chunk's value over what is wanted of it. Memory is taken for that, never for a
 // block of the size that a file claims: the value lies there once for the last axes, as far as
 // they are short, and the others copy it again and again.
-void fill_part(const ChunkTask& task, const Request& request, const ArrayView& out,
+void fill_part(const ChunkTask& task, const grid::Geometry& geometry, const ArrayView& out,
                Worker& worker) {
-  const grid::Geometry& geometry = request.geometry;
   constexpr std::int64_t kEnough = std::int64_t{64} << 10;
   const Shape shape = task.box.shape();
   std::vector<std::int64_t> strides(shape.size(), 0);
@@ -132,15 +106,14 @@ void fill_part(const ChunkTask& task, const Request& request, const ArrayView& o
   }
   const std::span<std::byte> scratch = worker.scratch(static_cast<std::size_t>(bytes));
   task.job.fill(scratch);
-  put_elements(request, target, out, scratch.data(), strides, shape, {});
+  grid::copy_box(target, out.strides, scratch.data(), strides, shape, geometry.itemsize());
 }
 
-void run_whole(const ChunkTask& task, const Request& request, const ArrayView& out,
+void run_whole(const ChunkTask& task, const grid::Geometry& geometry, const ArrayView& out,
                Worker& worker) {
-  const grid::Geometry& geometry = request.geometry;
   task.job.verify_all();
   if (task.job.special() != codec::Special::none) {
-    return fill_part(task, request, out, worker);
+    return fill_part(task, geometry, out, worker);
   }
   const auto bytes = static_cast<std::size_t>(geometry.chunk_bytes());
   const std::span<std::byte> scratch = worker.scratch(bytes);
@@ -151,15 +124,14 @@ void run_whole(const ChunkTask& task, const Request& request, const ArrayView& o
     const std::int64_t number = grid::Geometry::ravel(block, geometry.block_grid());
     codec::BlockView view;
     view.plane[0] = scratch.data() + number * geometry.block_bytes();
-    copy_block_part(task, request, block, view, {}, out);
+    copy_block_part(task, geometry, block, view, {}, out);
   }
 }
 
 // The blocks `first` to `stop` of the task, at most BlockCopies::kMost.
-void run_blocks(const ChunkTask& task, const Request& request, std::size_t first,
-                std::size_t stop, const ArrayView& out, Worker& worker) {
-  const store::ChunkStore& store = request.store;
-  const grid::Geometry& geometry = request.geometry;
+void run_blocks(const store::ChunkStore& store, const ChunkTask& task,
+                const grid::Geometry& geometry, std::size_t first, std::size_t stop,
+                const ArrayView& out, Worker& worker) {
   std::array<std::int32_t, BlockCopies::kMost> numbers;
   const std::size_t count = stop - first;
   for (std::size_t i = 0; i < count; ++i) numbers[i] = task.block_number(geometry, first + i);
@@ -191,7 +163,7 @@ void run_blocks(const ChunkTask& task, const Request& request, std::size_t first
         ahead = job->ref().bytes.data.subspan(next.offset, next.length);
       }
     }
-    copy_block_part(task, request, block, *view, ahead, out);
+    copy_block_part(task, geometry, block, *view, ahead, out);
   }
 }
 
@@ -257,7 +229,6 @@ void read_boxes(const store::ChunkStore& store, const grid::Geometry& geometry,
   const Verify verify = !options.verify ? Verify::no
                         : options.again ? Verify::always
                                         : Verify::once;
-  const Request request{store, geometry, options.to_floats};
   const std::int64_t most_chunks = most_planned(store, geometry);
   const std::size_t batch = batch_size(geometry, targets, options.threads);
   for (std::int64_t first = 0; first < count; first += most_chunks) {
@@ -277,10 +248,10 @@ void read_boxes(const store::ChunkStore& store, const grid::Geometry& geometry,
       const ChunkTask& task = *(it - 1);
       Worker& worker = Worker::mine();
       if (task.whole) {
-        run_whole(task, request, *task.out, worker);
+        run_whole(task, geometry, *task.out, worker);
       } else {
         const std::size_t at = (unit - task.first_unit) * batch;
-        run_blocks(task, request, at, std::min(at + batch, task.block_count), *task.out,
+        run_blocks(store, task, geometry, at, std::min(at + batch, task.block_count), *task.out,
                    worker);
       }
       worker.trim();

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <span>
 
-#include "grid/convert_box.hpp"
 #include "grid/geometry.hpp"
 #include "mlarray/types.hpp"
 #include "store/chunk_store.hpp"
@@ -18,9 +17,6 @@ struct ReadOptions {
   bool verify = true;  // every block's checksum, before it is decoded
   // Also of blocks that were found whole before: for who writes the voxels under new checksums.
   bool again = false;
-  // What the elements, of the type that it names, become on their way: then the caller's views
-  // are of float32. Null: they stay what they are.
-  const grid::ToFloats* to_floats = nullptr;
 };
 
 // Copies `box` (inside the array) into `out` (of the box's shape).

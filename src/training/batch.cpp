@@ -1,12 +1,10 @@
 #include "training/batch.hpp"
 
 #include <algorithm>
-#include <cstdint>
 #include <new>
 #include <string>
 #include <utility>
 
-#include "io/byte_source.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
 
@@ -14,25 +12,14 @@ namespace mlarray::training {
 namespace {
 
 constexpr std::align_val_t kAlignment{64};
-// From here on memory may come in huge pages, of which a part of one is lost.
-constexpr std::int64_t kLarge = std::int64_t{8} << 20;
-
-std::shared_ptr<std::byte[]> aligned(std::int64_t bytes) {
-  const auto size = static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1));
-  if (bytes >= kLarge) {
-    std::shared_ptr<std::byte[]> memory = io::allocate(size);
-    if (reinterpret_cast<std::uintptr_t>(memory.get()) % static_cast<std::size_t>(kAlignment) ==
-        0) {
-      return memory;
-    }
-  }
-  auto* const memory = static_cast<std::byte*>(::operator new(size, kAlignment));
-  return {memory, [](std::byte* held) { ::operator delete(held, kAlignment); }};
-}
 
 }  // namespace
 
-Buffer::Buffer(std::int64_t bytes) : data_(aligned(bytes)) {}
+Buffer::Buffer(std::int64_t bytes)
+    : data_(static_cast<std::byte*>(::operator new(
+          static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1)), kAlignment))) {}
+
+Buffer::~Buffer() { ::operator delete(data_, kAlignment); }
 
 std::unique_ptr<Buffer> BufferPool::take() {
   {

@@ -16,10 +16,13 @@ namespace mlarray::training {
 class Buffer {
  public:
   explicit Buffer(std::int64_t bytes);  // at least 1. Errors: std::bad_alloc
-  std::byte* data() const { return data_.get(); }
+  ~Buffer();
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  std::byte* data() const { return data_; }
 
  private:
-  std::shared_ptr<std::byte[]> data_;
+  std::byte* data_;
 };
 
 // Buffers of one size that are free. New memory costs a page fault every 4 KiB. Safe from any

@@ -1,17 +1,13 @@
 #include "training/patch_reader.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <string>
 #include <utility>
 
-#include "base/naming.hpp"
 #include "base/text.hpp"
 #include "grid/geometry.hpp"
 #include "mlarray/error.hpp"
-#include "pipeline/read_box.hpp"
-#include "session/inside.hpp"
 #include "training/stopwatch.hpp"
 
 namespace mlarray::training {
@@ -38,34 +34,6 @@ ArrayView view_of_file(const OpenFile& file, std::byte* data, const Shape& shape
   view.strides.insert(view.strides.begin() + file.channel_axis,
                       element_count(shape) * voxel_bytes);
   return view;
-}
-
-// Array::read() by this thread, of voxels that become floats on their way.
-void read_floats(const Array& array, const Box& box, const ArrayView& out,
-                 const grid::ToFloats& how) {
-  const Array::Impl& impl = Array::Inside::impl(array);
-  const auto state = impl.open_snapshot();
-  base::naming(impl.path, [&] {
-    io::checked(*state->chunks, [&] {
-      pipeline::read_box(*state->chunks, state->geometry(), box, out,
-                         {.threads = 1, .verify = impl.verifies(), .to_floats = &how});
-    });
-  });
-}
-
-std::optional<grid::Integers> small_integers(Kind kind) {
-  switch (kind) {
-    case Kind::u8:
-      return grid::Integers::u8;
-    case Kind::i8:
-      return grid::Integers::i8;
-    case Kind::u16:
-      return grid::Integers::u16;
-    case Kind::i16:
-      return grid::Integers::i16;
-    default:
-      return std::nullopt;
-  }
 }
 
 template <class T>
@@ -292,24 +260,6 @@ std::pair<Box, ArrayView> PatchReader::view_of_part(const Job& job, const OpenFi
   return {std::move(part), std::move(view)};
 }
 
-std::optional<grid::ToFloats> PatchReader::on_the_way(const Job& job, const OpenFile& file,
-                                                      std::int64_t channel) const {
-  const auto from = small_integers(kind_of(file.dtype));
-  if (!from || file.swapped || job.field.kind != Kind::f32) return std::nullopt;
-  if (!scales(job)) return grid::ToFloats{.from = *from};
-  const bool alike = file.channels == 1 || normalization_.from == From::stats ||
-                     normalization_.channels.size() == 1;
-  if (!alike) return std::nullopt;
-  const Scaling by = scaling(job, file, channel, nullptr, 0, nullptr);
-  return grid::ToFloats{*from,
-                        true,
-                        by.clips,
-                        static_cast<float>(by.mean),
-                        static_cast<float>(by.std),
-                        static_cast<float>(by.low),
-                        static_cast<float>(by.high)};
-}
-
 // The part of the box that is in the image, with constants around it.
 void PatchReader::read_inside(const Job& job, const OpenFile& file, std::int64_t channel,
                               const Box& inside) const {
@@ -345,11 +295,6 @@ void PatchReader::read_inside(const Job& job, const OpenFile& file, std::int64_t
   }
   if (measured) return convert_part(job, file, channel, inside, leaves ? &inside : nullptr);
   if (count == 0) return;
-  if (const auto how = on_the_way(job, file, channel)) {
-    const TimedScope timed(scratch.read_seconds);
-    const auto [part, view] = view_of_part(job, file, channel, inside);
-    return read_floats(file.array, part, view, *how);
-  }
   // Slab by slab, so that what was decoded is converted while it is in cache. Slabs end where
   // blocks do, or some would be decoded twice.
   const std::int64_t layer = count / (inside.stop[0] - inside.start[0]) * file.channels *

@@ -4,12 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
-#include "grid/convert_box.hpp"
 #include "mlarray/augment/pipeline.hpp"
 #include "mlarray/training/loader.hpp"
 #include "training/batch_layout.hpp"
@@ -70,9 +68,6 @@ class PatchReader {
                     const Box* fill_around) const;
   static std::pair<Box, ArrayView> view_of_part(const Job& job, const OpenFile& file,
                                                 std::int64_t channel, const Box& inside);
-  // How the voxels of the part can be converted as they are decoded, if they can.
-  std::optional<grid::ToFloats> on_the_way(const Job& job, const OpenFile& file,
-                                           std::int64_t channel) const;
   void mark_inside(const Job& job, const Box& inside) const;
   Scaling scaling(const Job& job, const OpenFile& file, std::int64_t channel,
                   const std::byte* voxels, std::int64_t count, const std::uint8_t* mask) const;
