@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import _core
 
-__all__ = ["add_commit_level", "add_packing", "patch", "save_options"]
+__all__ = ["add_commit_level", "add_packing", "patch", "patch_lengths", "save_options"]
 
 # An option that was not given leaves no trace: None is a patch size too.
 _ABSENT = argparse.SUPPRESS
@@ -79,6 +79,14 @@ def patch(text: str) -> str | int | tuple[int, ...] | None:
     return None if text == "none" else _lengths(text)
 
 
+def patch_lengths(text: str) -> int | tuple[int, ...]:
+    """The lengths of patches that are read: 1 or more."""
+    lengths = _lengths(text)
+    if min(lengths if isinstance(lengths, tuple) else (lengths,)) < 1:
+        raise ValueError(text)
+    return lengths
+
+
 # argparse says "invalid NAME value" by these.
 _lengths.__name__ = "length"
-patch.__name__ = "patch size"
+patch.__name__ = patch_lengths.__name__ = "patch size"

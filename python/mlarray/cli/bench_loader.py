@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..convert._model import import_package
 from ._files import at_least_one
+from ._packing import patch_lengths
 from ._progress import Progress
 from ._run import add_json, printable
 from ._table import table
@@ -46,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", metavar="DIR", help="label maps of the same names")
     parser.add_argument(
         "--patch",
-        type=_patch,
+        type=patch_lengths,
         metavar="N[,N...]",
         help="voxels along each axis (default: what the files were saved for)",
     )
@@ -79,16 +80,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
     add_json(parser, "print the figures as JSON")
-
-
-def _patch(text: str) -> int | tuple[int, ...]:
-    lengths = tuple(int(part) for part in text.split(","))
-    if min(lengths) < 1:
-        raise ValueError(text)
-    return lengths[0] if len(lengths) == 1 else lengths
-
-
-_patch.__name__ = "patch size"  # argparse says "invalid patch size value" by it
 
 
 def command(options: argparse.Namespace) -> int | None:

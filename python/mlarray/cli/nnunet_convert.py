@@ -11,7 +11,7 @@ from .. import _core
 from .._display.text import size_text
 from ..errors import InvalidUseError
 from ._files import add_jobs, errors_told, for_each, make_folder, shared_out
-from ._packing import add_commit_level
+from ._packing import add_commit_level, patch_lengths
 from ._run import FAILURE, add_json
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_jobs(parser)
     parser.add_argument(
         "--patch",
-        type=_patch,
+        type=patch_lengths,
         metavar="N[,N...]",
         help="voxels along each axis (default: as the plans have it)",
     )
@@ -57,16 +57,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_commit_level(parser)
     add_json(parser, "print one report of all cases as JSON")
-
-
-def _patch(text: str) -> int | tuple[int, ...]:
-    lengths = tuple(int(part) for part in text.split(","))
-    if min(lengths) < 1:
-        raise ValueError(text)
-    return lengths[0] if len(lengths) == 1 else lengths
-
-
-_patch.__name__ = "patch size"  # argparse says "invalid patch size value" by it
 
 
 def command(options: argparse.Namespace) -> int | None:
