@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -80,16 +80,8 @@ def find_cases(
     names = sorted(name[: -len("_seg.b2nd")] for name in files if name.endswith("_seg.b2nd"))
     if not names:
         raise InvalidUseError(f"{source!r} {_something_else(source, files)}")
-    missing = [
-        name + end for name in names for end in (".b2nd", ".pkl") if name + end not in files
-    ]
-    if missing:
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        raise NotFoundError(
-            f"{source!r} has no {', '.join(map(repr, missing[:3]))}{more}; preprocess the data "
-            f"set again",
-            path=source,
-        )
+    wanted = [name + end for name in names for end in (".b2nd", ".pkl")]
+    refuse_missing(source, files, wanted, "preprocess the data set again")
     found = patch_in_plans(source) if patch is None else patch
     lengths = [found] * 3 if isinstance(found, int) else list(found)
     if len(lengths) == 2:
@@ -99,6 +91,23 @@ def find_cases(
             f"a patch of {tuple(lengths)}; nnU-Net's have two or three lengths, 1 or more"
         )
     return Folder(source, source if target is None else target, names, lengths)
+
+
+def refuse_missing(source: str, there: set[str], wanted: Iterable[str], way_out: str) -> None:
+    """Name the files that a folder of preprocessed cases lacks.
+
+    Raises
+    ------
+    NotFoundError
+        If one of `wanted` is not `there`.
+    """
+    missing = [name for name in wanted if name not in there]
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise NotFoundError(
+            f"{source!r} has no {', '.join(map(repr, missing[:3]))}{more}; {way_out}",
+            path=source,
+        )
 
 
 def _something_else(source: str, files: set[str]) -> str:

@@ -17,6 +17,7 @@ from ...errors import InvalidUseError, InvalidValueError, NotFoundError
 from ...torch import PatchLoader
 from ...training import Balanced, Case
 from ...training.augment import Pipeline, nnunet
+from .convert import refuse_missing
 
 __all__ = ["Batches", "make_loaders"]
 
@@ -224,15 +225,8 @@ def _refuse_missing(folder: str, wanted: Sequence[str]) -> None:
         there = set(os.listdir(folder))
     except FileNotFoundError:
         raise NotFoundError(f"there is no folder {folder!r}", path=folder) from None
-    missing = [name for name in wanted if name not in there]
-    if not missing:
-        return
-    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-    raise NotFoundError(
-        f"{folder!r} has no {', '.join(map(repr, missing[:3]))}{more}; preprocess the data set "
-        f"with nnunetv2 2.6 or later, which writes .b2nd",
-        path=folder,
-    )
+    way_out = "preprocess the data set with nnunetv2 2.6 or later, which writes .b2nd"
+    refuse_missing(folder, there, wanted, way_out)
 
 
 def _batches(
