@@ -30,7 +30,7 @@ from .training._patches import (
     is_label_map,
     moved,
     placed,
-    read_box,
+    read_stacked,
     whole_box,
 )
 
@@ -173,8 +173,7 @@ class _Opened(NamedTuple):
 
     def read(self, box: Box) -> NDArray[Any]:
         """The voxels of a box, channels first."""
-        parts = [read_box(image, grid, box) for image, grid in self.files]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return read_stacked(self.files, box)
 
     def whole(self) -> NDArray[Any]:
         """All voxels, channels first."""

@@ -28,7 +28,7 @@ from .training._patches import (
     grid_of,
     is_label_map,
     placed_in_3d,
-    read_box,
+    read_stacked,
 )
 
 try:
@@ -84,8 +84,7 @@ def _read(opened: Opened, key: Sequence[slice]) -> NDArray[Any]:
     space = key[1 : 1 + count]
     # Steps are left to NumPy: a block is decoded as a whole.
     box = [part.start for part in space], [max(part.start, part.stop) for part in space]
-    parts = [read_box(image, grid, box) for image, grid in opened]
-    voxels = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    voxels = read_stacked(opened, box)
     first: tuple[Any, ...] = (key[0], *(slice(None, None, part.step) for part in space))
     voxels = voxels[first]
     further: tuple[Any, ...] = tuple(key[1 + count :])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import doctest
-import os
 import pickle
 import subprocess
 import sys
@@ -37,7 +35,6 @@ from mlarray.convert import convert
 from mlarray.errors import CorruptionError, InvalidTypeError, InvalidValueError, NotFoundError
 from mlarray.monai import MlaReader, MlaWriter, RandPatchByPosNegLabeld
 from mlarray.training import LabelIndex
-from pages import ROOT, run_page
 
 KEYS = ["image", "label"]
 SHAPE = (24, 30, 26)
@@ -388,7 +385,6 @@ def test_only_the_patch_is_read(item: dict[str, Any], monkeypatch: pytest.Monkey
         return voxels
 
     monkeypatch.setattr(mlarray.training._patches, "read_box", counted)
-    monkeypatch.setattr(mlarray.monai, "read_box", counted)
     monkeypatch.setattr(MLArray, "to_numpy", None)
     patches = RandPatchByPosNegLabeld(KEYS, "label", 8, num_samples=10)
     patches(item)
@@ -636,34 +632,3 @@ def test_monais_own_writers_are_still_there(tmp_path: Path) -> None:
     )
     assert run.returncode == 0, run.stderr
     assert (tmp_path / "a.nii").exists()
-
-
-# The module.
-
-
-def test_docstrings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    MLArray(np.ones((24, 64, 32), np.float32)).save("image.mla")
-    labels = np.zeros((24, 64, 32), np.uint8)
-    labels[5:9] = 1
-    MLArray(labels).save("label.mla")
-    result = doctest.testmod(mlarray.monai)
-    assert result.attempted > 3
-    assert result.failed == 0
-
-
-def test_without_monai() -> None:
-    code = (
-        "import sys; sys.modules['monai'] = None\n"
-        "try:\n    import mlarray.monai\nexcept ImportError as error:\n    print(error)"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert "mlarray[monai]" in run.stdout
-
-
-def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    run_page(ROOT / "docs" / "monai.md")
-    assert os.listdir(tmp_path)

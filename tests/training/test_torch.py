@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import doctest
 import itertools
 import multiprocessing
 import pickle
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -28,7 +25,6 @@ from mlarray.errors import (
 from mlarray.torch import PatchDataset, PatchLoader
 from mlarray.training import Balanced, Case, Grid
 from mlarray.training.augment import nnunet
-from pages import ROOT, run_page
 
 OPTIONS: dict[str, Any] = {
     "sampler": Balanced(0.4, forced="last"),
@@ -281,31 +277,5 @@ def test_the_training_step_sees_every_sample(cases: list[Case]) -> None:
             assert torch.isfinite(value)
 
 
-def test_docstrings(cases: list[Case], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    MLArray(np.ones((24, 64, 32), np.float32)).save("image.mla")
-    result = doctest.testmod(mlarray.torch)
-    assert result.attempted > 3
-    assert result.failed == 0
-
-
-def test_without_torch() -> None:
-    """The error says what to install."""
-    code = (
-        "import sys; sys.modules['torch'] = None\n"
-        "try:\n    import mlarray.torch\nexcept ImportError as error:\n    print(error)"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert "pip install" in run.stdout
-    assert "mlarray[torch]" in run.stdout
-
-
 def test_start_methods_of_this_system() -> None:
     assert {"fork", "spawn", "forkserver"} <= set(multiprocessing.get_all_start_methods())
-
-
-def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    run_page(ROOT / "docs" / "torch.md")

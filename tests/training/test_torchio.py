@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import copy
-import doctest
 import pickle
-import subprocess
-import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,7 +22,6 @@ from mlarray.convert import convert
 from mlarray.errors import CorruptionError, InvalidUseError, InvalidValueError
 from mlarray.torchio import MlaImage, MlaLabelMap, PatchSampler
 from mlarray.training import LabelIndex
-from pages import ROOT, run_page
 
 SHAPE = (24, 30, 26)
 TURNED = np.array([[0, 0, -2.0, 5], [1, 0, 0, -3], [0, 1.5, 0, 7], [0, 0, 0, 1]])
@@ -84,7 +80,6 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return voxels
 
     monkeypatch.setattr(mlarray.training._patches, "read_box", counted)
-    monkeypatch.setattr(mlarray.torchio, "read_box", counted)
     monkeypatch.setattr(MLArray, "to_numpy", None)
     return sizes
 
@@ -555,33 +550,3 @@ def test_from_many_threads(paths: tuple[str, str]) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(check, range(100)))
-
-
-# The module.
-
-
-def test_docstrings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    MLArray(np.ones((24, 64, 32), np.float32)).save("image.mla")
-    labels = np.zeros((24, 64, 32), np.uint8)
-    labels[5:9] = 1
-    MLArray(labels).save("label.mla")
-    result = doctest.testmod(mlarray.torchio)
-    assert result.attempted > 3
-    assert result.failed == 0
-
-
-def test_without_torchio() -> None:
-    code = (
-        "import sys; sys.modules['torchio'] = None\n"
-        "try:\n    import mlarray.torchio\nexcept ImportError as error:\n    print(error)"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert "mlarray[torchio]" in run.stdout
-
-
-def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    run_page(ROOT / "docs" / "torchio.md")

@@ -40,6 +40,7 @@ __all__ = [
     "placed",
     "placed_in_3d",
     "read_box",
+    "read_stacked",
     "whole_box",
 ]
 
@@ -177,6 +178,12 @@ def read_box(image: MLArray, grid: Grid, box: Box) -> NDArray[Any]:
         return voxels[None]
     key.insert(grid.channel, slice(None))
     return np.moveaxis(image[tuple(key)], grid.channel, 0)
+
+
+def read_stacked(files: Sequence[tuple[MLArray, Grid]], box: Box) -> NDArray[Any]:
+    """The same of all files of an image: their channels one after the other."""
+    parts = [read_box(image, grid, box) for image, grid in files]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def is_label_map(image: MLArray, grid: Grid) -> bool:
@@ -338,8 +345,7 @@ class Limit(NamedTuple):
 
     def whole(self) -> NDArray[Any]:
         """All voxels of the image, channels first."""
-        parts = [read_box(image, grid, whole_box(grid)) for image, grid in self.files]
-        return np.concatenate(parts)
+        return read_stacked(self.files, whole_box(self.files[0][1]))
 
     def mask(self) -> NDArray[np.bool_]:
         """Where it holds."""

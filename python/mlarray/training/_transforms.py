@@ -6,25 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, TypeAlias
 
-__all__ = [
-    "BlankRectangle",
-    "Brightness",
-    "BrightnessAdditive",
-    "Cascade",
-    "Contrast",
-    "Gamma",
-    "GaussianBlur",
-    "GaussianNoise",
-    "Intensity",
-    "Labels",
-    "LowResolution",
-    "MedianFilter",
-    "Range",
-    "RicianNoise",
-    "Sharpening",
-    "Spatial",
-]
-
 Range: TypeAlias = (
     "float | tuple[float, float] | tuple[float, float, Literal['halves', 'normal']]"
 )
