@@ -17,7 +17,9 @@ if [ "$what" = test ]; then
 fi
 say "environments with PyTorch"
 environments=(training)
-[ "$what" = demo ] || environments+=(nnunet)
+if [ "$what" != demo ] && [[ $what != bench || ,${ONLY:-nnunet}, == *,nnunet,* ]]; then
+  environments+=(nnunet)
+fi
 quietly build/log/training-env.log "$bin/python" tools/reference_env.py "${environments[@]}"
 training=build/venvs/training nnunet=build/venvs/nnunet
 site() { "$1" -c 'import sysconfig; print(sysconfig.get_path("platlib"))'; }
