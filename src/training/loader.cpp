@@ -310,12 +310,45 @@ class Loader::Impl {
     samples_read.fetch_add(1, std::memory_order_relaxed);
   }
 
+  // Notes what a sampler asks for in one draw: the case, so that an error is about it, and the
+  // index, which another thread may replace before the draw is compared with the voxels.
+  class Watched final : public CaseInfo {
+   public:
+    Watched(const OpenCases& cases, std::int64_t& last) : cases_(cases), last_(last) {}
+    std::int64_t count() const override { return cases_.count(); }
+    Shape shape(std::int64_t i) const override {
+      last_ = i;
+      return cases_.shape(i);
+    }
+    std::shared_ptr<const LabelIndex> labels(std::int64_t i) const override {
+      last_ = labels_of_ = i;
+      return labels_ = cases_.labels(i);
+    }
+    std::optional<int> label_channel_axis(std::int64_t i) const override {
+      last_ = i;
+      return cases_.label_channel_axis(i);
+    }
+    void warn(const std::string& text) const override { cases_.warn(text); }
+    std::string name(std::int64_t i) const override { return cases_.name(i); }
+    // Null: the case has no labels.
+    std::shared_ptr<const LabelIndex> drawn_from(std::int64_t i) const {
+      return labels_ != nullptr && labels_of_ == i ? labels_ : cases_.labels(i);
+    }
+
+   private:
+    const OpenCases& cases_;
+    std::int64_t& last_;
+    mutable std::int64_t labels_of_ = -1;
+    mutable std::shared_ptr<const LabelIndex> labels_;
+  };
+
   // False: the index of labels is stale, and was made anew.
   bool try_sample(Batch::Impl& batch, const BatchLayout& into, std::int64_t item,
                   const DrawPlace& place, Draw& draw, ReaderScratch& scratch) {
     const Stopwatch watch;
     OpenCases::take_open_seconds();  // of others, as when the sampler was bound
-    draw = sampler->draw(Watched{cases, draw.case_index}, place);
+    const Watched watched(cases, draw.case_index);
+    draw = sampler->draw(watched, place);
     check_draw(draw);
     const std::shared_ptr<const OpenCase> one = cases.open(draw.case_index);
     const double opened = OpenCases::take_open_seconds();
@@ -326,13 +359,13 @@ class Loader::Impl {
       const Augmenter::Sample sample = augmenter->prepare(draw);
       std::byte* source = sized(scratch.source, sample.layout.bytes);
       if (!sample.part.box.empty() &&
-          !read_part(*one, sample.part, sample.layout, source, 0, scratch)) {
+          !read_part(*one, sample.part, watched, sample.layout, source, 0, scratch)) {
         return false;
       }
       augmenter->apply(sample, source, into, batch.data(), item, scratch);
       affine = augmenter->affine(one->affine, draw, sample);
     } else {
-      if (!read_part(*one, draw, into, batch.data(), item, scratch)) return false;
+      if (!read_part(*one, draw, watched, into, batch.data(), item, scratch)) return false;
       affine = moved_affine(one->affine, draw.box.start);
     }
     batch.draws[static_cast<std::size_t>(item)] = draw;
@@ -340,11 +373,12 @@ class Loader::Impl {
   }
 
   // False as try_sample().
-  bool read_part(const OpenCase& one, const Draw& draw, const BatchLayout& into,
-                 std::byte* data, std::int64_t item, ReaderScratch& scratch) {
+  bool read_part(const OpenCase& one, const Draw& draw, const Watched& watched,
+                 const BatchLayout& into, std::byte* data, std::int64_t item,
+                 ReaderScratch& scratch) {
     reader.read_label(one, draw, into, data, item, scratch);
     if (draw.label) {
-      const std::shared_ptr<const LabelIndex> index = cases.labels(draw.case_index);
+      const std::shared_ptr<const LabelIndex> index = watched.drawn_from(draw.case_index);
       if (index != nullptr && !has_label(one, draw, into, data, item, *index, scratch)) {
         cases.rebuild_labels(draw.case_index, index, *draw.label);
         return false;
@@ -403,31 +437,6 @@ class Loader::Impl {
     reader.read_label(one, voxel, voxel_layout, labels.data(), 0, scratch);
     return PatchReader::has_label(voxel, voxel_layout, labels.data(), 0, index.classes());
   }
-
-  // Notes which case a sampler has asked for last, so that an error is about it.
-  class Watched final : public CaseInfo {
-   public:
-    Watched(const OpenCases& cases, std::int64_t& last) : cases_(cases), last_(last) {}
-    std::int64_t count() const override { return cases_.count(); }
-    Shape shape(std::int64_t i) const override {
-      last_ = i;
-      return cases_.shape(i);
-    }
-    std::shared_ptr<const LabelIndex> labels(std::int64_t i) const override {
-      last_ = i;
-      return cases_.labels(i);
-    }
-    std::optional<int> label_channel_axis(std::int64_t i) const override {
-      last_ = i;
-      return cases_.label_channel_axis(i);
-    }
-    void warn(const std::string& text) const override { cases_.warn(text); }
-    std::string name(std::int64_t i) const override { return cases_.name(i); }
-
-   private:
-    const OpenCases& cases_;
-    std::int64_t& last_;
-  };
 
   void tell_warnings() const {
     std::vector<std::string> texts;

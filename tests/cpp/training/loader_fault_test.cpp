@@ -9,6 +9,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -713,6 +714,52 @@ TEST(LoaderFault, AStaleListOfRegionsIsMadeAnewWithItsRegions) {
   const std::map<std::int64_t, std::set<Shape>> wanted = {{1, {{3, 4, 5}, {9, 10, 11}}},
                                                           {2, {{3, 4, 5}}}};
   EXPECT_EQ(centers, wanted);
+  EXPECT_EQ(warnings.size(), 1U);
+}
+
+// Draws the first sample from the index of before, and gives it away when a second sample has
+// made the index anew.
+class Slow final : public Sampler {
+ public:
+  explicit Slow(std::shared_ptr<const Sampler> inner) : inner_(std::move(inner)) {}
+  Draw draw(const CaseInfo& cases, const DrawPlace& place) const override {
+    Draw draw = inner_->draw(cases, place);
+    const bool drawn_again = place.attempt > 0;
+    if (place.index == 0 && !drawn_again) {
+      EXPECT_EQ(anew_.get_future().wait_for(std::chrono::seconds(60)),
+                std::future_status::ready);
+    } else if (place.index == 1 && drawn_again) {
+      anew_.set_value();
+    }
+    return draw;
+  }
+
+ private:
+  std::shared_ptr<const Sampler> inner_;
+  mutable std::promise<void> anew_;
+};
+
+TEST(LoaderFault, ADrawFromAnIndexThatAnotherThreadMadeAnewIsDrawnAgain) {
+  const TempDir dir;
+  const std::vector<Scan> scans = make_scans(dir, 1);
+  std::vector<std::uint8_t> labels(16 * 14 * 18);
+  labels[(9 * 14 + 10) * 18 + 11] = 1;
+  Array::save_voxels(dir / "case0_seg.mla", labels, scans[0].shape);
+  const std::vector<LabelIndex::Listed> lists = {{{1}, {0, 0, 0}}};
+  LoaderOptions options = fault_options();
+  options.batch = 2;
+  options.samples_per_epoch = 2;
+  options.indexes = {
+      std::make_shared<const LabelIndex>(LabelIndex::from_lists(scans[0].shape, lists))};
+  std::vector<std::string> warnings;
+  options.warn = [&](const std::string& text) { warnings.push_back(text); };
+  BalancedOptions balanced;
+  balanced.foreground = 1;
+  const auto slow = std::make_shared<const Slow>(balanced_sampler(options.patch, balanced));
+  Loader loader(cases_of(scans), slow, options);
+  const auto batch = loader.next();
+  ASSERT_TRUE(batch);
+  for (const Draw& draw : batch->draws()) EXPECT_EQ(draw.center, (Shape{9, 10, 11}));
   EXPECT_EQ(warnings.size(), 1U);
 }
 
