@@ -9,6 +9,7 @@ with us. Each environment here is a plain venv that is made once and kept.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -91,9 +92,17 @@ REQUIREMENTS: dict[str, list[str]] = {
     "train-medh5-2.2.3": ["medh5==2.2.3", TORCH, "numpy==2.2.6"],
 }
 
+# What these take at least, and what pip unpacks on the way.
+NEEDED_GB = {"training": 2.5, "nnunet": 8.0}
+NO_SPACE = 3  # the exit status
+
 # What tests/python/interop reads and writes our files with.
 FOR_TESTS = ["mlarray-0.0.54", "mlarray-0.0.33", "blosc2-3.3.4", "blosc2-4.14.1"]
 FOR_TESTS += ["napari-mlarray-0.0.3"]
+
+
+class NoSpaceError(RuntimeError):
+    """The disk has no room for an environment."""
 
 
 def python_of(folder: Path) -> Path:
@@ -113,6 +122,8 @@ def ensure(name: str, parent: Path = ROOT / "build" / "venvs") -> Path:
     ------
     KeyError
         If ``name`` is not in `REQUIREMENTS`.
+    NoSpaceError
+        If the disk has less room than `NEEDED_GB`, or pip says so. Nothing is left behind.
     RuntimeError
         If pip fails; the text ends with pip's own.
     """
@@ -128,6 +139,13 @@ def ensure(name: str, parent: Path = ROOT / "build" / "venvs") -> Path:
         if python.exists() and stamp.exists() and stamp.read_text() == wanted:
             return python
         shutil.rmtree(folder, ignore_errors=True)
+        free, needed = shutil.disk_usage(parent).free / 1e9, NEEDED_GB.get(name, 0)
+        no_space = NoSpaceError(
+            f"the environment {name} needs {needed} GB or more in {parent}, where "
+            f"{free:.1f} GB are free: free some, or make that folder a link to a larger disk"
+        )
+        if free < needed:
+            raise no_space
         venv.create(folder, with_pip=False)
         pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
         pip += ["--disable-pip-version-check", "--no-input", "--only-binary=:all:"]
@@ -141,6 +159,9 @@ def ensure(name: str, parent: Path = ROOT / "build" / "venvs") -> Path:
             text=True,
             check=False,
         )
+        if result.returncode != 0 and os.strerror(errno.ENOSPC) in result.stderr:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise no_space
         if result.returncode != 0:
             raise RuntimeError(
                 f"cannot make the environment {name} in {folder}: pip could not install "
@@ -163,7 +184,11 @@ def main(names: list[str]) -> int:
     """Make the environments named on the command line and print where they are."""
     for name in names or FOR_TESTS:
         started = time.monotonic()
-        python = ensure(name)
+        try:
+            python = ensure(name)
+        except NoSpaceError as error:
+            print(error, file=sys.stderr)
+            return NO_SPACE
         print(f"{name}: {python} ({time.monotonic() - started:.0f} s)", flush=True)
     return 0
 
