@@ -148,7 +148,12 @@ def ensure(name: str, parent: Path = ROOT / "build" / "venvs") -> Path:
             raise no_space
         venv.create(folder, with_pip=False)
         pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
-        pip += ["--disable-pip-version-check", "--no-input", "--only-binary=:all:"]
+        pip += [
+            "--disable-pip-version-check",
+            "--no-input",
+            "--only-binary=:all:",
+            "--no-compile",
+        ]
         if TORCH in requirements and TORCH_INDEX:
             pip += ["--extra-index-url", TORCH_INDEX]
         result = subprocess.run(

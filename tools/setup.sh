@@ -107,7 +107,7 @@ pip_install() {
   local stamp="$venv/.installed-$1" packages="${*:2}"
   [ "$(cat "$stamp" 2>/dev/null)" != "$packages" ] || return 0
   say "installing Python packages: $packages"
-  quietly "build/log/pip-$1.log" "$bin/python" -m pip install "${@:2}"
+  quietly "build/log/pip-$1.log" "$bin/python" -m pip install --no-compile "${@:2}"
   printf '%s\n' "$packages" >"$stamp"
 }
 

@@ -164,7 +164,8 @@ class MLARRAY_EXPORT Array {
   // keeps its last commit. Nothing happens to an array open for reading, or in memory.
   void flush();
   void flush(CommitLevel level);
-  // flush(), compacts a file with much dead space (docs/format.md), releases it. Twice is once.
+  // flush(), compacts a file with much dead space (docs/crash_safety.md), releases it. Twice is
+  // once.
   void close();
 
   // Decodes every chunk and block. Damage is in the report, and no error. Errors: closed.

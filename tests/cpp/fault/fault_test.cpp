@@ -4,6 +4,7 @@
 // repeats it alone. MLARRAY_FAULT_ROUNDS=N repeats everything with N seeds from that one on,
 // MLARRAY_FAULT_MINUTES=N until so much time is over. From seed 3 on there are more subsets.
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -44,11 +45,9 @@ std::string variable(const char* name) {
 CampaignOptions options_of(std::uint64_t seed, const std::string& only) {
   CampaignOptions options;
   options.seed = seed;
-  // Failing calls depend little on what is written.
-  if (seed > 1) {
-    options.failure_every = 4;
-    options.combined = 3;
-  }
+  // Failing calls depend little on what is written: every second one, so all in two rounds.
+  options.failure_every = seed > 2 ? 4 : 2;
+  if (seed > 1) options.combined = 3;
   // Sanitizers, nine times slower, need every path and not every subset.
   if (kSanitized) {
     options.failure_every *= 4;
@@ -81,7 +80,18 @@ struct Plan {
   bool whole() const { return only.empty() && minutes.empty() && seed.empty(); }
 };
 
+// A hundred thousand files are opened: the codecs' contexts are taken from memory that is
+// there, and not from the system each time, which is a sixth of the time.
+void keep_freed_memory() {
+#if defined(__GLIBC__)
+  ::mallopt(M_MMAP_THRESHOLD, 64 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
+  ::mallopt(M_TOP_PAD, 64 << 20);
+#endif
+}
+
 TEST(Fault, NoStateIsEverLost) {
+  keep_freed_memory();
   const Plan plan;
   std::vector<Workload> list = workloads();
   for (Workload& one : large_workloads()) list.push_back(std::move(one));
