@@ -164,8 +164,7 @@ class MLARRAY_EXPORT Array {
   // keeps its last commit. Nothing happens to an array open for reading, or in memory.
   void flush();
   void flush(CommitLevel level);
-  // flush(), compacts a file with much dead space (docs/crash_safety.md), releases it. Twice is
-  // once.
+  // flush(), compacts a file with much dead space, releases it. Twice is once.
   void close();
 
   // Decodes every chunk and block. Damage is in the report, and no error. Errors: closed.
