@@ -14,6 +14,10 @@ jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
 # shellcheck disable=SC2034
 package_sources=(include src bindings cmake CMakeLists.txt pyproject.toml tools/setup.sh)
 
+# Python's tests of training that need NumPy alone: make test-training runs them, not make test.
+# shellcheck disable=SC2034
+training_tests=(tests/python/training tests/python/test_augment.py)
+
 say() { printf '== %s\n' "$*"; }
 fail() {
   printf '%s: %s\n' "$(basename "$0" .sh)" "$*" >&2

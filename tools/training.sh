@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# make test-training: the C++ tests of training, plain and with sanitizers, then what needs PyTorch.
+# make test-training: the C++ tests of training, plain and with sanitizers, those of Python, then
+# what needs PyTorch.
 # make train-demo, nnunet-demo, bench-train: that alone. Its environments are made by
 # tools/reference_env.py, which names the version of torch, and MLARRAY_TORCH_INDEX another index
 # for it. The package of build/venv is linked into those that run it.
@@ -14,6 +15,7 @@ status=0
 if [ "$what" = test ]; then
   TESTS=training tools/cpp.sh default C++-training -DMLARRAY_TRAINING_TESTS=ON || status=1
   TESTS=training-asan tools/cpp.sh asan C++-training-sanitized -DMLARRAY_TRAINING=ON || status=1
+  tools/python.sh Python-training "${training_tests[@]}" || status=1
 fi
 say "environments with PyTorch"
 environments=(training)
@@ -66,7 +68,7 @@ if [ "$what" = test ]; then
   report training "$(count passed)" $(($(count failed) + $(count error))) "$(count skipped)"
   printf '\n'
   say "summary"
-  cat build/summary/C++-training build/summary/C++-training-sanitized build/summary/training
+  cat build/summary/{C++-training,C++-training-sanitized,Python-training,training}
   for one in "${environments[@]}"; do
     [ ! -e "build/summary/skipped-$one" ] || cat "build/summary/skipped-$one"
   done
