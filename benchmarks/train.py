@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import train_nnunet
 from harness import machine
+from harness.driver import quartiles_of_pairs
 from harness.rivals import ensure
 from harness.volumes import make_volumes
 from train_process import Worker
@@ -253,35 +254,43 @@ def _rate(samples: float) -> str:
     return f"{samples:,.0f}" if samples >= 20 else f"{samples:.1f}"
 
 
+def _times(ours: list[float], theirs: list[float]) -> str:
+    """The median of the ratios of single rounds, with their quartiles."""
+    found = quartiles_of_pairs(ours, theirs)
+    return "" if found is None else f"{found[1]:.1f} ({found[0]:.1f} - {found[2]:.1f})"
+
+
 def report(result: dict[str, Any]) -> Iterator[str]:
     """The report's lines."""
     yield "# Batches for training\n"
     facts = ", ".join(f"{key} {value}" for key, value in result["machine"].items() if value)
     yield f"{facts}; load before {result['load']:.1f}. Judge no figure of a busy machine;"
-    yield "loaders take turns, so that ratios of one run can be compared.\n"
+    yield "loaders take turns. A ratio is the median of those of single rounds, with quartiles.\n"
     for task, rates in result["rates"].items():
         title, _, batch, _, target = TASKS[task]
         yield f"## {title}, batches of {batch}\n"
-        yield "| loader | samples a second | least, most of the rounds | mlarray is |"
+        yield "| loader | samples a second | least, most of the rounds | mlarray is, quartiles |"
         yield "|---|---|---|---|"
-        medians = {name: statistics.median(samples) for name, samples in rates.items()}
-        mine = medians.get(OURS.name, float("nan"))
+        mine = rates.get(OURS.name, [])
         for name, samples in rates.items():
-            ratio = "" if name == OURS.name else f"{mine / medians[name]:.1f} times as fast"
             yield (
-                f"| {name} | {_rate(medians[name])} | {_rate(min(samples))}, "
-                f"{_rate(max(samples))} | {ratio} |"
+                f"| {name} | {_rate(statistics.median(samples))} | {_rate(min(samples))}, "
+                f"{_rate(max(samples))} | {'' if name == OURS.name else _times(mine, samples)} |"
             )
-        theirs = [medians[name] for name in medians if name.startswith("reference,")]
-        if target and theirs:
-            best = mine / max(theirs)
-            verdict = "met" if best >= target else "not met"
-            yield f"\nThe reference's best: {best:.1f} times (target {target:.0f}: {verdict})."
-            for name in medians:
+        theirs = [samples for name, samples in rates.items() if name.startswith("reference,")]
+        if target and theirs and mine:
+            fastest = max(theirs, key=statistics.median)
+            found = quartiles_of_pairs(mine, fastest)
+            verdict = "met" if found and found[1] >= target else "not met"
+            yield (
+                f"\nThe reference's best: {_times(mine, fastest)} times as fast "
+                f"(target {target:.0f}: {verdict})."
+            )
+            for name, samples in rates.items():
                 if name.startswith("mlarray,"):
-                    yield f"{name}: {medians[name] / max(theirs):.1f} times."
+                    yield f"{name}: {_times(samples, fastest)} times."
         if task == "slices":
-            verdict = "met" if mine >= SLICES_TARGET else "not met"
+            verdict = "met" if mine and statistics.median(mine) >= SLICES_TARGET else "not met"
             yield f"\nTarget {SLICES_TARGET:,.0f} a second: {verdict}."
         yield ""
     yield from train_nnunet.report(result["nnunet"])

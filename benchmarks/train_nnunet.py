@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from harness.driver import quartiles_of_pairs
 from harness.rivals import ensure
 from train_process import Worker
 
@@ -112,18 +113,20 @@ def report(found: dict[str, Any]) -> Iterator[str]:
             "| processor ms a sample | voxels read a voxel | samples |"
         )
         yield "|---|---|---|---|---|---|---|"
-        base, ratios, last = 0.0, [], (0.0, 0.0)
+        base: list[float] = []
+        ratios, last = [], (0.0, 0.0)
         for name, told in one["rounds"].items():
             rates = [t["rate"] for t in told]
             samples = sum(t["samples"] for t in told)
             spent = 1e3 * sum(t["processor_seconds"] for t in told) / samples
             rate = statistics.median(rates)
-            base = base or rate
-            ratios.append(rate / base)
+            base = base or rates
+            low, middle, high = quartiles_of_pairs(rates, base) or (0.0,) * 3
+            ratios.append(middle)
             last = (spent, told[-1]["voxels_read"])
             yield (
                 f"| {name} | {rate:,.1f} | {min(rates):,.1f}, {max(rates):,.1f} "
-                f"| {rate / base:.1f} | {spent:,.1f} | {told[-1]['voxels_read']:.2f} "
+                f"| {middle:.1f} ({low:.1f} - {high:.1f}) | {spent:,.1f} | {told[-1]['voxels_read']:.2f} "
                 f"| {samples:,.0f} |"
             )
         trials = ", ".join(f"{count}: {rate:.1f}" for count, rate in one["trials"].items())

@@ -3,7 +3,8 @@
     python docs/doxygen_comments.py include/mlarray/array.hpp
 
 A comment above a declaration or behind it documents it, the first one of a header the whole
-file. "Errors:" begins a paragraph, and indented lines stay as they are laid out.
+file. "Errors:" begins a paragraph, and indented lines stay as they are laid out. Private members,
+the last ones of a class, are left out.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 
 COMMENT = re.compile(r" *// ?(.*)")
+PRIVATE = re.compile(r"^ private:\n.*?(?=^\};)", re.M | re.S)
 
 
 def block(texts: list[str]) -> str:
@@ -34,7 +36,7 @@ def convert(source: str) -> str:
     """The header with doxygen's comments."""
     converted = []
     for is_comment, lines in groupby(
-        source.splitlines(), key=lambda x: bool(COMMENT.fullmatch(x))
+        PRIVATE.sub("", source).splitlines(), key=lambda x: bool(COMMENT.fullmatch(x))
     ):
         if is_comment:
             texts = [COMMENT.sub(r"\1", line) for line in lines]

@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,8 +68,14 @@ def quartiles_of_ratio(
         The lower quartile, the median and the upper quartile of the ratios of single rounds:
         above 1, ours is faster or smaller. None without a common round.
     """
-    pairs = zip(cell.samples.get(name, []), cell.samples.get(ours, []))
-    ratios = [a / b for a, b in pairs if b > 0]
+    return quartiles_of_pairs(cell.samples.get(name, []), cell.samples.get(ours, []))
+
+
+def quartiles_of_pairs(
+    above: Sequence[float], below: Sequence[float]
+) -> tuple[float, float, float] | None:
+    """The quartiles of the ratios of single rounds, which is how every figure is judged."""
+    ratios = [a / b for a, b in zip(above, below) if b > 0]
     if len(ratios) < 2:
         return (ratios[0],) * 3 if ratios else None
     low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")

@@ -13,6 +13,7 @@ import pytest
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
+import train  # noqa: E402
 from harness import machine, report  # noqa: E402
 from harness.driver import Cell, Skipped, in_turns, ratio, spread  # noqa: E402
 from harness.plots import bars, lines, save, targets  # noqa: E402
@@ -72,6 +73,33 @@ def test_ratios_are_medians_of_single_rounds() -> None:
     assert spread(one, "reference") == (2.75, 4.25)
     assert ratio(one, "zarr") is None
     assert spread(cell("load", {"mlarray": [1.0], "reference": [1.0]}), "reference") is None
+
+
+def test_ratios_of_loaders_are_medians_of_single_rounds_too() -> None:
+    rates = {"mlarray": [9.0, 20.0, 40.0], "reference, 0 workers": [3.0, 4.0, 4.0]}
+    plain = [
+        {"rate": rate, "samples": 4, "processor_seconds": 1.0, "voxels_read": 1.0}
+        for rate in (10.0, 30.0, 40.0)
+    ]
+    result = {
+        "machine": {},
+        "load": 0.0,
+        "seconds": 1.0,
+        "rates": {"128": rates},
+        "many": [],
+        "nnunet": {
+            "with its transforms": {
+                "trials": {1: 2.0},
+                "rounds": {"nnU-Net's": [{**one, "rate": 2.0} for one in plain], "ours": plain},
+            }
+        },
+        "skipped": [],
+    }
+    text = "\n".join(train.report(result))
+    assert "reference, 0 workers | 4.0 | 3.0, 4.0 | 5.0 (4.0 - 7.5)" in text
+    assert "The reference's best: 5.0 (4.0 - 7.5) times as fast (target 5: met)." in text
+    assert "| ours | 30.0 | 10.0, 40.0 | 15.0 (10.0 - 17.5) |" in text
+    assert "Target in place 8 times: 15.0, met." in text
 
 
 def test_turns_begin_with_another_library_each_round() -> None:
