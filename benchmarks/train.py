@@ -265,17 +265,18 @@ def report(result: dict[str, Any]) -> Iterator[str]:
     yield "# Batches for training\n"
     facts = ", ".join(f"{key} {value}" for key, value in result["machine"].items() if value)
     yield f"{facts}; load before {result['load']:.1f}. Judge no figure of a busy machine;"
-    yield "loaders take turns. A ratio is the median of those of single rounds, with quartiles.\n"
+    yield "loaders take turns. Ratios: the median of those of single rounds, and quartiles.\n"
     for task, rates in result["rates"].items():
         title, _, batch, _, target = TASKS[task]
         yield f"## {title}, batches of {batch}\n"
-        yield "| loader | samples a second | least, most of the rounds | mlarray is, quartiles |"
+        yield "| loader | samples a second | least, most of the rounds | times as fast |"
         yield "|---|---|---|---|"
         mine = rates.get(OURS.name, [])
         for name, samples in rates.items():
+            ratio = "" if name == OURS.name else _times(mine, samples)
             yield (
                 f"| {name} | {_rate(statistics.median(samples))} | {_rate(min(samples))}, "
-                f"{_rate(max(samples))} | {'' if name == OURS.name else _times(mine, samples)} |"
+                f"{_rate(max(samples))} | {ratio} |"
             )
         theirs = [samples for name, samples in rates.items() if name.startswith("reference,")]
         if target and theirs and mine:

@@ -126,8 +126,8 @@ def report(found: dict[str, Any]) -> Iterator[str]:
             last = (spent, told[-1]["voxels_read"])
             yield (
                 f"| {name} | {rate:,.1f} | {min(rates):,.1f}, {max(rates):,.1f} "
-                f"| {middle:.1f} ({low:.1f} - {high:.1f}) | {spent:,.1f} | {told[-1]['voxels_read']:.2f} "
-                f"| {samples:,.0f} |"
+                f"| {middle:.1f} ({low:.1f} - {high:.1f}) | {spent:,.1f} "
+                f"| {told[-1]['voxels_read']:.2f} | {samples:,.0f} |"
             )
         trials = ", ".join(f"{count}: {rate:.1f}" for count, rate in one["trials"].items())
         yield f"\nnnU-Net's samples a second by its number of processes, in a trial: {trials}."

@@ -3,8 +3,8 @@
     python docs/doxygen_comments.py include/mlarray/array.hpp
 
 A comment above a declaration or behind it documents it, the first one of a header the whole
-file. "Errors:" begins a paragraph, and indented lines stay as they are laid out. Private members,
-the last ones of a class, are left out.
+file. "Errors:" begins a paragraph, and indented lines stay as they are laid out. Private
+members, the last ones of a class, are left out.
 """
 
 from __future__ import annotations
