@@ -189,5 +189,5 @@ def source_of(
         index = np.minimum(index, period - index) if length > 1 else index * 0
     if index.size == 0:
         return slice(0, 0), index
-    low = int(index.min())
-    return slice(low, int(index.max()) + 1), index - low
+    low, high = int(np.min(index)), int(np.max(index))
+    return slice(low, high + 1), index - low
