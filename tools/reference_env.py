@@ -140,9 +140,10 @@ def ensure(name: str, parent: Path = ROOT / "build" / "venvs") -> Path:
             return python
         shutil.rmtree(folder, ignore_errors=True)
         free, needed = shutil.disk_usage(parent).free / 1e9, NEEDED_GB.get(name, 0)
+        takes = f" of the {needed} GB or more that it takes" if needed else ""
         no_space = NoSpaceError(
-            f"the environment {name} needs {needed} GB or more in {parent}, where "
-            f"{free:.1f} GB are free: free some, or make that folder a link to a larger disk"
+            f"no room for the environment {name} in {parent}: {free:.1f} GB are free{takes}; "
+            "free some, or make that folder a link to a larger disk"
         )
         if free < needed:
             raise no_space

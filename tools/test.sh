@@ -46,9 +46,6 @@ check_cpp() {
   TESTS=check tools/cpp.sh default C++ -DMLARRAY_TRAINING_TESTS=ON && mv "$passed.begun" "$passed"
 }
 
-without_training=()
-for path in "${training_tests[@]}"; do without_training+=(--ignore "$path"); done
-
 step set-up tools/setup.sh test
 [ ! -s "$failed" ] || exit 1
 if [ "$what" = all ]; then
@@ -74,7 +71,7 @@ else
   step reference-environments "$bin/python" tools/reference_env.py
 fi
 if [ "$what" = all ]; then
-  step Python tools/python.sh Python tests/python "${without_training[@]}"
+  step Python tools/python.sh Python tests/python "${training_tests[@]/#/--ignore=}"
 else
   step Python tools/python.sh Python -m 'not slow' tests/python
 fi

@@ -23,6 +23,7 @@ if [ "$what" != demo ] && [[ $what != bench || ,${ONLY:-nnunet}, == *,nnunet,* ]
   environments+=(nnunet)
 fi
 made=()
+no_space=3  # of tools/reference_env.py
 rm -f build/summary/skipped-*
 for one in "${environments[@]}"; do
   made_or_not=0
@@ -30,7 +31,7 @@ for one in "${environments[@]}"; do
   "$bin/python" tools/reference_env.py "$one" >"$log" 2>&1 || made_or_not=$?
   if [ "$made_or_not" -eq 0 ]; then
     made+=("$one")
-  elif [ "$made_or_not" -eq 3 ] && [ "$what" = test ] && [ -n "${CI:-}" ]; then
+  elif [ "$made_or_not" -eq "$no_space" ] && [ "$what" = test ] && [ -n "${CI:-}" ]; then
     # A small disk is no fault of the code: CI says so in its summary and goes on.
     echo "$one: tests skipped: $(tail -n 1 "$log")" | tee "build/summary/skipped-$one"
   else
@@ -40,7 +41,7 @@ for one in "${environments[@]}"; do
 done
 training=build/venvs/training nnunet=build/venvs/nnunet
 site() { "$1" -c 'import sysconfig; print(sysconfig.get_path("platlib"))'; }
-for one in ${made[@]+"${made[@]}"}; do
+for one in "${made[@]}"; do
   ln -sfn "$(site "$bin/python")/mlarray" "$(site "build/venvs/$one/bin/python")/mlarray"
 done
 # nilearn only for the scan that its wheel carries.
@@ -55,11 +56,11 @@ if [ "$what" = test ]; then
   declare -A tests=([training]="tests/training --ignore tests/training/nnunet"
     [nnunet]="tests/training/nnunet -o filterwarnings=default")
   logs=()
-  for one in ${made[@]+"${made[@]}"}; do
-    logs+=("build/log/pytest-$one.log")
+  for one in "${made[@]}"; do
+    log=build/log/pytest-$one.log
+    logs+=("$log")
     # shellcheck disable=SC2086  # several words
-    "build/venvs/$one/bin/python" -m pytest -q ${tests[$one]} 2>&1 |
-      tee "build/log/pytest-$one.log" || status=1
+    "build/venvs/$one/bin/python" -m pytest -q ${tests[$one]} 2>&1 | tee "$log" || status=1
   done
   count() {
     tail -qn 1 "${logs[@]}" /dev/null | grep -oE "[0-9]+ $1" | grep -oE '^[0-9]+' |

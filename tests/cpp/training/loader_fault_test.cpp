@@ -688,6 +688,14 @@ TEST(LoaderFault, ClassLocationsOfNnunetTakeThePlaceOfAnIndex) {
   EXPECT_TRUE(says(error_of([&] { other.next(); }), {"case 'case0'", "case0.pkl"}));
 }
 
+// Draws are made from these lists, which are not of the voxels of the only case.
+void use_stale_index(LoaderOptions& options, const Shape& shape,
+                     const std::vector<LabelIndex::Listed>& lists,
+                     std::vector<std::string>& warnings) {
+  options.indexes = {std::make_shared<const LabelIndex>(LabelIndex::from_lists(shape, lists))};
+  options.warn = [&](const std::string& text) { warnings.push_back(text); };
+}
+
 // The regions are drawn from as they were listed, and nothing else is.
 TEST(LoaderFault, AStaleListOfRegionsIsMadeAnewWithItsRegions) {
   const TempDir dir;
@@ -700,10 +708,8 @@ TEST(LoaderFault, AStaleListOfRegionsIsMadeAnewWithItsRegions) {
   // Of a label map of before: two regions, one of them of one label; 7 is none.
   const std::vector<LabelIndex::Listed> lists = {{{1, 2}, {0, 0, 0}}, {{2}, {0, 0, 1}}};
   LoaderOptions options = fault_options();
-  options.indexes = {
-      std::make_shared<const LabelIndex>(LabelIndex::from_lists(scans[0].shape, lists))};
   std::vector<std::string> warnings;
-  options.warn = [&](const std::string& text) { warnings.push_back(text); };
+  use_stale_index(options, scans[0].shape, lists, warnings);
   BalancedOptions balanced;
   balanced.foreground = 1;
   Loader loader(cases_of(scans), balanced_sampler(options.patch, balanced), options);
@@ -749,10 +755,8 @@ TEST(LoaderFault, ADrawFromAnIndexThatAnotherThreadMadeAnewIsDrawnAgain) {
   LoaderOptions options = fault_options();
   options.batch = 2;
   options.samples_per_epoch = 2;
-  options.indexes = {
-      std::make_shared<const LabelIndex>(LabelIndex::from_lists(scans[0].shape, lists))};
   std::vector<std::string> warnings;
-  options.warn = [&](const std::string& text) { warnings.push_back(text); };
+  use_stale_index(options, scans[0].shape, lists, warnings);
   BalancedOptions balanced;
   balanced.foreground = 1;
   const auto slow = std::make_shared<const Slow>(balanced_sampler(options.patch, balanced));
