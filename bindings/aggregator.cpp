@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "bindings.hpp"
+#include "gil.hpp"
 #include "mlarray/error.hpp"
 #include "ndarray.hpp"
 #include "words.hpp"
@@ -55,7 +56,7 @@ class HeldAggregator {
   }
   void discard() {
     std::shared_ptr<Aggregator> last = std::exchange(held_, nullptr);
-    const nb::gil_scoped_release nogil;
+    const WithoutGil nogil;
     last.reset();
   }
   // Calls body(aggregator) without the GIL. Errors: invalid_use while another thread does.
@@ -68,7 +69,7 @@ class HeldAggregator {
                   "other, so let one thread do it");
     }
     const Busy busy(busy_);
-    const nb::gil_scoped_release nogil;
+    const WithoutGil nogil;
     body(*held);
     held.reset();
   }
@@ -110,7 +111,7 @@ void init(HeldAggregator* self, const std::filesystem::path& path, const Shape& 
   options.threads = threads;
   std::shared_ptr<Aggregator> made;
   {
-    const nb::gil_scoped_release nogil;
+    const WithoutGil nogil;
     made = std::make_shared<Aggregator>(path, shape, patch, classes, options);
   }
   new (self) HeldAggregator(std::move(made));

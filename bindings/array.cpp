@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "bindings.hpp"
+#include "gil.hpp"
 #include "mlarray/error.hpp"
 #include "mlarray/metadata_only.hpp"
 #include "mlarray/process.hpp"
@@ -31,7 +32,6 @@ namespace mlarray::bindings {
 namespace {
 
 using Path = std::filesystem::path;
-using WithoutGil = nb::gil_scoped_release;
 
 Mode mode_from_text(const std::string& mode) {
   if (mode == "r") {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "bindings.hpp"
+#include "gil.hpp"
 #include "mlarray/augment/presets.hpp"
 #include "mlarray/error.hpp"
 #include "ndarray.hpp"
@@ -98,7 +99,7 @@ class AugmentPipeline {
         out.labels.push_back(span_of<std::int16_t>(made.back()->view()));
       }
     }
-    const nb::gil_scoped_release without_gil;
+    const WithoutGil without_gil;
     static thread_local au::Workspace workspace;
     au::apply(pipeline_, one, source, out, workspace);
   }

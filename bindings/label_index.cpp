@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "bindings.hpp"
+#include "gil.hpp"
 #include "mlarray/array.hpp"
 
 namespace nb = nanobind;
@@ -24,7 +25,6 @@ using namespace nb::literals;
 namespace mlarray::bindings {
 namespace {
 
-using WithoutGil = nb::gil_scoped_release;
 using training::LabelClass;
 using training::LabelIndex;
 using training::LabelIndexOptions;

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "bindings.hpp"
+#include "gil.hpp"
 #include "mlarray/error.hpp"
 #include "training.hpp"
 #include "value.hpp"
@@ -37,7 +38,6 @@ using training::LoaderOptions;
 using training::Normalization;
 using training::Padding;
 using training::VoxelType;
-using WithoutGil = nb::gil_scoped_release;
 
 constexpr std::chrono::milliseconds kBetweenSignals{50};
 

@@ -13,6 +13,7 @@
 
 #include "bindings.hpp"
 #include "cancel.hpp"
+#include "gil.hpp"
 #include "value.hpp"
 
 namespace nb = nanobind;
@@ -51,7 +52,7 @@ SalvageReport run(const std::filesystem::path& bad,
   options.threads = threads;
   options.level = level;
   options.progress = ended_by(cancel, "salvage");
-  const nb::gil_scoped_release nogil;
+  const WithoutGil nogil;
   return salvage(bad, good.value_or(""), options);
 }
 

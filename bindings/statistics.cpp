@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "bindings.hpp"
+#include "gil.hpp"
 #include "mlarray/array.hpp"
 #include "ndarray.hpp"
 
@@ -20,8 +21,6 @@ using namespace nb::literals;
 
 namespace mlarray::bindings {
 namespace {
-
-using WithoutGil = nb::gil_scoped_release;
 
 // A mask as Python gives it: None, an Array, or a buffer with the text of its dtype.
 class MaskArgument {

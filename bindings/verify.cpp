@@ -11,6 +11,7 @@
 
 #include "bindings.hpp"
 #include "cancel.hpp"
+#include "gil.hpp"
 #include "mlarray/array.hpp"
 #include "mlarray/process.hpp"
 
@@ -19,8 +20,6 @@ using namespace nb::literals;
 
 namespace mlarray::bindings {
 namespace {
-
-using WithoutGil = nb::gil_scoped_release;
 
 VerifyOptions options(bool decode, int threads, const Cancel* cancel) {
   VerifyOptions out;

@@ -6,6 +6,8 @@ import multiprocessing
 import operator
 import os
 import signal
+import subprocess
+import sys
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -296,3 +298,41 @@ def test_the_gil_is_released(tmp_path: Path) -> None:
         done.set()
         thread.join()
         assert ticks > 5
+
+
+ENDS_BESIDE_A_CALL = """
+import sys, threading, time
+from mlarray import MLArray
+
+image = MLArray.open(sys.argv[1], num_threads=1)
+called = threading.Event()
+
+def work():
+    while True:
+        called.set()
+        {call}
+
+class Last:
+    def __del__(self, sleep=time.sleep):
+        sleep(1)  # without the GIL
+
+sys.last = Last()  # it goes when the interpreter has begun to end
+threading.Thread(target=work, daemon=True).start()
+called.wait()
+time.sleep(0.1)
+"""
+
+
+@pytest.mark.parametrize("call", ["image[...]", "image.verify()"])
+def test_a_program_ends_beside_a_thread_in_a_call(tmp_path: Path, call: str) -> None:
+    path = tmp_path / "a.mla"
+    array = np.random.default_rng(0).integers(0, 2000, (256, 256, 128)).astype(np.int16)
+    MLArray(array).save(path)
+    ended = subprocess.run(
+        [sys.executable, "-c", ENDS_BESIDE_A_CALL.format(call=call), str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
