@@ -1,5 +1,5 @@
 // Layouts of our own: blocks of 32 KiB whose rows suit the decoder. The rule stands at
-// choose_layout in mlarray/layout.hpp; docs/performance.md has what was measured.
+// choose_layout in mlarray/layout.hpp; benchmarks/measurements.md has what was measured.
 //
 // A block is put into the result row by row, in steps of sixteen voxels, so a row of 22 costs
 // as much as one of 32. For patches of up to 32, blocks of voxels of 2 to 4 bytes shrink once:

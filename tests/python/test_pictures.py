@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 FOLDER = ROOT / "docs" / "pictures"
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-import charts  # noqa: E402
+import publish  # noqa: E402
 
 
 def test_every_picture_is_drawn_by_the_program(tmp_path: Path) -> None:
@@ -32,13 +33,13 @@ def test_every_picture_is_drawn_by_the_program(tmp_path: Path) -> None:
 
 def test_the_chart_and_the_readme_have_the_figures_of_one_report() -> None:
     found = json.loads((FOLDER / "bench.json").read_text(encoding="utf-8"))
-    assert charts.chart(found) == (FOLDER / "bench.svg").read_text(encoding="utf-8")
+    assert publish.chart(found) == (FOLDER / "bench.svg").read_text(encoding="utf-8")
     page = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert page.count(charts.BEGIN + charts.sentence(found) + charts.END) == 1
+    assert page.count(publish.BEGIN + publish.sentence(found) + publish.END) == 1
 
 
 def test_figures_of_the_chart_are_those_of_the_report() -> None:
-    names = list(charts.ROWS)
+    names = list(publish.ROWS)
     detail = {"patch": 128, "file": "own"}
     slow = {name: [2.0, 4.0, 6.0] for name in names} | {"mlarray": [1.0, 1.0, 1.0]}
     cells = [
@@ -60,10 +61,35 @@ def test_figures_of_the_chart_are_those_of_the_report() -> None:
         "date": "2026-01-02 03:04",
         "commit": "",
     }
-    found = charts.figures({"machine": facts, "shape": "1 x 2", "cells": cells})
+    found = publish.figures({"machine": facts, "shape": "1 x 2", "cells": cells})
     assert found["threads"] == 2
     assert found["rows"]["zarr"] == {"seconds": 4.0, "bytes": 1e6, "times": (3.0, 4.0, 5.0)}
-    assert "4 times faster than from `.nii.gz` (quartiles 3, 5)" in charts.sentence(found)
+    assert "4 times faster than from `.nii.gz` (quartiles 3, 5)" in publish.sentence(found)
     del cells[1]["samples"]["zarr"]
     with pytest.raises(SystemExit, match="no patch or no size of zarr"):
-        charts.figures({"machine": facts, "shape": "1 x 2", "cells": cells})
+        publish.figures({"machine": facts, "shape": "1 x 2", "cells": cells})
+
+
+def test_the_table_has_the_figures_of_the_report() -> None:
+    cells = [
+        {"task": row.task, "volume": volume, "detail": row.detail, "unit": "s"}
+        | {"samples": {"mlarray": [1.0] * 3, "mlarray-small": [2.0] * 3}}
+        for row in publish.TABLE
+        if row.ours == publish.OURS
+        for volume in (["-"] if row.task == "import" else publish.VOLUMES)
+    ]
+    for cell in cells:
+        cell["samples"]["reference"] = [3.0, 4.0, 5.0]
+    text, missing = publish.table({"cells": cells})
+    assert not missing
+    lines = text.splitlines()
+    assert lines[0] == ",int16,float32,uint8 labels"
+    assert lines[1] == "NumPy array to file" + ",4.0 (3.5 - 4.5)" * 3
+    assert lines[2] == "\"the same, `preset='small'`\"" + ",2.0 (1.8 - 2.2)" * 3
+    assert lines[-1] == '"import, after NumPy",4.0 (3.5 - 4.5),,'
+    committed = (ROOT / "docs" / "performance.csv").read_text(encoding="utf-8").splitlines()
+    works = [[line[0] for line in csv.reader(table)] for table in (committed, lines)]
+    assert works[0] == works[1]
+    cells = [cell for cell in cells if (cell["task"], cell["volume"]) != ("cold", "uint8")]
+    _, missing = publish.table({"cells": cells})
+    assert missing == ["open and a patch of 128^3, file not in memory (cold)"]
