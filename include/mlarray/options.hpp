@@ -85,8 +85,8 @@ struct MLARRAY_EXPORT CodecParams {
   std::array<std::uint8_t, 6> filters{};
   std::array<std::uint8_t, 6> filters_meta{};
   bool split = false;  // one stream per byte plane of a block
-  // Decide for each byte plane of a block whether it is stored or compressed, and how hard, up
-  // to `level`: docs/format.md, "Chunks". For LZ4, LZ4HC and ZSTD; without effect on others.
+  // Decide for each byte plane of a block whether it is stored, a run, or compressed, and how
+  // hard, up to `level`: whichever pays. For LZ4, LZ4HC and ZSTD; without effect on others.
   bool adaptive = false;
 
   // Puts `these`, first to last, into the last of the six slots, where Blosc2 has them, and

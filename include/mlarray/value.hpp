@@ -115,9 +115,9 @@ class MLARRAY_EXPORT Value {
 };
 
 // JSON with sorted keys, ASCII only, laid out as Python's json.dumps does: on one line without
-// spaces for indent < 0. What JSON lacks is written as in docs/format.md section "Metadata as
-// JSON": bytes as {"__bytes__": base64}, an unknown object as {"__class__": name, "__state__":
-// [...]}, NaN and infinities as in Python's json, keys that are no strings as their JSON text.
+// spaces for indent < 0. What JSON lacks: bytes are written as {"__bytes__": base64}, an object
+// of an unknown class as {"__class__": name, "__state__": [...]}, NaN and infinities as in
+// Python's json, keys that are no strings as their JSON text.
 // Errors: unsupported for a value nested deeper than 500 levels, and for keys within keys (maps
 // as keys of maps) deeper than 3.
 MLARRAY_EXPORT std::string to_json(const Value& value, int indent = -1);

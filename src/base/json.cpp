@@ -1,4 +1,4 @@
-// to_json: as Python's json.dumps(sort_keys=True), and what JSON lacks (docs/format.md).
+// to_json: as Python's json.dumps(sort_keys=True), and what JSON lacks (mlarray/value.hpp).
 #include <algorithm>
 #include <array>
 #include <charconv>

@@ -49,7 +49,8 @@ def read_header(filepath: str | os.PathLike[str]) -> dict[str, Any]:
         The metadata, one entry per section (None where the whole section is unset), and
         under ``"array"`` what the container says: shape, dtype, chunks, blocks, codec,
         the length of the file in bytes, and whether the seal was there and right. Values
-        are those of JSON.
+        are those of JSON: bytes are ``{"__bytes__": base64}``, an object of an unknown class
+        ``{"__class__": name, "__state__": [...]}``.
 
     Raises
     ------

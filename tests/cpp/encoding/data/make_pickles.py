@@ -4,7 +4,7 @@
     venv/bin/python make_pickles.py
 
 Pickles are made by Python itself; what the reader should make of each is written by hand here,
-as JSON with sorted keys (bytes and objects as docs/format.md says).
+as JSON with sorted keys (bytes and objects as include/mlarray/value.hpp says).
 """
 
 from __future__ import annotations
