@@ -1,5 +1,8 @@
 // The older generation's trees: key names of 0.0.33, and what that generation cannot say; and
-// those before, up to 0.0.27.
+// those before, up to 0.0.27. Keys by version: to 0.0.27 "image", without a map around it,
+// extra, boxes and single values, "_blosc2" and "channel_axis"; to 0.0.33 "original" for
+// "image"; 0.0.34 "source"; from 0.0.35 "axis_labels" and "axis_units" for "channel_axis";
+// from 0.0.42 "blosc2"; 0.0.48 adds "cparams" and "dparams".
 #pragma once
 
 #include "mlarray/metadata.hpp"
