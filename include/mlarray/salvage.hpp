@@ -1,4 +1,5 @@
-// What can be saved of a damaged file, written to a new one.
+// What can be saved of a damaged file, written to a new one. Memory: some indexes, trailers and
+// checksums of the array's size, 256 MiB of metadata, one chunk per thread.
 //
 //   const mlarray::SalvageReport report = mlarray::salvage("bad.mla", "good.mla");
 //   for (const mlarray::Damage& place : report.lost) std::cout << place.what << std::endl;
