@@ -2,7 +2,7 @@
 // and the formula.
 //
 // Sources of formulas and names, as semantics: batchgeneratorsv2 0.3.6 ("bg2") and MONAI 1.6.1.
-// docs/augmentation.md has a picture of each, and says what differs from bg2 and why.
+// docs/augmentation.md has a picture of each, and the main differences from bg2.
 #pragma once
 
 #include <array>
@@ -62,12 +62,12 @@ struct Spatial {
   // A free-form deformation (Rueckert et al. 1999): control points, this many voxels apart or
   // fewer so that they span the patch, are moved along each axis by a number that is uniform in
   // [-magnitude, magnitude); cubic B-splines between them. Nothing folds while the magnitude is
-  // below 0.4 of the spacing (Choi and Lee 2000).
+  // below 0.4 of the spacing (Choi and Lee 2000). bg2 blurs noise and moves its mean to 0.
   double p_elastic = 0;
   Range elastic_spacing = {32, 64};
   Range elastic_magnitude = {0, 8};
   // The patch is drawn uniformly among those that lie in the initial patch, by whole voxels;
-  // else it is in the middle.
+  // else it is in the middle. bg2 moves it by fractions of a voxel where it interpolates.
   bool random_crop = false;
   double p_rot90 = 0;  // one, two or three quarter turns, as numpy.rot90
   std::vector<std::int64_t> rot90_axes = {0, 1};
@@ -153,7 +153,7 @@ struct RicianNoise {
 
 // x + s L(x), L the sum of the differences to the 4 or 6 neighbours, of which those beyond the
 // border are the voxel itself; cut to the range of x if `keep_range`. bg2's
-// SharpeningTransform.
+// SharpeningTransform, whose flags are probabilities.
 struct Sharpening {
   double p = 0, p_channel = 1;
   bool same_channels = false;
@@ -162,7 +162,8 @@ struct Sharpening {
   friend bool operator==(const Sharpening&, const Sharpening&) = default;
 };
 
-// x + b. bg2's BrightnessAdditiveTransform, MONAI's RandShiftIntensity.
+// x + b. bg2's BrightnessAdditiveTransform, which draws uniformly between mean and deviation
+// for synchronised channels; MONAI's RandShiftIntensity.
 struct BrightnessAdditive {
   double p = 0, p_channel = 1;
   bool same_channels = false;

@@ -358,7 +358,8 @@ def monai_basic(
 
     As in its research-contributions (UNETR, BTCV): RandFlip along each axis, RandRotate90,
     RandScaleIntensity and RandShiftIntensity by up to 0.1. RandCropByPosNegLabel, before them,
-    is the part of a sampler, as ``Balanced(0.5)``.
+    is the part of a sampler, as ``Balanced(0.5)``. MONAI's BTCV tutorial is
+    ``monai_basic(patch, p_flip=0.1, p_rot90=0.1, p_scale=0, p_shift=0.5)``.
 
     Parameters
     ----------
