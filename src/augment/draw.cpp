@@ -1,12 +1,15 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <numeric>
+#include <string>
 #include <utility>
 
 #include "augment/elastic.hpp"
 #include "augment/geometry.hpp"
 #include "mlarray/augment/pipeline.hpp"
+#include "mlarray/error.hpp"
 #include "mlarray/random.hpp"
 
 namespace mlarray::augment {

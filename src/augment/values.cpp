@@ -188,7 +188,8 @@ template <class T>
 void read(const Value& value, const std::string& where, std::optional<T>& out) {
   out.reset();
   if (value.is_none()) return;
-  read(value, where, out.emplace());
+  out = T{};
+  read(value, where, *out);
 }
 
 struct Reader {

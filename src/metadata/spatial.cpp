@@ -117,16 +117,16 @@ bool is_taken(const MetadataField& field) {
 
 // What a file held in a section and no row of the table knows.
 void take_unknown(Metadata& metadata, const metadata::Section& section, const Map& theirs) {
-  for (const auto& [key, value] : theirs.items) {
-    const auto* name = key.get_if<std::string>();
+  for (const auto& theirs_item : theirs.items) {
+    const auto* name = theirs_item.first.get_if<std::string>();
     if (name && metadata::find_field(section, *name)) continue;
     Map& all = Tree::sections(metadata);
     if (!all.find(section.name)) all.set(section.name, Map{});
     Map* mine = all.find(section.name)->get_if<Map>();
     if (!mine) return;
-    const bool known =
-        std::ranges::any_of(mine->items, [&](const auto& item) { return item.first == key; });
-    if (!known) mine->items.emplace_back(key, value);
+    const bool known = std::ranges::any_of(
+        mine->items, [&](const auto& item) { return item.first == theirs_item.first; });
+    if (!known) mine->items.push_back(theirs_item);
   }
 }
 

@@ -30,7 +30,6 @@ WriteSession::WriteSession(const std::filesystem::path& path, frame::Committed c
                            const Snapshot& state, CommitLevel level)
     : path_(path),
       folder_(io::folder_of_name(path)),
-      level_(level),
       header_(std::move(committed.header)),
       header_bytes_(std::move(committed.header_bytes)),
       index_chunk_(std::move(committed.index_chunk)),

@@ -97,7 +97,7 @@ AxisPlan plan_axis(std::int64_t size, std::int64_t patch, std::int64_t out_size,
     axis.cuts.push_back(std::min(start + patch, size));
   }
   std::ranges::sort(axis.cuts);
-  axis.cuts.erase(std::ranges::unique(axis.cuts).begin(), axis.cuts.end());
+  axis.cuts.erase(std::unique(axis.cuts.begin(), axis.cuts.end()), axis.cuts.end());
   set_weights(axis, blend);
   set_resampling(axis);
   return axis;
