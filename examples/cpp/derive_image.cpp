@@ -19,7 +19,6 @@ int main(int argc, char** argv) try {
 
   mlarray::Metadata metadata;
   metadata.set_is_seg(true);
-  metadata.set_axis_labels({"spatial_z", "spatial_y", "spatial_x"});
   metadata.set("spatial", "coord_system", "LPS");
   metadata.fill_from(image.metadata());  // what is not set here
 

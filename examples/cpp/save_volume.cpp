@@ -18,6 +18,7 @@ int main(int argc, char** argv) try {
   }
 
   mlarray::Metadata metadata;
+  metadata.set_axis_labels({"spatial_z", "spatial_y", "spatial_x"});
   metadata.set_spacing({1.5, 0.8, 0.8});  // mm, in axis order
   mlarray::Map source;
   source.set("Modality", "CT");

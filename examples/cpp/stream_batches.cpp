@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "mlarray/mlarray.hpp"
-#include "mlarray/training/loader.hpp"
 
 namespace {
 
@@ -64,7 +63,7 @@ int main(int argc, char** argv) try {
       // What a training step gets: float32 (2, 1, 16, 16, 16), and labels of the same shape.
       const auto& label = batch->label();
       std::size_t foreground = 0;
-      for (const std::byte voxel : label.bytes) foreground += voxel != std::byte{0} ? 1 : 0;
+      for (const std::uint8_t voxel : label.as<std::uint8_t>()) foreground += voxel > 0 ? 1 : 0;
       const training::Draw& forced = batch->draws()[1];
       std::printf("epoch %d batch %d: image %s %s, foreground %s, drawn class %d\n",
                   static_cast<int>(epoch), static_cast<int>(batch->index()),

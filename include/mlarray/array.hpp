@@ -6,10 +6,10 @@
 // Voxels are read and written as numbers of the array's type (a vector, a span, a C array), as
 // bytes, or by a view with strides. Numbers and bytes lie in C order without gaps.
 //
-// Thread safety: any number of threads may read one Array, also while one thread writes it; a
-// reader sees the old or the new voxels of a block. Writes, metadata, close() are serialised.
-// A file that others cut short or overwrite while it is open is an error of whatever reads it
-// (corruption). A child may read after a fork; to write is an error. More: docs/threads.md.
+// Thread safety: any number of threads may read one Array, also while one thread writes it. One
+// call of read or read_many sees all of each write() or nothing of it. Writes, metadata and
+// close() are serialised. A file that others cut short or overwrite is an error of what reads
+// it (corruption). A child may read after a fork, not write: docs/threads.md.
 //
 // Copies share one open file. The last one to go closes it: a writer commits, and an error is
 // lost unless you call close() before. An Array that was moved from can only be assigned to.
@@ -41,11 +41,11 @@ namespace mlarray {
 
 class MLARRAY_EXPORT Array {
  public:
-  // Opens an existing file.
-  // Errors: not_found; corruption (what is wrong, where, both lengths if truncated);
-  // unsupported (another format, codec, object dtype, a .b2nd named .mla); busy (another
-  // process writes it and mode is read_write); io. An older writer of this process on the same
-  // file is committed and detached, as take_detached_notice() tells.
+  // Opens an existing file. Errors: not_found; corruption (what is wrong, where, both lengths
+  // if truncated); unsupported (another format, codec, object dtype, a .b2nd named .mla); busy
+  // (another process writes it, for Mode::read_write); io. What another Array of this process
+  // has written there is committed first. In Mode::read_write, create() and a save over the
+  // path, that Array then only reads: its writes are invalid_use (process.hpp).
   static Array open(const std::filesystem::path& path, const OpenOptions& options = {});
   // The same of bytes elsewhere (mlarray/byte_source.hpp), for reading or edits in memory.
   static Array open(std::shared_ptr<ByteSource> source, const OpenOptions& options = {});
@@ -55,7 +55,7 @@ class MLARRAY_EXPORT Array {
   static Array create(const std::filesystem::path& path, const Shape& shape, const DType& dtype,
                       const Metadata& metadata = {}, const SaveOptions& options = {});
 
-  // Reads the whole file into memory, still compressed and detached from the path.
+  // Reads the whole file into memory, still compressed. Edits stay there, whatever the mode.
   static Array load(const std::filesystem::path& path, const OpenOptions& options = {});
 
   // Compressed in memory. With `voxels` empty, all zeros.
@@ -82,8 +82,7 @@ class MLARRAY_EXPORT Array {
   static void save_voxels(const std::filesystem::path& path, const Elements auto& voxels,
                           const Shape& shape, const Metadata& metadata = {},
                           const SaveOptions& options = {});
-  // The same for this array's voxels; `path` may be the file it is open on.
-  // `metadata` empty: this array's own.
+  // The same of this array; `path` may be its file. `metadata` empty: this array's own.
   void save(const std::filesystem::path& path, const SaveOptions& options = {},
             const std::optional<Metadata>& metadata = {}) const;
 
@@ -131,8 +130,8 @@ class MLARRAY_EXPORT Array {
                    int threads = 0) const;
 
   // The voxels of many boxes, of any sizes, into `out` one box after the other: for boxes of
-  // one shape, a batch with a first axis of boxes.size(). All see the same commit, and their
-  // blocks are one list for all threads. Errors: as read, also for another number of voxels.
+  // one shape, a batch with a first axis of boxes.size(). Their blocks are one list for all
+  // threads. Errors: as read, also for another number of voxels.
   template <Element T>
   void read_many(std::span<const Box> boxes, std::span<T> out, int threads = 0) const;
   void read_many(std::span<const Box> boxes, WritableElements auto&& out,
@@ -158,13 +157,14 @@ class MLARRAY_EXPORT Array {
   // Stored at the next commit (in mode copy_on_write: in memory).
   void set_metadata(const Metadata& metadata);
 
-  // Commits every edit so far, at the level that the array was opened with or at this one,
-  // which what was committed at a lower level gets, too. Errors: io. It ends all writing
-  // through this array: later edits and close() throw it again, reading goes on, and the file
-  // keeps its last commit. Nothing happens to an array open for reading, or in memory.
+  // Commits every edit so far, at the level that the array was opened with, or at `level`, to
+  // which earlier commits are raised. No-op for an array that is open for reading or in memory.
+  // Errors: io. After it, edits and close() throw it again, reading goes on, and the file keeps
+  // its last commit.
   void flush();
   void flush(CommitLevel level);
-  // flush(), compacts a file with much dead space, releases it. Twice is once.
+  // flush(), compacts a file with much dead space, and closes every copy; a second call does
+  // nothing. Errors: as flush, and the array is closed all the same.
   void close();
 
   // Decodes every chunk and block. Damage is in the report, and no error. Errors: closed.

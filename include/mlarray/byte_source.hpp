@@ -7,8 +7,8 @@
 // The library asks for as much as it can in one call, so that a source far away answers in one
 // round: a call that opens an array, and one more where index and metadata have over 64 KiB;
 // for a box of voxels one for the heads of all its chunks, unless a record says where the
-// blocks are, and one for all its blocks. A source that sends the reads of a call in parallel
-// waits once for each call.
+// blocks are, and one for all its blocks, as far as their chunks have 512 MiB. A source that
+// sends the reads of a call in parallel waits once for each call.
 #pragma once
 
 #include <cstddef>
@@ -34,15 +34,15 @@ class MLARRAY_EXPORT ByteSource {
   ByteSource(const ByteSource&) = delete;
   ByteSource& operator=(const ByteSource&) = delete;
 
-  // All bytes there are. Asked for once, when the array is opened: where it costs a round,
-  // learn it with what else is asked before.
+  // All bytes there are. Called once, when the array is opened. Where asking costs a round
+  // trip, fetch it before, together with what else you ask.
   virtual std::uint64_t size() const = 0;
 
   // Fills every target, in any order, and returns when all are full. The reads lie within
   // size(), do not overlap, ascend by offset, and may be long: cut them where that is quicker.
   // Whatever it throws reaches the caller of the array, which then is as it was, and may be
   // read again: an Error (mlarray/error.hpp) that names the source where bytes cannot be had,
-  // also if fewer come than were asked for. What only may fail is for the source to try again.
+  // also if fewer come than were asked for. The library does not try again; the source may.
   virtual void read_many(std::span<const ByteRead> reads) const = 0;
 
   // For messages and for Array::path(): a path, a URL without secrets.

@@ -1,4 +1,5 @@
-// The one exception type of the library; only std::bad_alloc passes as it is.
+// The one exception type of the library; std::bad_alloc, and what functions of yours throw
+// (ByteSource, CaseSource, progress, warn), pass as they are.
 //
 // Every message names the path, the offending value, the limit and the way out.
 // Error is copyable and safe to carry from one thread to another.

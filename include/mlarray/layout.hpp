@@ -12,7 +12,7 @@
 
 namespace mlarray {
 
-// Side, in voxels, of the patches that patch_size='default' prepares for.
+// Side, in voxels, of the patches that DefaultPatch stands for.
 inline constexpr std::int64_t kDefaultPatchSize = 192;
 
 // 1 <= block[i] <= chunk[i] always. Chosen layouts keep to chunk[i] <= max(shape[i], 1) as

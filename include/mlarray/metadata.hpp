@@ -77,10 +77,9 @@ class MLARRAY_EXPORT Metadata {
   // With include_none, unset fields are present as None.
   Value to_value(bool include_none = false) const;
 
-  // Value of a field, None if unset (as is an empty source); of a field
-  // read from a file, as it lies there. For a section of one value, `name` may also be the
-  // section's: get("is_seg", "is_seg"). Errors: invalid_value for a field that the table does
-  // not have.
+  // Value of a field, None if unset; an empty source counts as unset. A field that was read
+  // from a file is not validated. For a section of one value, `name` may also be the section's:
+  // get("is_seg", "is_seg"). Errors: invalid_value for a field that the table does not have.
   // The reference lives as long as this object is not changed; a temporary gives a copy.
   const Value& get(std::string_view section, std::string_view name) const&;
   Value get(std::string_view section, std::string_view name) && { return get(section, name); }
@@ -130,7 +129,8 @@ class MLARRAY_EXPORT Metadata {
   void set_origin(const std::vector<double>& origin);
   void set_direction(const Matrix& direction);  // column j is the direction of axis j
   void set_affine(const Matrix& affine);        // instead of the three, which it unsets
-  void set_axis_labels(const std::vector<std::string>& labels);  // one for each axis
+  // One for each axis. Without them, the first axis of space counts as x (orientation.hpp).
+  void set_axis_labels(const std::vector<std::string>& labels);
   void set_is_seg(bool value);
 
   // Takes what is unset here from another image, as for a result made of it. An empty list or

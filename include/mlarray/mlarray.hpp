@@ -18,6 +18,7 @@
 #include "mlarray/salvage.hpp"
 #include "mlarray/statistics.hpp"
 #include "mlarray/training/aggregator.hpp"
+#include "mlarray/training/loader.hpp"
 #include "mlarray/types.hpp"
 #include "mlarray/value.hpp"
 #include "mlarray/verify.hpp"

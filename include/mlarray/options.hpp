@@ -122,8 +122,8 @@ struct OpenOptions {
   // set_verification() says. In mode read_write the seal is verified always, and
   // so is what an edit keeps of a chunk.
   std::optional<bool> verify = {};
-  // Of what a writer commits by itself: on close(), by CommitBudget, and when its path is
-  // opened again in this process. flush() names its own.
+  // Of every commit that is not given one: flush(), close(), by CommitBudget, and when its path
+  // is opened again in this process.
   CommitLevel level = CommitLevel::ordered;
 };
 

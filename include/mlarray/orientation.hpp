@@ -24,8 +24,9 @@ struct Orientation {
 
 // Of an affine with one to three axes of space, whose positions are in the frame
 // `coord_system`. `labels`: those of the axes of space, of axis_labels; they tell which row of
-// the affine is x, y or z; without such labels, the rows are x, y, z in this order. The letters
-// are those that nibabel gives, also of axes that are not at right angles.
+// the affine is x, y or z; without such labels, the rows are x, y, z in this order: give arrays
+// (z, y, x) the labels spatial_z, spatial_y, spatial_x. The letters are those that nibabel
+// gives, also of axes that are not at right angles.
 // Empty if no frame of letters is named, or an axis has no length or no direction of its own.
 // Errors: invalid_value for a matrix that is not square.
 MLARRAY_EXPORT std::optional<Orientation> orientation_of(

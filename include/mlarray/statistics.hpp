@@ -28,7 +28,7 @@ struct Mask {
 };
 
 struct StatisticsOptions {
-  double lower = 0.005;  // as numpy.quantile takes them: 0 to 1
+  double lower = 0.005;  // quantiles, as numpy.quantile takes them: 0 to 1
   double upper = 0.995;
   Mask mask = {};
   int threads = 0;  // 0: the process-wide number
@@ -39,10 +39,10 @@ struct Statistics {
   Value min, max;          // int64, or BigInt, of integers and bool; else double
   double mean = 0;
   double median = 0;
-  double std = 0;  // of the voxels, not of a population that they are a sample of
-  // The quantiles that the options name, and the same of the voxels from one to the other.
-  double lower = 0, upper = 0;
-  double percentile_min = 0, percentile_max = 0;
+  double std = 0;               // divided by count, as numpy.std
+  double lower = 0, upper = 0;  // the quantiles that were asked for, as 0.005 and 0.995
+  double percentile_min = 0, percentile_max = 0;  // the voxel values at them
+  // Of the voxels between these two.
   double percentile_mean = 0, percentile_median = 0, percentile_std = 0;
 
   // Stores them as the section "stats", and nothing else.

@@ -48,17 +48,21 @@ MLARRAY_EXPORT std::string to_string(const Shape& shape);
 MLARRAY_EXPORT std::vector<std::int64_t> c_strides(const Shape& shape, std::int64_t itemsize);
 
 // Voxels of a caller: `data` points at element (0, ..., 0), strides in bytes, which may be
-// negative, one for each axis.
+// negative, one for each axis. `itemsize`: bytes of an element, as view_of() sets it. Where it
+// is not 0 and the array has elements of another size, the call is an error (invalid_type);
+// otherwise the view is taken to have elements of the array's type.
 struct ConstArrayView {
   const std::byte* data = nullptr;
   Shape shape;
   std::vector<std::int64_t> strides;
+  std::int64_t itemsize = 0;
 };
 struct ArrayView {
   std::byte* data = nullptr;
   Shape shape;
   std::vector<std::int64_t> strides;
-  operator ConstArrayView() const { return {data, shape, strides}; }
+  std::int64_t itemsize = 0;
+  operator ConstArrayView() const { return {data, shape, strides, itemsize}; }
 };
 
 // Numbers one after the other in memory, whose type is a T that voxels can have: a std::vector,

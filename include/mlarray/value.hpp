@@ -53,9 +53,8 @@ struct MLARRAY_EXPORT Map {
   friend MLARRAY_EXPORT bool operator==(const Map& a, const Map& b);
 };
 
-// An object of a class that is neither plain data nor known to be harmless
-// (encoding/pickle.hpp). It names the class and keeps what the file says of it; it is never
-// instantiated.
+// An object of a class that is neither plain data nor known to be harmless. It names the class
+// and keeps what the file says of it; it is never instantiated.
 struct Opaque {
   std::string class_name;    // "package.module.ClassName"
   std::vector<Value> state;  // arguments of the constructor, then the restored state

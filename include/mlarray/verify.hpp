@@ -17,7 +17,7 @@ namespace mlarray {
 enum class Seal {
   valid,      // our fingerprint matches: ours, and whole
   absent,     // written by another Blosc2 writer: nothing can be verified
-  edited,     // ours, and edited by another Blosc2 writer since: the same
+  edited,     // ours, and edited by another Blosc2 writer since: nothing can be verified
   unchecked,  // there is one, but verification was off
   broken,     // does not match; only in reports, because such files do not open
 };
@@ -60,7 +60,8 @@ struct VerifyReport {
 };
 
 // Of a file that may be too damaged to be opened: what can be read is looked at anyway.
-// Errors: not_found; io; busy never. What is wrong with the bytes is in the report.
+// Works while another process writes it. Errors: not_found; io. What is wrong with the bytes is
+// in the report.
 MLARRAY_EXPORT VerifyReport verify_file(const std::filesystem::path& path,
                                         const VerifyOptions& options = {});
 

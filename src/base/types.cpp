@@ -96,13 +96,13 @@ ConstArrayView view_of(const std::byte* data, std::size_t count, const Shape& sh
                                               " elements for the shape " + to_string(shape) +
                                               ", which has " + std::to_string(wanted));
   }
-  return {data, shape, c_strides(shape, itemsize)};
+  return {data, shape, c_strides(shape, itemsize), itemsize};
 }
 
 ArrayView view_of(std::byte* data, std::size_t count, const Shape& shape,
                   std::int64_t itemsize) {
   ConstArrayView view = view_of(static_cast<const std::byte*>(data), count, shape, itemsize);
-  return {data, std::move(view.shape), std::move(view.strides)};
+  return {data, std::move(view.shape), std::move(view.strides), itemsize};
 }
 
 }  // namespace mlarray

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/naming.hpp"
+#include "base/views.hpp"
 #include "codec/encoder.hpp"
 #include "grid/gather.hpp"
 #include "mlarray/error.hpp"
@@ -18,15 +19,6 @@
 
 namespace mlarray {
 namespace {
-
-void check_view(const ConstArrayView& view) {
-  if (view.strides.size() != view.shape.size()) {
-    throw Error(ErrorKind::invalid_value, "an array view of shape " + to_string(view.shape) +
-                                              " needs one stride per "
-                                              "axis, not " +
-                                              std::to_string(view.strides.size()));
-  }
-}
 
 // What the metadata of the new file must be. The older encoding drops what it cannot hold.
 std::optional<Metadata> comparable(const std::optional<Metadata>& metadata,
@@ -107,7 +99,7 @@ void save_new(const std::filesystem::path& path, const ConstArrayView& voxels,
               const DType& dtype, const Metadata& metadata, const SaveOptions& options,
               bool has_array) {
   const parallel::OperationGuard guard;
-  check_view(voxels);
+  base::check_view(voxels, dtype.itemsize());
   session::NewFile file = base::naming(path.string(), [&] {
     return session::NewFile(voxels.shape, dtype, metadata, options, has_array);
   });

@@ -8,6 +8,7 @@
 
 #include "base/naming.hpp"
 #include "base/text.hpp"
+#include "base/views.hpp"
 #include "grid/strided.hpp"
 #include "mlarray/array.hpp"
 #include "mlarray/error.hpp"
@@ -82,12 +83,11 @@ void check_readable(const DType& stored, const DType& wanted) {
   if (!bools_as_bytes && !stored.same_elements(wanted)) fail_elements(stored, wanted);
 }
 
-void check_view(const ConstArrayView& view, const Box& box) {
-  if (view.shape != box.shape() || view.strides.size() != view.shape.size()) {
+void check_view(const ConstArrayView& view, const Box& box, std::int64_t itemsize) {
+  base::check_view(view, itemsize);
+  if (view.shape != box.shape()) {
     throw Error(ErrorKind::invalid_value, "a buffer of shape " + to_string(view.shape) +
-                                              " with " + std::to_string(view.strides.size()) +
-                                              " strides for a box of shape " +
-                                              to_string(box.shape()));
+                                              " for a box of shape " + to_string(box.shape()));
   }
   if (view.data == nullptr && !box.empty()) {
     throw Error(ErrorKind::invalid_value, "a buffer at the address 0 for a box of shape " +
@@ -210,7 +210,7 @@ void Array::read(const Box& box, const ArrayView& out, int threads) const {
   const auto state = impl_->open_snapshot();
   base::naming(impl_->path, [&] {
     check_box(box, state->geometry().shape());
-    check_view(out, box);
+    check_view(out, box, state->geometry().itemsize());
     read_from(*impl_, *state, box, out, threads);
   });
 }
@@ -240,7 +240,7 @@ void Array::read_many(std::span<const Box> boxes, std::span<const ArrayView> out
     check_count(boxes.size(), out.size());
     for (std::size_t i = 0; i < boxes.size(); ++i) {
       check_box(boxes[i], state->geometry().shape());
-      check_view(out[i], boxes[i]);
+      check_view(out[i], boxes[i], state->geometry().itemsize());
     }
     read_from(*impl_, *state, boxes, out, threads);
   });
@@ -256,7 +256,7 @@ void Array::read_many_padded(std::span<const Box> boxes, std::span<const ArrayVi
     check_count(boxes.size(), out.size());
     for (std::size_t i = 0; i < boxes.size(); ++i) {
       check_padded_box(boxes[i], shape);
-      check_view(out[i], boxes[i]);
+      check_view(out[i], boxes[i], itemsize);
     }
     check_fill(fill, itemsize);
     const std::vector<std::byte> zero(fill.empty() ? static_cast<std::size_t>(itemsize) : 0);
@@ -292,8 +292,9 @@ void Array::write(const Box& box, std::span<const std::byte> voxels, int threads
 void Array::write(const Box& box, const ConstArrayView& voxels, int threads) {
   const parallel::OperationGuard guard;
   base::naming(impl_->path, [&] {
-    check_box(box, impl_->snapshot()->geometry().shape());
-    check_view(voxels, box);
+    const auto state = impl_->snapshot();
+    check_box(box, state->geometry().shape());
+    check_view(voxels, box, state->geometry().itemsize());
     impl_->write(box, voxels, threads);
   });
 }

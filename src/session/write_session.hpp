@@ -95,7 +95,7 @@ class WriteSession {
   io::WritableFile file_;  // from start() on
   std::filesystem::path path_;
   std::filesystem::path folder_;  // that has its name
-  frame::Header header_;  // of the committed state
+  frame::Header header_;          // of the committed state
   std::vector<std::byte> header_bytes_;
   std::vector<std::byte> index_chunk_;
   store::ChunkIndex index_;

@@ -13,6 +13,7 @@
 
 #include "base/naming.hpp"
 #include "base/text.hpp"
+#include "base/views.hpp"
 #include "mlarray/error.hpp"
 #include "parallel/thread_pool.hpp"
 #include "session/impl.hpp"
@@ -353,6 +354,7 @@ Statistics compute(const VoxelSource& voxels, const StatisticsOptions& options,
                        [&] { return compute(voxels, source, options, threads); });
   }
   if (options.mask.voxels == nullptr) return compute(voxels, std::nullopt, options, threads);
+  base::check_view(*options.mask.voxels, options.mask.dtype.itemsize());
   const VoxelSource source{nullptr, false, options.mask.voxels, options.mask.dtype, {}};
   return compute(voxels, source, options, threads);
 }
@@ -392,6 +394,7 @@ Statistics Array::statistics(const StatisticsOptions& options) const {
 Statistics Array::statistics(const ConstArrayView& voxels, const DType& dtype,
                              const StatisticsOptions& options) {
   const parallel::OperationGuard guard;
+  base::check_view(voxels, dtype.itemsize());
   const Impl* mask = options.mask.array != nullptr ? options.mask.array->impl_.get() : nullptr;
   return statistics::compute({nullptr, false, &voxels, dtype, {}}, options, mask,
                              options.threads);

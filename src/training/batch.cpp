@@ -48,6 +48,13 @@ void BufferPool::close() noexcept {
   gone.swap(free_);
 }
 
+void Batch::Field::fail_elements(const DType& wanted) const {
+  throw Error(ErrorKind::invalid_type, "the batch's field '" + name + "' is of dtype '" +
+                                           dtype.text() + "', not of '" + wanted.text() +
+                                           "'; choose the type by LoaderOptions::image_type "
+                                           "or label_type");
+}
+
 Batch::Impl::Impl(const BatchLayout& layout, std::shared_ptr<BufferPool> pool,
                   std::int64_t epoch_number, std::int64_t number)
     : draws(static_cast<std::size_t>(layout.batch)),

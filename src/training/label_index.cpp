@@ -116,6 +116,12 @@ std::int64_t LabelIndex::find(std::int64_t label) const {
   return found != end && found->labels[0] == label ? found - begin : -1;
 }
 
+std::optional<Shape> LabelIndex::draw_label(std::int64_t label, Random& random) const {
+  const std::int64_t which = find(label);
+  if (which < 0) return std::nullopt;
+  return draw(static_cast<std::size_t>(which), random);
+}
+
 Shape LabelIndex::draw(std::size_t which, Random& random) const {
   if (which >= impl_->classes.size()) {
     throw Error(ErrorKind::out_of_bounds, "class " + std::to_string(which) +

@@ -8,6 +8,10 @@
 //   const Box box = support(pipeline, drawn);         // in voxels of the initial patch
 //   apply(pipeline, drawn, {image, label}, out, workspace);
 //
+// examples/cpp/augment.cpp has all of it: the box is shifted by the start of the initial patch,
+// read with read_padded(), and converted. A training::Loader does that with
+// LoaderOptions::augment and a sampler for `initial`; there `seed` is Draw::seed.
+//
 // Images are float32, labels int16, both (channels, *spatial) with 2 or 3 spatial axes. The
 // initial patch is the box that a sampler draws; the patch is what comes out, and it is around
 // the same centre unless something moves it. Nothing outside the initial patch is used: there

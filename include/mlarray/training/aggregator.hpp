@@ -75,7 +75,7 @@ struct AggregatorOptions {
   // extra, without its statistics and boxes. Axes that are not spatial are left out, and
   // softmax and logits have a first axis "channel".
   Metadata image = {};
-  SaveOptions save = {};  // `verify` cannot be kept: the scores are gone by then
+  SaveOptions save = {};  // `verify` is refused: use Array::verify() of the result
   int threads = 0;        // 0: the process-wide number
 };
 
@@ -99,9 +99,9 @@ class MLARRAY_EXPORT Aggregator {
   static std::vector<Box> boxes_of(const Shape& shape, const Shape& patch,
                                    const AggregatorOptions& options = {});
   // Scores of the next box, (classes, *patch), C order. Errors: invalid_value for another box,
-  // naming the one that is expected, another number of scores, scores that are not finite or
-  // beyond 1e30 (with half_scores 60000): nothing has changed then. invalid_use after finish(),
-  // in a forked child and after any other error: io.
+  // naming the one that is expected, for another number of scores, and for scores that are not
+  // finite or beyond 1e30 (with half_scores 60000): nothing has changed, add again. io, after
+  // which every call is invalid_use; so is a call after finish() or in a forked child.
   void add(const Box& box, std::span<const float> scores);
   // The same of float16, as its bits.
   void add(const Box& box, std::span<const std::uint16_t> scores);

@@ -3,8 +3,8 @@
 // are a uniform choice that depends on nothing but the map.
 //
 //   build_label_index("case_seg.mla");                  // stored in the file, as a record
-//   const auto index = LabelIndex::of(Array::open("case_seg.mla"));
-//   const Shape voxel = index->draw(3, random);
+//   const auto index = LabelIndex::of(Array::open("case_seg.mla")).value();
+//   const auto voxel = index.draw_label(3, random);     // nothing: no voxel has the label 3
 //
 // Stored it is a record of the label's .mla (docs/format.md, "Records"): it holds for the
 // voxels that it was made of, and an edit of any writer ends it. Immutable; safe from any
@@ -66,7 +66,7 @@ class MLARRAY_EXPORT LabelIndex {
   // Ascending by label, then the joined ones in their order. Those without a voxel are not
   // here.
   std::span<const LabelClass> classes() const;
-  // Where in classes() this label is; -1: nowhere.
+  // Place in classes() of this label; -1: no voxel has it.
   std::int64_t find(std::int64_t label) const;
   // Voxels of all single classes but the background.
   std::int64_t foreground() const;
@@ -76,6 +76,8 @@ class MLARRAY_EXPORT LabelIndex {
   // A voxel of classes()[which], all that are kept being equally likely. O(1).
   // Errors: out_of_bounds; invalid_value for a class of which no positions are kept.
   Shape draw(std::size_t which, Random& random) const;
+  // The same of a single label; nothing where no voxel has it. Errors: invalid_value.
+  std::optional<Shape> draw_label(std::int64_t label, Random& random) const;
   // The kept voxels of it themselves, in C order: 0 ... LabelClass::positions - 1.
   // Errors: out_of_bounds.
   Shape voxel(std::size_t which, std::int64_t position) const;

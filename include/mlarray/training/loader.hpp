@@ -10,9 +10,9 @@
 //   loader.set_epoch(1);
 //
 // Batches come in order and are the same for any number of threads and of ranks. Threads read
-// ahead until `prefetch_bytes` of batches wait. Thread safety: one thread calls next() at a
-// time; cancel() may be called from any. After a fork, the child's loader goes on where the
-// parent's stood, with threads of its own.
+// ahead until `prefetch_bytes` of batches wait. Thread safety: one thread at a time calls
+// next(), wait(), set_epoch(), state() or restore(); any may call the others. After a fork, the
+// child's loader goes on where the parent's stood, with threads of its own.
 //
 // Memory: waiting batches, those that the caller holds, a slab or box per thread, some 30 bytes
 // and the paths of each case, 32 MiB of label indexes.
@@ -75,8 +75,8 @@ struct Normalization {
 struct LoaderOptions {
   Shape patch;  // voxels along the spatial axes
   std::int64_t batch = 2;
-  std::int64_t samples_per_epoch =
-      0;  // 0: as many as the sampler has by nature, else one a case
+  // 0: as many as the sampler has by nature, else one for each case.
+  std::int64_t samples_per_epoch = 0;
   std::uint64_t seed = 0;
 
   // Batch b of an epoch goes to rank b % world_size. Every rank gets the same number of
@@ -117,25 +117,34 @@ struct LoaderOptions {
   // Indexes that the caller has: one for each case, or null: label_index_of().
   std::vector<std::shared_ptr<const LabelIndex>> indexes = {};
 
-  // A case that cannot be read is an error of next() that names it; or, with `skip`, another
-  // sample is drawn for its place, skipped() has the error, and one warning names the case.
-  // What is wrong with options, or with cases that do not fit together, is an error all the
-  // same: only not_found, busy, io, corruption and unsupported are skipped.
+  // A case that cannot be read is an error of next() that names it; or, with `skip_unreadable`,
+  // another sample is drawn for its place, skipped() has the error, and one warning names the
+  // case. What is wrong with options, or with cases that do not fit together, is an error all
+  // the same: only not_found, busy, io, corruption and unsupported are skipped.
   bool skip_unreadable = false;
   // Called by next() and sample(), in their thread.
   std::function<void(const std::string&)> warn = {};
 };
 
-// One batch. A plain value: its memory goes back to the loader when the last copy goes, also
-// after the loader's end.
+// One batch. Copies share its memory, which goes back to the loader when the last one goes,
+// also after the loader's end: fields, draws and spans are valid until then.
 class MLARRAY_EXPORT Batch {
  public:
   struct Field {
     std::string name;  // "image", "label", "label_1", "inside", and those of Case::extra
     DType dtype;       // bfloat16 as uint16, with `bfloat16` set
     bool bfloat16 = false;
-    Shape shape;  // (B, channels, spatial axes)
-    std::span<std::byte> bytes;
+    Shape shape;                 // (B, channels, spatial axes)
+    std::span<std::byte> bytes;  // in C order, native byte order, aligned to 64 bytes; writable
+    // The same as numbers. Errors: invalid_type where the field's elements are no Ts.
+    template <Element T>
+    std::span<T> as() const {
+      if (!dtype.is<T>()) fail_elements(DType::of<T>());
+      return {reinterpret_cast<T*>(bytes.data()), bytes.size() / sizeof(T)};
+    }
+
+   private:
+    [[noreturn]] void fail_elements(const DType& wanted) const;
   };
   std::span<const Field> fields() const;
   const Field* find(std::string_view name) const;  // null: no such field
@@ -161,8 +170,8 @@ struct LoaderState {
   std::int64_t epoch = 0;
   std::int64_t batches_done = 0;  // of this rank
   int world_size = 1;             // in the middle of an epoch it must be the same
-  std::uint64_t fingerprint =
-      0;  // of cases' names and what else draws depend on but the sampler
+  // Of the cases' names and of all options that decide draws, except the sampler.
+  std::uint64_t fingerprint = 0;
 };
 
 struct SkippedCase {

@@ -27,8 +27,9 @@ class MLARRAY_EXPORT CaseInfo {
   virtual Shape shape(std::int64_t case_index) const = 0;  // spatial; opens the case
   // Nothing: a case without labels.
   virtual std::shared_ptr<const LabelIndex> labels(std::int64_t case_index) const = 0;
-  // Which axis of the label map has channels, that its index has voxels of; nothing: none, or
-  // it is not known, and is the first one that leaves the image's shape.
+  // The channel axis of the label map, which the positions of its index count in. Nothing: it
+  // has none, or it is not known; then it is the first axis that does not fit the image's
+  // shape.
   virtual std::optional<int> label_channel_axis(std::int64_t case_index) const;
   // Told once for each text, as a warning to the user.
   virtual void warn(const std::string& text) const = 0;
@@ -51,8 +52,8 @@ struct DrawPlace {
   std::int64_t index = 0;     // of the sample in the epoch
   std::int64_t in_batch = 0;  // index % batch size
   std::int64_t batch = 1;     // the batch size
-  std::int64_t attempt =
-      0;  // 1 and more: what was drawn at this place before could not be read
+  // From 1 on: what was drawn at this place before could not be read.
+  std::int64_t attempt = 0;
 };
 
 class MLARRAY_EXPORT Sampler {
@@ -116,9 +117,11 @@ struct BalancedOptions {
 MLARRAY_EXPORT std::shared_ptr<const Sampler> balanced_sampler(
     const Shape& patch, const BalancedOptions& options = {});
 
-// Every case in boxes of a grid, in order: for validation and inference. The last box along an
-// axis ends at the image's end; along an axis where the image is smaller than the patch, there
-// is one box, with the image in its middle. An epoch is every box of every case once.
+// Every case in boxes of a grid, in order: for validation. The last box along an axis ends at
+// the image's end; along an axis where the image is smaller than the patch, there is one box,
+// with the image in its middle. An epoch is every box of every case once. An Aggregator has
+// other boxes: list those of Aggregator::boxes_of() with listed_sampler(), in batches of 1 or
+// with drop_last off, and leave out what then repeats the first boxes of the epoch.
 struct GridOptions {
   Shape overlap = {};  // voxels per axis, less than the patch; empty: none
 };

@@ -33,7 +33,7 @@ ALIASES: Final = (
         "MLArray, open, load, save",
         "num_threads=",
         "dparams={'nthreads': n}",
-        "0: what mlarray.num_threads() says",
+        "None: what mlarray.num_threads() says",
     ),
     Alias("MLArray.save", "save(patch_size=...)", "MLArray(patch_size=...)", "the later wins"),
     Alias("Meta", "meta.original", "meta.source", "metadata of the source image"),

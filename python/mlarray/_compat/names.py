@@ -1,4 +1,4 @@
-"""Names of both generations of the interface, in one place (docs/compatibility.md).
+"""Keyword arguments of both generations of the interface (docs/compatibility.md).
 
 The generation of 0.0.33 and that of 0.0.54 call some things differently. Both spellings work
 everywhere; two spellings of one thing may be given together only if they agree.

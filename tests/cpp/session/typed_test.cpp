@@ -5,6 +5,7 @@
 #include <complex>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
@@ -74,6 +75,43 @@ TEST(Typed, EveryElementComesBack) {
   expect_typed_round_trip<double>(path);
   expect_typed_round_trip<std::complex<float>>(path);
   expect_typed_round_trip<std::complex<double>>(path);
+}
+
+TEST(Typed, AViewOfElementsOfAnotherSizeIsRefused) {
+  const TempDir dir;
+  const auto path = dir.path() / "a.mla";
+  const Shape shape{2, 3};
+  const Box whole = Box::whole(shape);
+  Array image = Array::in_memory(ramp<std::int16_t>(6), shape);
+  std::vector<std::uint8_t> bytes(6);
+  std::vector<double> doubles(6);
+  const auto refused = [&](auto call) {
+    expect_typed_error(call, ErrorKind::invalid_type, "bytes for voxels of 2 bytes");
+  };
+  const ArrayView small = view_of(bytes, shape), large = view_of(doubles, shape);
+  refused([&] { image.read(whole, small); });
+  refused([&] { image.read(whole, large); });
+  refused([&] { image.read_padded(whole, small); });
+  refused([&] { image.read_many(std::span(&whole, 1), std::span(&small, 1)); });
+  refused([&] { image.read_many_padded(std::span(&whole, 1), std::span(&large, 1)); });
+  refused([&] { image.write(whole, ConstArrayView(small)); });
+  refused([&] { Array::save_voxels(path, small, DType::of<std::int16_t>()); });
+  refused([&] { Array::in_memory(shape, DType::of<std::int16_t>(), large); });
+  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_EQ(image.read<std::int16_t>(whole), ramp<std::int16_t>(6));
+  // What the view does not say is not compared.
+  image.read(whole,
+             ArrayView{std::as_writable_bytes(std::span(doubles)).data(), shape, {6, 2}});
+}
+
+TEST(Typed, AViewNeedsAStrideForEachAxis) {
+  const std::vector<std::int16_t> voxels = ramp<std::int16_t>(6);
+  const ConstArrayView view{std::as_bytes(std::span(voxels)).data(), {2, 3}, {2}};
+  const DType dtype = DType::of<std::int16_t>();
+  const auto refused = [&](auto call) {
+    expect_typed_error(call, ErrorKind::invalid_value, "one stride for each axis, not 1");
+  };
+  refused([&] { Array::in_memory({2, 3}, dtype, view); });
 }
 
 TEST(Typed, ATypeMaySpellItsNameInAnyWay) {

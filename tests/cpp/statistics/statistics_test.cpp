@@ -247,5 +247,19 @@ TEST(VoxelScan, UsesAllThreads) {
   EXPECT_EQ(Array::statistics(view, test::int16(), {.threads = 40}).mean, one.mean);
 }
 
+TEST(Statistics, AViewThatDoesNotFitItsTypeIsRefused) {
+  const std::vector<std::uint8_t> bytes(6);
+  const DType dtype = DType::of<std::int16_t>();
+  const ConstArrayView small = view_of(bytes, {2, 3});
+  EXPECT_ERROR(Array::statistics(small, dtype), ErrorKind::invalid_type,
+               "elements of 1 bytes for voxels of 2 bytes");
+  EXPECT_ERROR(Array::statistics(small, DType::of<std::uint8_t>(),
+                                 {.mask = {.voxels = &small, .dtype = dtype}}),
+               ErrorKind::invalid_type, "elements of 1 bytes");
+  const ConstArrayView flat{std::as_bytes(std::span(bytes)).data(), {2, 3}, {1}};
+  EXPECT_ERROR(Array::statistics(flat, DType::of<std::uint8_t>()), ErrorKind::invalid_value,
+               "one stride for each axis, not 1");
+}
+
 }  // namespace
 }  // namespace mlarray

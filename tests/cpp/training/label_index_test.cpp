@@ -90,6 +90,16 @@ TEST(LabelIndex, ReadsBoolsAndTheOtherByteOrder) {
   EXPECT_EQ(swapped.find(3), 1);
 }
 
+TEST(LabelIndex, DrawsALabelOrSaysThatThereIsNone) {
+  const LabelIndex index = LabelIndex::build(array_of(blobs<std::uint8_t>(kShape, {3, 7})));
+  Random one(5), same(5);
+  EXPECT_EQ(index.draw_label(7, one),
+            index.draw(static_cast<std::size_t>(index.find(7)), same));
+  EXPECT_EQ(index.draw_label(4, one), std::nullopt);
+  // Of the background, no positions are kept.
+  EXPECT_ERROR(index.draw_label(0, one), ErrorKind::invalid_value, "no positions are kept");
+}
+
 TEST(LabelIndex, DependsOnNeitherThreadsNorChunks) {
   const auto map = blobs(kShape, {1, 2, 3, 9});
   const LabelIndexOptions one{.positions = 200, .joined = {{1, 2}}, .threads = 1};

@@ -10,6 +10,7 @@
 
 #include "base/half.hpp"
 #include "mlarray/error.hpp"
+#include "support/errors.hpp"
 #include "support/temp_dir.hpp"
 #include "training/scans.hpp"
 
@@ -322,6 +323,25 @@ LoaderOptions small_options() {
   options.samples_per_epoch = 50;
   options.seed = 9;
   return options;
+}
+
+TEST(Loader, AFieldGivesItsElements) {
+  const TempDir dir;
+  const std::vector<Scan> scans = {make_scan(dir, "a", {9, 9, 9}, true, 1)};
+  LoaderOptions options;
+  options.patch = {3, 5, 7};
+  options.samples_per_epoch = 2;
+  options.label_type = VoxelType::int16;
+  Loader loader(cases_of(scans), uniform_sampler(options.patch), options);
+  const Batch batch = loader.next().value();
+  const std::span<float> image = batch.image().as<float>();
+  EXPECT_EQ(static_cast<std::int64_t>(image.size()), element_count(batch.image().shape));
+  EXPECT_EQ(std::as_bytes(image).data(), batch.image().bytes.data());
+  for (const Batch::Field& field : batch.fields()) {
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(field.bytes.data()) % 64, 0U) << field.name;
+  }
+  EXPECT_EQ(batch.label().as<std::int16_t>().size(), batch.label().bytes.size() / 2);
+  EXPECT_ERROR(batch.label().as<std::uint16_t>(), ErrorKind::invalid_type, "'label'", "<i2");
 }
 
 TEST(Loader, TheSameForAnyNumberOfThreadsAndPrefetch) {
