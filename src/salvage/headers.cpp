@@ -1,6 +1,7 @@
 #include "salvage/headers.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -99,7 +100,8 @@ std::optional<HeaderGuess> rebuilt_header(const DamagedFile& file, Span start) {
   for (std::size_t i = frame::kHeaderMinBytes; i + 8 < stop; ++i) {
     if (start[i] != std::byte{0x97}) continue;
     try {
-      const store::B2nd b2nd = store::parse_b2nd(start.first(stop_of_one).subspan(i), 0);
+      const store::B2nd b2nd =
+          store::parse_b2nd(start.first(stop_of_one).subspan(i), std::nullopt);
       return guess_of(file, header_for(file, start, b2nd), HeaderOrigin::rebuilt);
     } catch (const Error&) {
       // Not here.

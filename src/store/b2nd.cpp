@@ -58,7 +58,7 @@ void check_axis(const B2nd& value, std::size_t axis) {
 
 }  // namespace
 
-B2nd parse_b2nd(std::span<const std::byte> content, std::int64_t typesize) {
+B2nd parse_b2nd(std::span<const std::byte> content, std::optional<std::int64_t> typesize) {
   base::ByteReader reader(content, kName);
   const unsigned head = reader.u8();
   if ((head & 0xf0) != 0x90) corrupt("does not start as a list");
@@ -73,7 +73,8 @@ B2nd parse_b2nd(std::span<const std::byte> content, std::int64_t typesize) {
   value.chunk = read_lengths<std::int32_t>(reader, ndim, kInt32, "chunk shape");
   value.block = read_lengths<std::int32_t>(reader, ndim, kInt32, "block shape");
   for (std::size_t axis = 0; axis < ndim; ++axis) check_axis(value, axis);
-  std::string dtype = "|V" + std::to_string(typesize);  // files from before dtypes were stored
+  // Files from before dtypes were stored.
+  std::string dtype = "|V" + std::to_string(typesize.value_or(0));
   if (reader.remaining() > 0) {
     if (const unsigned format = reader.u8(); format != 0) {
       throw Error(ErrorKind::unsupported,
@@ -88,9 +89,9 @@ B2nd parse_b2nd(std::span<const std::byte> content, std::int64_t typesize) {
     if (error.kind() == ErrorKind::unsupported) throw;
     corrupt(std::string("has a dtype that cannot be read: ") + error.what());
   }
-  if (typesize != 0 && value.dtype.itemsize() != typesize) {
+  if (typesize && value.dtype.itemsize() != *typesize) {
     corrupt("has the dtype " + dtype + " of " + std::to_string(value.dtype.itemsize()) +
-            " bytes in a file of " + std::to_string(typesize) + "-byte elements");
+            " bytes in a file of " + std::to_string(*typesize) + "-byte elements");
   }
   return value;
 }

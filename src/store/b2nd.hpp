@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -18,10 +19,10 @@ struct B2nd {
   DType dtype;
 };
 
-// `typesize` is the frame's element size, or 0 where that is not known. Errors: corruption
+// `typesize` is the frame's element size; nothing where that is not known. Errors: corruption
 // (truncated, sizes that contradict each other or the frame), unsupported (more than kMaxDims
 // axes, object dtype).
-B2nd parse_b2nd(std::span<const std::byte> content, std::int64_t typesize);
+B2nd parse_b2nd(std::span<const std::byte> content, std::optional<std::int64_t> typesize);
 
 std::vector<std::byte> build_b2nd(const B2nd& value);
 
