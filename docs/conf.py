@@ -51,3 +51,7 @@ html_show_sphinx = False
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 pygments_style = "friendly"
+pygments_dark_style = "github-dark"  # furo's own underlines names of modules
+highlight_language = "none"  # of blocks that name none
+html_use_index = False
+html_domain_indices = False

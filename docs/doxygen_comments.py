@@ -27,7 +27,7 @@ def block(texts: list[str]) -> str:
             parts.append(f"\n@code{{.unparsed}}\n{part}\n@endcode\n")
         else:
             parts.append(
-                re.sub(r"(^|(?<=[.)]) )(Errors[a-z ]*:)", r"\n\n**\2**", part, flags=re.M)
+                re.sub(r"(^|(?<=[.)]) )(Errors[a-z ]*:)", r"\n\n<b>\2</b>", part, flags=re.M)
             )
     return "/** " + "\n".join(parts) + " */"
 

@@ -13,4 +13,5 @@ say "writing the pages"
   --doctree-dir build/doctrees docs build/docs
 # Members of classes were once missing without a warning.
 grep -q read_padded build/docs/api/cpp.html || fail "the C++ reference has no members of classes"
+! grep -q 'Errors[a-z ]*:\*\*' build/docs/api/cpp.html || fail "bold text of the C++ reference shows its asterisks"
 echo "build/docs/index.html, in $SECONDS s"

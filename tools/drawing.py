@@ -18,7 +18,7 @@ __all__ = ["BLUE", "GREEN", "GREY", "INK", "LIGHT_BLUE", "ORANGE", "PALE", "Draw
 
 Point = tuple[float, float]
 
-INK, GREY, PALE = "#1f2933", "#7b8794", "#e4e7eb"
+INK, GREY, PALE = "#1f2933", "#616e7c", "#e4e7eb"
 BLUE, LIGHT_BLUE, ORANGE, GREEN = "#1b66c9", "#cfe2ff", "#d9480f", "#2b8a3e"
 # What the colours of a light page are on a dark one.
 _DARK = {

@@ -159,7 +159,7 @@ def world() -> str:
         (GREY, f"lies at {vector(position(marked))} mm", False),
     ]
     for line, (colour, text, bold) in enumerate(lines):
-        drawing.text((x, 160 + 20 * line + 14 * (line // 2)), text, colour, bold=bold)
+        drawing.text((x, 120 + 20 * line + 14 * (line // 2)), text, colour, bold=bold)
     return drawing.svg()
 
 

@@ -259,7 +259,7 @@ def main() -> None:
             2 * options.patch,
             out=output / "predictions" / name,
             overlap=0.25,
-            normalize="stats",
+            normalize=Normalize.stats(),
         ).close()
         print(f"      {output / 'predictions' / name}", flush=True)
     predicted = time.perf_counter() - start

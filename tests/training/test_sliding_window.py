@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from mlarray import MLArray, errors
-from mlarray.torch import sliding_window
+from mlarray import MLArray, _core, errors
+from mlarray.torch import PatchLoader, sliding_window
+from mlarray.training import Case, Listed, Normalize
 from pages import ROOT, run_page
 
 SHAPE = (21, 34, 17)
@@ -83,20 +84,49 @@ def test_mirrored_predictions_are_flipped_back(tmp_path: Path, images: list[Path
     np.testing.assert_allclose(found[...], total / 8, rtol=1e-4, atol=1e-3)
 
 
-def test_normalizes(tmp_path: Path, images: list[Path]) -> None:
-    def identity(batch: torch.Tensor) -> torch.Tensor:
+def identity(batch: torch.Tensor) -> torch.Tensor:
+    return batch
+
+
+@pytest.mark.parametrize(
+    "normalize",
+    [
+        Normalize.patch(),
+        Normalize.stats(),
+        Normalize.stats(clip=True),
+        Normalize(3, [2, 0.5, 0], low=[None, -1, 0], high=50),
+        Normalize(1, 2),
+    ],
+)
+def test_normalizes_as_the_loader_does(
+    tmp_path: Path, images: list[Path], normalize: Normalize
+) -> None:
+    for path in images:
+        with MLArray.open(path, mode="r+") as image:
+            image.compute_statistics()
+    size = (8, 40, 9)  # longer than the image along one axis
+    batches: list[torch.Tensor] = []
+
+    def keep(batch: torch.Tensor) -> torch.Tensor:
+        batches.append(batch.clone())
         return batch
 
-    with MLArray.open(images[0], "r+") as image:
-        image.compute_statistics()
-        stats = image.meta.stats
+    options = {"overlap": 0.0, "output": "logits", "padding": "edge"}
+    sliding_window(keep, images, size, out=tmp_path / "p.mla", normalize=normalize, **options)
+    boxes = _core.Aggregator.boxes_of(SHAPE, size, step=None, overlap=0.0)
+    case = Case(image=[str(path) for path in images])
+    sampler = Listed([(0, start) for start, _ in boxes])
+    with PatchLoader(
+        [case], size, batch_size=1, sampler=sampler, normalize=normalize, padding="edge"
+    ) as loader:
+        expected = [batch["image"] for batch in loader]
+    assert len(expected) == len(batches) > 4
+    for found, wanted in zip(batches, expected):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_normalizes_by_a_function(tmp_path: Path, images: list[Path]) -> None:
     raw = MLArray.open(images[0])[...].astype(np.float32)
-    assert stats.mean is not None
-    assert stats.std is not None
-    found = sliding_window(
-        identity, images[0], 8, out=tmp_path / "p.mla", output="logits", normalize="stats"
-    )
-    np.testing.assert_allclose(found[0], (raw - stats.mean) / stats.std, atol=1e-4)
     found = sliding_window(
         identity,
         images[0],
@@ -106,8 +136,19 @@ def test_normalizes(tmp_path: Path, images: list[Path]) -> None:
         normalize=lambda patch: patch / 2 + 1,
     )
     np.testing.assert_allclose(found[0], raw / 2 + 1, atol=1e-4)
-    with pytest.raises(errors.InvalidUseError, match=r"b\.mla.*compute_statistics"):
-        sliding_window(identity, images, 8, out=tmp_path / "p.mla", normalize="stats")
+
+
+def test_refuses_what_it_cannot_normalize_by(tmp_path: Path, images: list[Path]) -> None:
+    for normalize, message in (
+        (Normalize.stats(), r"a\.mla.*compute_statistics"),
+        (Normalize.foreground(), "needs labels"),
+    ):
+        with pytest.raises(errors.InvalidUseError, match=message):
+            sliding_window(identity, images, 8, out=tmp_path / "p.mla", normalize=normalize)
+    with pytest.raises(errors.InvalidValueError, match="2 channels; the images have 3"):
+        sliding_window(
+            identity, images, 8, out=tmp_path / "p.mla", normalize=Normalize([1, 2], 1)
+        )
 
 
 def test_pads_what_leaves_the_image(tmp_path: Path) -> None:

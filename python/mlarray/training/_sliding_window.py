@@ -19,6 +19,7 @@ from ..array import MLArray
 from ..errors import InvalidTypeError, InvalidUseError, InvalidValueError
 from ._aggregator import Aggregator, AggregatorOptions, lengths
 from ._arguments import whole, wholes
+from .normalize import Normalize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["sliding_window"]
 
 Normalizer = Callable[["NDArray[Any]"], "NDArray[Any]"]
+_Scaling = tuple[float, float, float | None, float | None]  # mean, std, low, high
 Image = MLArray | str | bytes | os.PathLike[str] | os.PathLike[bytes]
 AHEAD = 2  # batches that are read while the model computes
 
@@ -45,7 +47,7 @@ def sliding_window(
     batch_size: int = 1,
     device: Any = None,
     mirror_axes: Sequence[int] | None = None,
-    normalize: Normalizer | Literal["stats"] | None = None,
+    normalize: Normalize | Normalizer | None = None,
     padding: Literal["constant", "edge", "reflect"] = "constant",
     fill: float = 0,
     autocast: Any = None,
@@ -80,9 +82,9 @@ def sliding_window(
     mirror_axes : sequence of int, optional
         Axes of space. Predictions are averaged over all flips of the patch along some of them,
         as nnU-Net does it; k axes are 2**k passes.
-    normalize : callable or 'stats', optional
-        Applied to each patch, a float32 array (channels, *patch), before the model. 'stats':
-        ``(x - mean) / std`` by ``meta.stats`` of each image.
+    normalize : Normalize or callable, optional
+        What the loader got in training, but for `Normalize.foreground`, which needs labels. A
+        function is called for each patch, a float32 array (channels, *patch).
     padding : {'constant', 'edge', 'reflect'}
         What stands where a patch leaves the image, before `normalize`.
     fill : float
@@ -194,7 +196,7 @@ class _Source:
     def __init__(
         self,
         image: Image | Sequence[Image],
-        normalize: Normalizer | Literal["stats"] | None,
+        normalize: Normalize | Normalizer | None,
         padding: Literal["constant", "edge", "reflect"],
         fill: float,
     ) -> None:
@@ -225,16 +227,40 @@ class _Source:
                     f"{_name(one)} has the spatial shape {shape}, but {_name(self.images[0])} "
                     f"has {self.shape}; images of one case have one grid"
                 )
-        self.scaling: list[tuple[float, float]] | None = None
-        self.function: Normalizer | None = None
-        if normalize == "stats":
-            self.scaling = [_stats_of(one) for one in self.images]
-        elif callable(normalize):
-            self.function = normalize
-        elif normalize is not None:
+        self.function = None if isinstance(normalize, Normalize) else normalize
+        self.by_patch = False
+        self.scaling: list[_Scaling] | None = None
+        if isinstance(normalize, Normalize):
+            self.scaling = self._scaling_of(normalize)
+        elif normalize is not None and not callable(normalize):
             raise InvalidTypeError(
-                f"normalize={normalize!r} is no function of a patch, and not 'stats'"
+                f"normalize={normalize!r} is no Normalize, nor a function of a patch"
             )
+
+    def _scaling_of(self, normalize: Normalize) -> list[_Scaling] | None:
+        """For each channel of the stack; None: by the patch itself."""
+        if normalize._by == "foreground":
+            raise InvalidUseError(
+                "normalize=Normalize.foreground() needs labels, which an image to predict does "
+                "not have; train with another, or give a function"
+            )
+        if normalize._by == "patch":
+            self.by_patch = True
+            return None
+        counts = [
+            1 if channel is None else one.shape[channel]
+            for one, (_, channel) in zip(self.images, self.axes)
+        ]
+        if normalize._by == "stats":
+            stats = [_stats_of(one, normalize._clip) for one in self.images]
+            return [each for each, count in zip(stats, counts) for _ in range(count)]
+        constants = normalize._channels()
+        if len(constants) not in (1, sum(counts)):
+            raise InvalidValueError(
+                f"normalize has numbers for {len(constants)} channels; the images have "
+                f"{sum(counts)}"
+            )
+        return constants * sum(counts) if len(constants) == 1 else constants
 
     def read(self, group: NDArray[np.int64]) -> NDArray[Any]:
         """The patches of some boxes: float32 (boxes, channels, *patch)."""
@@ -242,19 +268,22 @@ class _Source:
 
     def _patch(self, start: list[int], stop: list[int]) -> NDArray[Any]:
         parts = []
-        for i, (image, (spatial, channel)) in enumerate(zip(self.images, self.axes)):
+        for image, (spatial, channel) in zip(self.images, self.axes):
             low, high = [0] * image.ndim, list(image.shape)
             for axis, a, b in zip(spatial, start, stop):
                 low[axis], high[axis] = a, b
             value = self.fill if self.padding == "constant" else None
             voxels = image.read_padded(low, high, self.padding, value)
-            part = voxels.astype(np.float32)
-            part = part[None] if channel is None else np.moveaxis(part, channel, 0)
-            if self.scaling is not None:
-                mean, std = self.scaling[i]
-                part = (part - np.float32(mean)) / np.float32(std)
-            parts.append(part)
-        patch = np.concatenate(parts)
+            parts.append(voxels[None] if channel is None else np.moveaxis(voxels, channel, 0))
+        if self.by_patch or self.scaling is not None:
+            inside = tuple(
+                slice(max(-a, 0), min(length, b) - a)
+                for a, b, length in zip(start, stop, self.shape)
+            )
+            channels = [channel for part in parts for channel in part]
+            scaling = self.scaling or [_stats_of_patch(one[inside]) for one in channels]
+            return np.stack([_scaled(*each) for each in zip(channels, scaling)])
+        patch = np.concatenate([part.astype(np.float32) for part in parts])
         if self.function is None:
             return np.ascontiguousarray(patch)
         found = np.ascontiguousarray(self.function(patch), np.float32)
@@ -280,14 +309,35 @@ def _axes_of(image: MLArray) -> tuple[list[int], int | None]:
     )
 
 
-def _stats_of(image: MLArray) -> tuple[float, float]:
+def _stats_of(image: MLArray, clip: bool) -> _Scaling:
     stats = image.meta.stats
-    if stats.mean is None or stats.std is None:
+    low, high = (stats.percentile_min, stats.percentile_max) if clip else (None, None)
+    if stats.mean is None or stats.std is None or (clip and None in (low, high)):
         raise InvalidUseError(
-            f"{_name(image)} has no meta.stats.mean and std for normalize='stats'; store them "
-            f"by compute_statistics(), or give a function"
+            f"{_name(image)} has no meta.stats for normalize=Normalize.stats(); store them by "
+            f"compute_statistics(), or give another normalize"
         )
-    return float(stats.mean), float(stats.std) or 1.0
+    return stats.mean, stats.std, low, high
+
+
+def _stats_of_patch(voxels: NDArray[Any]) -> _Scaling:
+    if not voxels.size:
+        return 0.0, 1.0, None, None
+    return float(np.mean(voxels, dtype=float)), float(np.std(voxels, dtype=float)), None, None
+
+
+def _scaled(voxels: NDArray[Any], scaling: _Scaling) -> NDArray[Any]:
+    """As a loader does it: in float32, or in float64 where voxels are wide."""
+    mean, std, low, high = scaling
+    wide = voxels.dtype.itemsize > 4 or voxels.dtype in (np.int32, np.uint32)
+    kind = np.float64 if wide else np.float32
+    scaled = voxels.astype(kind)
+    if low is not None:
+        scaled = np.maximum(scaled, kind(low))
+    if high is not None:
+        scaled = np.minimum(scaled, kind(high))
+    made: NDArray[Any] = (scaled - kind(mean)) / kind(std or 1.0)
+    return made.astype(np.float32)
 
 
 def _name(image: MLArray) -> str:

@@ -73,6 +73,10 @@ class Normalize:
     def _to_core(self) -> tuple[str, list[_core.ChannelNorm], bool]:
         if self._by != "constants":
             return self._by, [], self._clip
+        return "constants", [_core.ChannelNorm(*each) for each in self._channels()], False
+
+    def _channels(self) -> list[tuple[float, float, float | None, float | None]]:
+        """Mean, std, low and high: one for each channel, or one for all."""
         columns = [
             _column(getattr(self, name), name) for name in ("mean", "std", "low", "high")
         ]
@@ -88,8 +92,8 @@ class Normalize:
         for mean, std, low, high in zip(*whole, strict=True):
             if mean is None or std is None:
                 raise InvalidValueError("mean and std of Normalize are numbers, not None")
-            channels.append(_core.ChannelNorm(mean, std, low, high))
-        return "constants", channels, False
+            channels.append((mean, std, low, high))
+        return channels
 
 
 def _column(value: Constants, argument: str) -> list[float | None]:

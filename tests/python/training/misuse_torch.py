@@ -16,12 +16,13 @@ loader = PatchLoader(cases, (8, 8, 8), 2, device="cuda", sampler=Balanced(), see
 PatchLoader.from_folder("images", "labels", 8, device=None, normalize=Normalize.stats())
 dataset = PatchDataset(cases, 8, batch_size=2, sampler=Balanced(), augment="nnunet")
 samples: int = len(dataset)
-sliding_window(print, "a.mla", (8, 8, 8), out="b.mla", output="softmax", normalize="stats")
+sliding_window(print, "a.mla", 8, out="b.mla", output="softmax", normalize=Normalize.stats())
 dataset.set_epoch(1)
 loader.set_epoch(1)
 
 # What is not.
 PatchLoader("images", 8)  # misuse
+sliding_window(print, "a.mla", 8, out="b.mla", normalize="stats")  # misuse
 PatchLoader(["a.mla"], 8)  # misuse
 PatchLoader(cases)  # misuse
 PatchLoader(cases, "8")  # misuse
