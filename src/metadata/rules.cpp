@@ -146,6 +146,10 @@ Value label_list(Value value, const std::string& path) {
   return list;
 }
 
+bool is_container(const Value& value) {
+  return value.get_if<List>() != nullptr || value.get_if<Map>() != nullptr;
+}
+
 // What Python's json can write, which is what every reader of the format demands.
 void require_json(const Value& value, const std::string& path, int depth) {
   if (depth > kMaxFieldDepth) {
@@ -158,7 +162,11 @@ void require_json(const Value& value, const std::string& path, int depth) {
   }
   if (const List* list = value.get_if<List>()) {
     for (std::size_t i = 0; i < list->items.size(); ++i) {
-      require_json(list->items[i], item_path(path, i), depth + 1);
+      const Value& item = list->items[i];
+      // Long lists are mostly of numbers and texts: no path for each.
+      const bool fine = depth < kMaxFieldDepth && !is_container(item) &&
+                        item.get_if<Bytes>() == nullptr && item.get_if<Opaque>() == nullptr;
+      if (!fine) require_json(item, item_path(path, i), depth + 1);
     }
   } else if (const Map* map = value.get_if<Map>()) {
     for (const auto& [key, item] : map->items) {

@@ -219,7 +219,11 @@ TEST(SalvageCampaign, WithTheRecordOfBlockOffsets) {
 }
 
 TEST(SalvageCampaign, WithSumsInPages) {
-  run(kTrials / 5, 3, test::with_layout({16, 16, 16}, {2, 2, 2}), false);
+  SaveOptions options = test::with_layout({16, 16, 16}, {2, 2, 2});
+  // LZ4HC takes 256 KiB of memory for each block, which sanitizers map anew each time.
+  options.codec = codec_for(Preset::fast, int16());
+  options.codec->codec = Codec::lz4;
+  run(kTrials / 5, 3, options, false);
 }
 
 }  // namespace
