@@ -208,12 +208,15 @@ TEST_P(FileSource, PrefetchReadsAllOfALargeRange) {
   ::close(fd);
   const auto source = open(folder_ / "a");
   const Range all{0, kSize};
-  // A system that is busy with other reads may leave out a hint, so it is given again.
-  for (int i = 0; i < 500 && resident(folder_ / "a") < 1; ++i) {
+  // A system that is busy with other reads may leave out a hint, so it is given again; and it
+  // may drop pages that it has read, so a few may be missing. One hint makes it read a part.
+  double most = 0;
+  for (int i = 0; i < 500 && most < 1; ++i) {
     if (i % 100 == 0) source->prefetch({&all, 1});
     ::usleep(10'000);
+    most = std::max(most, resident(folder_ / "a"));
   }
-  EXPECT_EQ(resident(folder_ / "a"), 1.0);
+  EXPECT_GT(most, 0.99);
 }
 
 TEST_P(FileSource, GivesRightBytesToManyThreadsWhileItGrows) {
