@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.driver import Cell, quartiles_of_ratio, ratio, spread
+from harness.targets import OURS, REFERENCE, SMALL, Cells
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
@@ -38,7 +39,6 @@ ROWS = {
     "reference": "mlarray 0.0.54",
     "nibabel": ".nii.gz",
 }
-OURS, SMALL, REFERENCE = "mlarray", "mlarray-small", "reference"
 VOLUMES = {"int16": "int16", "float32": "float32", "uint8": "uint8 labels"}
 
 
@@ -80,19 +80,16 @@ TABLE = (
 
 def table(result: dict[str, Any]) -> tuple[str, list[str]]:
     """The text of docs/performance.csv, and the rows that the run lacks."""
-    cells = [Cell(**cell) for cell in result["cells"]]
+    find = Cells([Cell(**cell) for cell in result["cells"]])
     out, missing = io.StringIO(), []
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["", *VOLUMES.values()])
     for row in TABLE:
-        found = [
-            cell
-            for cell in cells
-            if cell.task == row.task and row.detail.items() <= cell.detail.items()
-        ]
         kinds = ["-"] if row.task == "import" else list(VOLUMES)
         texts = [
-            _times(cell, row.ours) for kind in kinds for cell in found if cell.volume == kind
+            _times(cell, row.ours)
+            for kind in kinds
+            for cell in find(row.task, kind, **row.detail)
         ]
         if len(texts) != len(kinds) or "" in texts:
             missing.append(f"{row.work} ({row.task})")
@@ -111,11 +108,19 @@ def _times(cell: Cell, ours: str) -> str:
     return f"{times:.{digits}f}{brackets}"
 
 
+def _other_work(load: float, cores: str, text: str) -> str:
+    """A text with {load} where the machine was busy before the run, else nothing."""
+    return text.format(load=f"{load:.0f}") if load > int(cores) else ""
+
+
+def _load(facts: dict[str, Any]) -> float:
+    return float(facts["load"].split()[0])  # before the run
+
+
 def origin(result: dict[str, Any]) -> str:
     """What stands below the table."""
     facts = result["machine"]
-    load = float(facts["load"].split()[0])
-    busy = f" with other work on it (load {load:.0f})" if load > int(facts["cores"]) else ""
+    busy = _other_work(_load(facts), facts["cores"], " with other work on it (load {load})")
     return (
         f"Measured by `make bench` on {facts['date'].split()[0]} at commit {facts['commit']}:\n"
         f"{facts['processor']} with {facts['cores']} cores{busy}, Python {facts['Python']},\n"
@@ -130,13 +135,9 @@ def figures(result: dict[str, Any]) -> dict[str, Any]:
     Of each format: seconds of a patch and bytes of a file, the medians; and how many times
     ours each is, as the median of the ratios of single rounds, with their quartiles.
     """
-    cells = [Cell(**cell) for cell in result["cells"] if cell["volume"] == "int16"]
-    own = [
-        cell
-        for cell in cells
-        if cell.task == "patch" and (cell.detail["patch"], cell.detail["file"]) == (128, "own")
-    ]
-    sizes = [cell for cell in cells if cell.task == "size"]
+    find = Cells([Cell(**cell) for cell in result["cells"]])
+    own = list(find("patch", "int16", patch=128, file="own"))
+    sizes = list(find("size", "int16"))
     if not own or not sizes:
         raise SystemExit("publish: the report lacks patches or sizes of int16; see --help")
     patch, size = max(own, key=lambda cell: cell.detail["threads"]), sizes[0]
@@ -154,7 +155,7 @@ def figures(result: dict[str, Any]) -> dict[str, Any]:
         "threads": patch.detail["threads"],
         "processor": facts["processor"],
         "cores": facts["cores"],
-        "load": float(facts["load"].split()[0]),  # before the run
+        "load": _load(facts),
         "date": facts["date"].split()[0],
         "commit": facts["commit"],
         "rows": rows,
@@ -164,8 +165,7 @@ def figures(result: dict[str, Any]) -> dict[str, Any]:
 def sentence(found: dict[str, Any]) -> str:
     """What stands below the chart."""
     low, times, high = found["rows"]["nibabel"]["times"]
-    busy = found["load"] > int(found["cores"])
-    load = f"with other work on it (load {found['load']:.0f}), " if busy else ""
+    load = _other_work(found["load"], found["cores"], "with other work on it (load {load}), ")
     quartiles = f" (quartiles {low:,.0f}, {high:,.0f})" if low < high else ""
     return (
         f"A random patch is read {times:,.0f} times faster than from `.nii.gz`{quartiles}.\n"
@@ -200,7 +200,7 @@ def chart(found: dict[str, Any]) -> str:
     for line, (name, label) in enumerate(ROWS.items()):
         y = 46 + row_height * line + 14
         drawing.text((left - 10, y), label, INK, "end", bold=name == OURS)
-    busy = ", busy" if found["load"] > int(found["cores"]) else ""
+    busy = _other_work(found["load"], found["cores"], ", busy")
     caption = f"int16, {found['shape']}, {found['threads']} threads; {found['processor']}{busy}"
     drawing.text((left, 46 + row_height * len(ROWS) + 20), f"{caption}, {found['date']}", GREY)
     picture: str = drawing.svg()

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from .driver import Cell, ratio, spread
 
-__all__ = ["Row", "judge"]
+__all__ = ["OURS", "REFERENCE", "SMALL", "Cells", "Row", "judge"]
 
 OURS, REFERENCE, UNCHECKED, SMALL = "mlarray", "reference", "mlarray-unchecked", "mlarray-small"
 
@@ -27,7 +27,9 @@ class Row(NamedTuple):
     at_least: bool
 
 
-class _Cells:
+class Cells:
+    """Those of a task, of a volume, and with what is in their detail."""
+
     def __init__(self, cells: list[Cell]) -> None:
         self._cells = cells
 
@@ -41,7 +43,7 @@ class _Cells:
 
 def judge(cells: list[Cell], cores: int) -> list[Row]:
     """All targets for which there are measurements."""
-    find = _Cells(cells)
+    find = Cells(cells)
     rows: list[Row] = []
 
     def faster(
@@ -116,7 +118,7 @@ def judge(cells: list[Cell], cores: int) -> list[Row]:
 Most = Callable[[str, float, "float | None", Callable[[float], str]], None]
 
 
-def _sizes(find: _Cells, most: Most) -> None:
+def _sizes(find: Cells, most: Most) -> None:
     for cell in find("size"):
         reference = cell.median(REFERENCE)
         for name, bounds in ((OURS, {"uint8": 1.0}), (SMALL, {"int16": 0.75})):
@@ -131,7 +133,7 @@ def _sizes(find: _Cells, most: Most) -> None:
             )
 
 
-def _flat(find: _Cells, most: Most) -> None:
+def _flat(find: Cells, most: Most) -> None:
     costs = {
         cell.detail["chunks"]: cell.median(OURS)
         for cell in find("fill")
@@ -145,7 +147,7 @@ def _flat(find: _Cells, most: Most) -> None:
             most(work, 1.5, last / first, lambda times: f"{times:.2f}x")
 
 
-def _limit(find: _Cells, rows: list[Row]) -> None:
+def _limit(find: Cells, rows: list[Row]) -> None:
     for cell in find("limit"):
         read, decode, copy = (cell.median(name) for name in ("read", "decode", "copy"))
         if read and decode and copy:

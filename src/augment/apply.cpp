@@ -11,6 +11,7 @@
 #include "augment/kernels.hpp"
 #include "augment/labels.hpp"
 #include "augment/spatial.hpp"
+#include "base/views.hpp"
 #include "mlarray/augment/pipeline.hpp"
 
 namespace mlarray::augment {
@@ -35,10 +36,11 @@ void check_view(const ConstArrayView& view, const char* what, const Box& box,
   const Shape wanted = box.shape();
   const bool fits = view.shape.size() == wanted.size() + 1 &&
                     std::equal(wanted.begin(), wanted.end(), view.shape.begin() + 1);
-  if (!fits || view.strides.size() != view.shape.size()) {
+  if (!fits) {
     misfit(std::string(what) + " has shape " + to_string(view.shape) +
            "; channels and the support, " + to_string(wanted) + ", are needed");
   }
+  base::check_view(view, bytes);
   if (box.empty()) return;
   constexpr std::int64_t kFurthest = std::numeric_limits<std::int32_t>::max();
   std::int64_t reach = 0;

@@ -146,8 +146,10 @@ Value label_list(Value value, const std::string& path) {
   return list;
 }
 
-bool is_container(const Value& value) {
-  return value.get_if<List>() != nullptr || value.get_if<Map>() != nullptr;
+// What may be a key in JSON, and holds nothing that could be wrong.
+bool is_json_scalar(const Value& value) {
+  return value.is_none() || value.get_if<bool>() != nullptr || is_number(value) ||
+         value.get_if<std::string>() != nullptr;
 }
 
 // What Python's json can write, which is what every reader of the format demands.
@@ -164,15 +166,13 @@ void require_json(const Value& value, const std::string& path, int depth) {
     for (std::size_t i = 0; i < list->items.size(); ++i) {
       const Value& item = list->items[i];
       // Long lists are mostly of numbers and texts: no path for each.
-      const bool fine = depth < kMaxFieldDepth && !is_container(item) &&
-                        item.get_if<Bytes>() == nullptr && item.get_if<Opaque>() == nullptr;
-      if (!fine) require_json(item, item_path(path, i), depth + 1);
+      if (depth < kMaxFieldDepth && is_json_scalar(item)) continue;
+      require_json(item, item_path(path, i), depth + 1);
     }
   } else if (const Map* map = value.get_if<Map>()) {
     for (const auto& [key, item] : map->items) {
       const std::string inner = item_path(path, key);
-      if (!key.get_if<std::string>() && !key.get_if<bool>() && !is_number(key) &&
-          !key.is_none()) {
+      if (!is_json_scalar(key)) {
         fail(ErrorKind::invalid_type, inner, key,
              "a key that is str, int, float, bool or None");
       }
