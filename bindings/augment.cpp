@@ -47,11 +47,6 @@ ConstArrayView part_of(const ConstArrayView& whole, const au::Pipeline& pipeline
   return part;
 }
 
-template <class T>
-std::span<T> span_of(const ArrayView& view) {
-  return {reinterpret_cast<T*>(view.data), static_cast<std::size_t>(element_count(view.shape))};
-}
-
 class AugmentPipeline {
  public:
   explicit AugmentPipeline(au::Pipeline pipeline) : pipeline_(std::move(pipeline)) {}

@@ -21,6 +21,7 @@
 #include "bindings.hpp"
 #include "gil.hpp"
 #include "mlarray/error.hpp"
+#include "ndarray.hpp"
 #include "training.hpp"
 #include "value.hpp"
 #include "words.hpp"
@@ -61,6 +62,22 @@ using Channel = Normalization::Channel;
 void init_channel(Channel* self, double mean, double std, std::optional<double> low,
                   std::optional<double> high) {
   new (self) Channel{mean, std, low, high};
+}
+
+Channel channel_of_voxels(nb::handle voxels, const std::string& dtype) {
+  const DType parsed = DType::parse(dtype);
+  const PinnedBuffer pinned(voxels, PinnedBuffer::Use::read, parsed.itemsize());
+  const WithoutGil nogil;
+  return training::channel_of(pinned.const_view(), parsed);
+}
+
+void apply_channel(const Channel& self, nb::handle voxels, const std::string& dtype,
+                   nb::handle out) {
+  const DType parsed = DType::parse(dtype);
+  const PinnedBuffer from(voxels, PinnedBuffer::Use::read, parsed.itemsize());
+  const PinnedBuffer to(out, PinnedBuffer::Use::write, sizeof(float));
+  const WithoutGil nogil;
+  training::normalize(from.const_view(), parsed, self, span_of<float>(to.view()));
 }
 
 std::string text_of(const nb::bytes& text) { return {text.c_str(), text.size()}; }
@@ -251,7 +268,11 @@ nb::tuple case_at(const HeldLoader& self, std::int64_t index) {
 
 void register_loader(nb::module_& module) {
   nb::class_<Channel>(module, "ChannelNorm", "How one channel is clipped and scaled.")
-      .def("__init__", &init_channel, "mean"_a, "std"_a, "low"_a.none(), "high"_a.none());
+      .def("__init__", &init_channel, "mean"_a, "std"_a, "low"_a.none(), "high"_a.none())
+      .def_static("of", &channel_of_voxels, "voxels"_a, "dtype"_a,
+                  "By the mean and standard deviation of these voxels.")
+      .def("apply", &apply_channel, "voxels"_a, "dtype"_a, "out"_a,
+           "Scaled, into float32 in C order.");
 
   nb::class_<LoaderOptions>(module, "LoaderOptions", "How batches are made.")
       .def("__init__", &init_options, nb::kw_only(), "patch"_a, "batch"_a,

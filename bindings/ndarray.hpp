@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "mlarray/array.hpp"
@@ -40,5 +41,11 @@ class PinnedBuffer {
   Shape shape_;
   std::vector<std::int64_t> strides_;
 };
+
+// The elements of a view that the Python side made in C order.
+template <class T>
+std::span<T> span_of(const ArrayView& view) {
+  return {reinterpret_cast<T*>(view.data), static_cast<std::size_t>(element_count(view.shape))};
+}
 
 }  // namespace mlarray::bindings

@@ -169,7 +169,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--most-bytes", type=int, default=4096, help="of a committed input")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     if options.command == "run":
         return run(options.build, options.minutes, options.jobs, options.targets)
     if options.command == "report":

@@ -19,6 +19,7 @@
 #include "mlarray/statistics.hpp"
 #include "mlarray/training/aggregator.hpp"
 #include "mlarray/training/loader.hpp"
+#include "mlarray/training/normalize.hpp"
 #include "mlarray/types.hpp"
 #include "mlarray/value.hpp"
 #include "mlarray/verify.hpp"

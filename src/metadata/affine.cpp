@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 
+#include "metadata/rules.hpp"
 #include "mlarray/error.hpp"
 
 namespace mlarray {
@@ -11,9 +12,8 @@ namespace {
 
 void require_length(const char* what, std::size_t found, std::size_t expected) {
   if (found != expected) {
-    throw Error(ErrorKind::invalid_value,
-                "spatial." + std::string(what) + ": length " + std::to_string(found) +
-                    ", expected " + std::to_string(expected) + " (one per spatial axis)");
+    throw metadata::wrong_length("spatial." + std::string(what), "a list", found, expected,
+                                 "spatial");
   }
 }
 

@@ -280,6 +280,16 @@ Axes axes_for(int ndim, const Map* spatial) {
   return axes;
 }
 
+Error wrong_length(const std::string& path, const std::string& got, std::size_t found,
+                   std::size_t expected, std::string_view extent) {
+  return {ErrorKind::invalid_value, path + ": got " + got + " of length " +
+                                        std::to_string(found) + ", expected length " +
+                                        std::to_string(expected) +
+                                        (extent == "axes"      ? " (one per axis)"
+                                         : extent == "spatial" ? " (one per spatial axis)"
+                                                               : " (spatial axes + 1)")};
+}
+
 void check_section(const Section& section, const Map& values, const Axes& axes) {
   if (section.name == "spatial") check_spatial(values);
   if (section.name == "bbox") check_boxes(values, axes);
@@ -288,13 +298,8 @@ void check_section(const Section& section, const Map& values, const Axes& axes) 
     const auto expected = expected_length(field.extent, axes);
     const auto found = length_of(values, field.name);
     if (expected && found && *found != static_cast<std::size_t>(*expected)) {
-      throw Error(ErrorKind::invalid_value,
-                  field.path() + ": got " + described(*values.find(field.name)) +
-                      " of length " + std::to_string(*found) + ", expected length " +
-                      std::to_string(*expected) +
-                      (field.extent == "axes"      ? " (one per axis)"
-                       : field.extent == "spatial" ? " (one per spatial axis)"
-                                                   : " (spatial axes + 1)"));
+      throw wrong_length(field.path(), described(*values.find(field.name)), *found,
+                         static_cast<std::size_t>(*expected), field.extent);
     }
   }
 }

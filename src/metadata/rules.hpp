@@ -1,11 +1,13 @@
 // What a field accepts, by its kind, and what fields of one section demand of each other.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "metadata/schema.hpp"
+#include "mlarray/error.hpp"
 #include "mlarray/value.hpp"
 
 namespace mlarray::metadata {
@@ -29,6 +31,11 @@ void check_section(const Section& section, const Map& values, const Axes& axes);
 // `ndim` axes (below 0: as many as there are axis_labels, or not known), of which axis_labels
 // in `spatial` (may be null) tell the spatial ones.
 Axes axes_for(int ndim, const Map* spatial);
+
+// A list of the wrong length. `got` names the list; `extent`: "axes", "spatial" or
+// "spatial+1", as a field has it.
+Error wrong_length(const std::string& path, const std::string& got, std::size_t found,
+                   std::size_t expected, std::string_view extent);
 
 // "'abc' (str)", shortened and in ASCII, for messages.
 std::string described(const Value& value);

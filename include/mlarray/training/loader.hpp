@@ -32,6 +32,7 @@
 #include "mlarray/augment/pipeline.hpp"
 #include "mlarray/export.hpp"
 #include "mlarray/training/case.hpp"
+#include "mlarray/training/normalize.hpp"
 #include "mlarray/training/sampler.hpp"
 
 namespace mlarray::training {
@@ -51,26 +52,6 @@ enum class VoxelType {
 
 // What stands where a box leaves the image. The label's is always constant.
 enum class Padding { constant, edge, reflect };  // reflect: as numpy's, without the edge twice
-
-// Per voxel: clip to [low, high], then (x - mean) / std. In float32, or in float64 where voxels
-// are stored as float64 or integers of 4 bytes or more; rounded once to the type. A std of 0
-// counts as 1. All numbers are finite, but limits may be infinite; std is 0 or more.
-struct Normalization {
-  enum class From {
-    none,
-    constants,  // `channels`, one for each channel or one for all
-    stats,  // "stats" of the metadata of each image: mean and std, clipped to its percentiles
-    patch,  // mean and std of the patch itself, as far as it is in the image; else 0 and 1
-    foreground,  // the same of its voxels whose label is above 0, if it has any
-  };
-  struct Channel {
-    double mean = 0, std = 1;
-    std::optional<double> low = {}, high = {};
-  };
-  From from = From::none;
-  std::vector<Channel> channels = {};
-  bool clip = false;  // of From::stats: clip to percentile_min and percentile_max
-};
 
 struct LoaderOptions {
   Shape patch;  // voxels along the spatial axes

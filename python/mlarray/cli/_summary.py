@@ -19,7 +19,8 @@ _DTYPES = {"b": "bool", "i": "int", "u": "uint", "f": "float", "c": "complex"}
 class Summary(NamedTuple):
     """One image. `tree` is None where the metadata cannot be read, and `error` says why.
 
-    `geometry` is None where the file says nothing of positions.
+    `geometry` is None where the file says nothing of positions, `classes` where no index of
+    them is stored.
     """
 
     path: str
@@ -27,6 +28,7 @@ class Summary(NamedTuple):
     tree: dict[str, Any] | None
     error: str | None
     geometry: Geometry | None = None
+    classes: list[dict[str, Any]] | None = None
 
     @property
     def spatial(self) -> dict[str, Any]:
@@ -68,6 +70,7 @@ class Summary(NamedTuple):
             "origin": geometry and geometry.origin,
             "orientation": geometry and geometry.orientation,
             **({} if geometry is None else {"oblique_degrees": geometry.oblique_degrees}),
+            "class_index": self.classes,
             "metadata_error": self.error,
         }
 
@@ -84,16 +87,28 @@ def summarise(path: str | os.PathLike[str]) -> Summary:
     array = _core.Array.open(name)
     try:
         facts = array_facts(array)
+        classes = _classes_of(array)
         try:
             metadata = array.metadata()
             tree = metadata_tree(metadata)
-            found = Summary(name, facts, tree, None)
+            found = Summary(name, facts, tree, None, classes=classes)
             ndim = len(array.shape) if found.has_array else None
             return found._replace(geometry=geometry_of(metadata, ndim))
         except MLArrayError as error:
-            return Summary(name, facts, None, str(error))
+            return Summary(name, facts, None, str(error), classes=classes)
     finally:
         array.close()
+
+
+def _classes_of(array: _core.Array) -> list[dict[str, Any]] | None:
+    """The classes of a label map, where their index is stored."""
+    index = _core.LabelIndex.of(array)
+    if index is None:
+        return None
+    return [
+        {"labels": list(one.labels), "voxels": one.count, "positions": one.positions}
+        for one in index.classes
+    ]
 
 
 def _dtype_name(text: str) -> str:

@@ -96,6 +96,10 @@ def _storage_rows(summary: Summary) -> list[tuple[str, str]]:
             f"{size_text(array['file_bytes'])} for {size_text(summary.voxel_bytes)}{ratio}",
         )
     )
+    if summary.classes is not None:
+        kept = sum(one["positions"] for one in summary.classes)
+        classes = _count(summary.classes, "class", "classes")
+        rows.append(("class index", f"{classes}, {kept:,} positions"))
     return rows
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from .. import _core
+from .._dtypes import as_bytes_view, dtype_to_text
 from ..array import MLArray
 from ..errors import InvalidTypeError, InvalidUseError, InvalidValueError
 from ._aggregator import Aggregator, AggregatorOptions, lengths
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["sliding_window"]
 
 Normalizer = Callable[["NDArray[Any]"], "NDArray[Any]"]
-_Scaling = tuple[float, float, float | None, float | None]  # mean, std, low, high
 Image = MLArray | str | bytes | os.PathLike[str] | os.PathLike[bytes]
 AHEAD = 2  # batches that are read while the model computes
 
@@ -229,7 +229,7 @@ class _Source:
                 )
         self.function = None if isinstance(normalize, Normalize) else normalize
         self.by_patch = False
-        self.scaling: list[_Scaling] | None = None
+        self.scaling: list[_core.ChannelNorm] | None = None
         if isinstance(normalize, Normalize):
             self.scaling = self._scaling_of(normalize)
         elif normalize is not None and not callable(normalize):
@@ -237,7 +237,7 @@ class _Source:
                 f"normalize={normalize!r} is no Normalize, nor a function of a patch"
             )
 
-    def _scaling_of(self, normalize: Normalize) -> list[_Scaling] | None:
+    def _scaling_of(self, normalize: Normalize) -> list[_core.ChannelNorm] | None:
         """For each channel of the stack; None: by the patch itself."""
         if normalize._by == "foreground":
             raise InvalidUseError(
@@ -254,7 +254,7 @@ class _Source:
         if normalize._by == "stats":
             stats = [_stats_of(one, normalize._clip) for one in self.images]
             return [each for each, count in zip(stats, counts) for _ in range(count)]
-        constants = normalize._channels()
+        _, constants, _ = normalize._to_core()
         if len(constants) not in (1, sum(counts)):
             raise InvalidValueError(
                 f"normalize has numbers for {len(constants)} channels; the images have "
@@ -281,8 +281,13 @@ class _Source:
                 for a, b, length in zip(start, stop, self.shape)
             )
             channels = [channel for part in parts for channel in part]
-            scaling = self.scaling or [_stats_of_patch(one[inside]) for one in channels]
-            return np.stack([_scaled(*each) for each in zip(channels, scaling)])
+            scaling = self.scaling or [
+                _core.ChannelNorm.of(*_buffer(channel[inside])) for channel in channels
+            ]
+            scaled = np.empty((len(channels), *channels[0].shape), np.float32)
+            for channel, by, out in zip(channels, scaling, scaled):
+                by.apply(*_buffer(channel), out)
+            return scaled
         patch = np.concatenate([part.astype(np.float32) for part in parts])
         if self.function is None:
             return np.ascontiguousarray(patch)
@@ -309,7 +314,7 @@ def _axes_of(image: MLArray) -> tuple[list[int], int | None]:
     )
 
 
-def _stats_of(image: MLArray, clip: bool) -> _Scaling:
+def _stats_of(image: MLArray, clip: bool) -> _core.ChannelNorm:
     stats = image.meta.stats
     low, high = (stats.percentile_min, stats.percentile_max) if clip else (None, None)
     if stats.mean is None or stats.std is None or (clip and None in (low, high)):
@@ -317,27 +322,11 @@ def _stats_of(image: MLArray, clip: bool) -> _Scaling:
             f"{_name(image)} has no meta.stats for normalize=Normalize.stats(); store them by "
             f"compute_statistics(), or give another normalize"
         )
-    return stats.mean, stats.std, low, high
+    return _core.ChannelNorm(stats.mean, stats.std, low, high)
 
 
-def _stats_of_patch(voxels: NDArray[Any]) -> _Scaling:
-    if not voxels.size:
-        return 0.0, 1.0, None, None
-    return float(np.mean(voxels, dtype=float)), float(np.std(voxels, dtype=float)), None, None
-
-
-def _scaled(voxels: NDArray[Any], scaling: _Scaling) -> NDArray[Any]:
-    """As a loader does it: in float32, or in float64 where voxels are wide."""
-    mean, std, low, high = scaling
-    wide = voxels.dtype.itemsize > 4 or voxels.dtype in (np.int32, np.uint32)
-    kind = np.float64 if wide else np.float32
-    scaled = voxels.astype(kind)
-    if low is not None:
-        scaled = np.maximum(scaled, kind(low))
-    if high is not None:
-        scaled = np.minimum(scaled, kind(high))
-    made: NDArray[Any] = (scaled - kind(mean)) / kind(std or 1.0)
-    return made.astype(np.float32)
+def _buffer(voxels: NDArray[Any]) -> tuple[NDArray[Any], str]:
+    return as_bytes_view(voxels), dtype_to_text(voxels.dtype)
 
 
 def _name(image: MLArray) -> str:

@@ -68,6 +68,23 @@ def test_info_says_it_all(scan: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert said["segmentation"] == "no"
 
 
+def test_info_names_the_index_of_classes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = np.zeros((4, 4, 4), np.uint8)
+    labels[1, 1, :3] = 2
+    path = tmp_path / "seg.mla"
+    MLArray(labels).save(path)
+    assert "class index" not in output(capsys, "info", path)
+    assert json.loads(output(capsys, "info", "--json", path))["class_index"] is None
+    MLArray(labels).save(path, label_index=True)
+    assert "class index  2 classes, 3 positions\n" in output(capsys, "info", path)
+    assert json.loads(output(capsys, "info", "--json", path))["class_index"] == [
+        {"labels": [0], "voxels": 61, "positions": 0},
+        {"labels": [2], "voxels": 3, "positions": 3},
+    ]
+
+
 def test_numbers_are_not_rounded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spacing, origin = (0.1 + 0.2, 1 / 3, 2.0), (1234567.891, -1e22, 5e-324)
     image = MLArray(np.zeros((3, 4, 5)), spacing=spacing, origin=origin)
