@@ -45,6 +45,7 @@ SHRINK = 0.66  # of the slice, so that pictures are small
 PATCH = (136, 112)
 LEVELS = 24  # of grey, so that files are small
 ORANGE = (217, 72, 15)
+GAP = (255, 0, 255)  # transparent in the file: pages are light or dark
 
 SPATIAL: dict[str, dict[str, Any]] = {
     "rotation": {"p_rotation": 1, "rotation": (-math.pi / 6, math.pi / 6)},
@@ -84,12 +85,13 @@ def outlined(image: np.ndarray[Any, Any], label: np.ndarray[Any, Any]) -> np.nda
 
 
 def save(panels: list[np.ndarray[Any, Any]], path: Path) -> None:
-    gap = np.full((panels[0].shape[0], 6, 3), 255, np.uint8)
+    gap = np.full((panels[0].shape[0], 6, 3), GAP, np.uint8)
     row = panels[:1]
     for panel in panels[1:]:
         row += [gap, panel]
     picture = Image.fromarray(np.concatenate(row, 1)).quantize(LEVELS + 2)
-    picture.save(path, optimize=True)
+    clear = picture.getpixel((panels[0].shape[1], 0))
+    picture.save(path, optimize=True, transparency=clear)
 
 
 def brain_slice() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
