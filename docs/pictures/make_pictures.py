@@ -75,8 +75,8 @@ def axes() -> str:
     """An array of three axes, as NumPy counts them."""
     slices, rows, columns = np.zeros((4, 5, 7)).shape
     cell, shift = 30, (34, -26)
-    left, bottom = 160, 130
-    drawing = Drawing(760, 330)
+    left, bottom = 92, 120
+    drawing = Drawing(424, 430)
 
     def corner(k: int, j: float, i: float) -> Point:
         return (left + cell * i + shift[0] * k, bottom + cell * j + shift[1] * k)
@@ -94,14 +94,16 @@ def axes() -> str:
     drawing.text((left - 24, bottom + 90), "rows (y)", GREEN, "end")
     start, end = corner(0, -0.3, -0.1), corner(slices - 1, -0.3, -0.1)
     drawing.arrow(start, end, INK)
-    drawing.text((start[0] - 8, start[1] - 46), "axis 0: slices (z)", INK, "end")
-    x = 510
-    drawing.text((x, 100), "array.shape", GREY)
-    drawing.text((x, 120), f"({slices}, {rows}, {columns})", bold=True)
-    drawing.text((x, 160), "the marked voxel", GREY)
-    drawing.text((x, 180), "array[0, 2, 4]", ORANGE, bold=True)
-    drawing.text((x, 220), "spacing of axis 0, 1, 2", GREY)
-    drawing.text((x, 240), "spacing=(3.0, 0.8, 0.8)", bold=True)
+    drawing.text((16, start[1] - 66), "axis 0: slices (z)", INK)
+    facts = [
+        ("array.shape", f"({slices}, {rows}, {columns})", INK),
+        ("the marked voxel", "array[0, 2, 4]", ORANGE),
+        ("spacing of axis 0, 1, 2", "spacing=(3.0, 0.8, 0.8)", INK),
+    ]
+    for line, (what, value, colour) in enumerate(facts):
+        y = bottom + cell * rows + 82 + 26 * line
+        drawing.text((16, y), what, GREY)
+        drawing.text((206, y), value, colour, bold=True)
     return drawing.svg()
 
 
@@ -118,8 +120,8 @@ def world() -> str:
         ],
     )
     affine = np.asarray(image.affine)
-    scale, left, bottom = 3.6, 70, 400
-    drawing = Drawing(760, 430)
+    scale, left, bottom = 3.3, 70, 366
+    drawing = Drawing(424, 540)
 
     def position(index: Point) -> list[float]:
         return list((affine @ [*index, 1])[:2])
@@ -133,11 +135,11 @@ def world() -> str:
         drawing.polygon([pixel(position(edge)) for edge in edges], fill, GREY)
     for i, j in np.ndindex(*image.shape):
         drawing.dot(pixel(position((i, j))), 2.5, GREY)
-    drawing.arrow((left, bottom), (left + 420, bottom), INK)
-    drawing.arrow((left, bottom), (left, bottom - 380), INK)
-    drawing.text((left + 330, bottom + 20), "first world axis, mm", INK, "middle")
-    drawing.text((left - 10, bottom - 366), "second", INK, "end")
-    drawing.text((left - 10, bottom - 348), "axis", INK, "end")
+    drawing.arrow((left, bottom), (left + 340, bottom), INK)
+    drawing.arrow((left, bottom), (left, bottom - 350), INK)
+    drawing.text((left + 340, bottom + 22), "first world axis, mm", INK, "end")
+    drawing.text((left - 10, bottom - 336), "second", INK, "end")
+    drawing.text((left - 10, bottom - 318), "axis", INK, "end")
     origin = pixel(position((0, 0)))
     drawing.arrow((left, bottom), origin, GREY)
     drawing.arrow(origin, pixel(position((1, 0))), BLUE)
@@ -145,48 +147,46 @@ def world() -> str:
     drawing.dot(origin, 4, INK)
     marked = (4, 2)
     drawing.dot(pixel(position(marked)), 5, ORANGE)
-    x = 480
     lines = [
-        (INK, f"origin={vector(image.origin)}", True),
-        (GREY, "centre of voxel (0, 0)", False),
-        (BLUE, f"spacing[0]={image.spacing[0]:g}", True),
-        (GREY, "step to voxel (1, 0)", False),
-        (GREEN, f"spacing[1]={image.spacing[1]:g}", True),
-        (GREY, "step to voxel (0, 1)", False),
-        (INK, "direction: rotated by 20°", True),
-        (GREY, "column j is the way of axis j", False),
-        (ORANGE, f"voxel {vector(list(marked))}", True),
-        (GREY, f"lies at {vector(position(marked))} mm", False),
+        (INK, f"origin={vector(image.origin)}", "centre of voxel (0, 0)"),
+        (BLUE, f"spacing[0]={image.spacing[0]:g}", "step to voxel (1, 0)"),
+        (GREEN, f"spacing[1]={image.spacing[1]:g}", "step to voxel (0, 1)"),
+        (INK, "direction", "rotated by 20°; column j: axis j"),
+        (ORANGE, f"voxel {vector(list(marked))}", f"lies at {vector(position(marked))} mm"),
     ]
-    for line, (colour, text, bold) in enumerate(lines):
-        drawing.text((x, 120 + 20 * line + 14 * (line // 2)), text, colour, bold=bold)
+    for line, (colour, text, meaning) in enumerate(lines):
+        y = bottom + 62 + 26 * line
+        drawing.text((16, y), text, colour, bold=True)
+        drawing.text((172, y), meaning, GREY)
     return drawing.svg()
 
 
 def conventions() -> str:
     """One point of the body in RAS and in LPS."""
     point = (40, 55)  # to the patient's right and to the front, in mm
-    drawing = Drawing(760, 390)
-    for left, name, right, front in ((200, "RAS", 1, 1), (560, "LPS", -1, -1)):
-        centre = (left, 205)
-        drawing.ellipse(centre, (105, 125), PALE, GREY)
-        nose = [(left - 14, 83), (left, 62), (left + 14, 83)]
+    scale = 0.6
+    drawing = Drawing(480, 270)
+    for left, name, right, front in ((120, "RAS", 1, 1), (360, "LPS", -1, -1)):
+        centre = (left, 142)
+        drawing.ellipse(centre, (64, 75), PALE, GREY)
+        nose = [(left - 10, 70), (left, 56), (left + 10, 70)]
         drawing.polygon(nose, PALE, GREY)
         # Seen from the feet, as slices are shown: the right side of the body is on the left.
-        x_end = (centre[0] - right * 135, centre[1])
-        y_end = (centre[0], centre[1] - front * 100)
+        x_end = (centre[0] - right * 84, centre[1])
+        y_end = (centre[0], centre[1] - front * 60)
         drawing.arrow(centre, x_end, BLUE)
         drawing.arrow(centre, y_end, GREEN)
         drawing.text((x_end[0], x_end[1] - 10), "x", BLUE, "middle", True)
-        drawing.text((y_end[0] + 10, y_end[1] + 12), "y", GREEN, "start", True)
-        drawing.dot((centre[0] - point[0], centre[1] - point[1]), 6, ORANGE)
-        drawing.text((left, 30), name, INK, "middle", True)
-        drawing.text((left, 50), "front", GREY, "middle")
-        drawing.text((left, 352), "back", GREY, "middle")
-        drawing.text((left - 112, centre[1] + 24), "right", GREY, "end")
-        drawing.text((left + 112, centre[1] + 24), "left", GREY)
+        drawing.text((y_end[0] + 10, y_end[1] + 10), "y", GREEN, "start", True)
+        at = (centre[0] - scale * point[0], centre[1] - scale * point[1])
+        drawing.dot(at, 5, ORANGE)
+        drawing.text((left, 26), name, INK, "middle", True)
+        drawing.text((left, 46), "front", GREY, "middle")
+        drawing.text((left, 236), "back", GREY, "middle")
+        drawing.text((left - 72, centre[1] + 22), "right", GREY, "end")
+        drawing.text((left + 72, centre[1] + 22), "left", GREY)
         place = vector([right * point[0], front * point[1]])
-        drawing.text((left, 376), f"the marked point: (x, y) = {place}", ORANGE, "middle")
+        drawing.text((left, 260), f"(x, y) = {place}", ORANGE, "middle")
     return drawing.svg()
 
 
