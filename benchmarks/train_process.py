@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 __all__ = ["Worker"]
+
+_LOOK = 0.2  # seconds
+_AT_REST = 0.1  # of a processor
+_MOST_REST = 20.0  # seconds; some loaders never rest
+
+
+def _processor_seconds(process: int) -> float:
+    """Of a process and all below it, as far as they still run."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        tasks = Path(f"/proc/{process}/task").glob("*/children")
+        below = [one for task in tasks for one in task.read_text().split()]
+    except OSError:
+        return 0.0
+    ticks = int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK") + sum(_processor_seconds(int(one)) for one in below)
 
 
 class Worker:
@@ -41,9 +59,19 @@ class Worker:
         return json.loads(line)
 
     def round(self, seconds: float) -> dict[str, float]:
-        """Samples a second of so many seconds, their number, and processor time."""
+        """Samples a second of so many seconds, their number, and processor time.
+
+        Returns when the loader has read ahead what it does: the next one has the processors.
+        """
         self._tell(str(seconds))
         found: dict[str, float] = self.answer()
+        end = time.monotonic() + _MOST_REST
+        before = -1.0
+        while (now := _processor_seconds(self._process.pid)) - before > _AT_REST * _LOOK:
+            before = now
+            if time.monotonic() > end:
+                break
+            time.sleep(_LOOK)
         return found
 
     def rate(self, seconds: float) -> float:

@@ -205,10 +205,27 @@ def medh5(setup: Setup) -> Iterator[int]:
         physical=False,
     )
     torch.set_num_threads(1)
-    loader = DataLoader(patches, batch_size=setup["batch"], num_workers=setup["workers"])
+    loader = DataLoader(
+        patches,
+        batch_size=setup["batch"],
+        num_workers=setup["workers"],
+        collate_fn=_without_none,
+    )
     while True:
         for batch in loader:
             yield len(batch["images"]["image"])
+
+
+def _without_none(samples: list[Any]) -> Any:
+    """A batch of samples, some of whose fields are None, which PyTorch does not collate."""
+    from torch.utils.data import default_collate
+
+    def kept(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {name: kept(one) for name, one in value.items() if one is not None}
+
+    return default_collate([kept(sample) for sample in samples])
 
 
 LOADERS = {

@@ -118,7 +118,7 @@ struct OpenOptions {
   Mode mode = Mode::read;
   Access access = Access::mapped;
   int threads = 0;  // at most this many for one call; 0: the process-wide number
-  // Verify the seal, and every block's checksum before the block is decoded. Empty: as
+  // Verify the seal, and every block's checksum before the block is first decoded. Empty: as
   // set_verification() says. In mode read_write the seal is verified always, and
   // so is what an edit keeps of a chunk.
   std::optional<bool> verify = {};

@@ -47,7 +47,7 @@ struct VerifyReport {
   // Of blocks that are stored; chunks named by the index alone have none.
   std::int64_t blocks = 0;
   std::int64_t verified_blocks = 0;    // checksum right
-  std::int64_t unverified_blocks = 0;  // no checksum recorded (or no seal over it)
+  std::int64_t unverified_blocks = 0;  // no checksum recorded
   std::int64_t damaged_blocks = 0;     // checksum wrong, or cannot be decoded
   std::vector<Damage> damage;          // in the order of the file; the first 10000
   bool damage_is_complete = true;      // false: there was more

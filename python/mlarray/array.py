@@ -21,7 +21,7 @@ from ._store.core import refresh
 from ._store.plain import decompressed
 from ._store.save_options import Packing, check_dparams, commit_level
 from ._store.statistics import statistics_of
-from .errors import nearest
+from .errors import InvalidUseError, nearest
 from .typing import UNSET
 
 if TYPE_CHECKING:
@@ -159,6 +159,10 @@ class MLArray(OlderNames):
             words = {**geometry, **other, "copy": copy, **self._defaults.words()}
             self._store = files.load(array, words, self._threads, compressed, verify)
             return
+        if verify is not None:
+            raise InvalidUseError(
+                f"verify={verify!r} is for a path; an array has no checksums to verify"
+            )
         self._store, self._defaults = creation.from_array(
             *(array, geometry, meta, axis_labels, channel_axis, copy),
             *(self._defaults, self._threads, compressed),
@@ -720,7 +724,7 @@ metadata_format
             Default: that of `x`.
         meta : dict or Meta, optional
             Default: a copy of that of `x`, without its statistics.
-        patch_size, chunk_size, block_size, cparams, dparams, compressed : optional
+        patch_size, chunk_size, block_size, cparams, dparams, compressed, num_threads : optional
             As for `MLArray`.
 
         Raises
@@ -764,7 +768,7 @@ metadata_format
             Default: that of `x`.
         meta : dict or Meta, optional
             Default: a copy of that of `x`, without its statistics.
-        patch_size, chunk_size, block_size, cparams, dparams, compressed : optional
+        patch_size, chunk_size, block_size, cparams, dparams, compressed, num_threads : optional
             As for `MLArray`.
 
         Raises
@@ -808,7 +812,7 @@ metadata_format
             Default: that of `x`.
         meta : dict or Meta, optional
             Default: a copy of that of `x`, without its statistics.
-        patch_size, chunk_size, block_size, cparams, dparams, compressed : optional
+        patch_size, chunk_size, block_size, cparams, dparams, compressed, num_threads : optional
             As for `MLArray`.
 
         Raises
@@ -855,7 +859,7 @@ metadata_format
             Default: that of `x`.
         meta : dict or Meta, optional
             Default: a copy of that of `x`, without its statistics.
-        patch_size, chunk_size, block_size, cparams, dparams, compressed : optional
+        patch_size, chunk_size, block_size, cparams, dparams, compressed, num_threads : optional
             As for `MLArray`.
 
         Raises
@@ -1450,7 +1454,7 @@ metadata_format
         chunk_size, block_size : int or sequence of int, optional
             Both, in voxels per axis, instead of `patch_size`.
         num_threads : int, optional
-            At most so many; default: all.
+            At most so many; default: as the image was made or opened with.
         cparams : dict or object, optional
             Blosc2's parameters: codec, clevel, filters, filters_meta, splitmode. Not given:
             those of the file that the image comes from, or a choice by dtype.
@@ -1504,6 +1508,7 @@ metadata_format
         path = checked_path(filepath, writes=True)
         asked = Packing(patch_size, chunk_size, block_size, cparams, preset)
         how = {"num_threads": num_threads, "dparams": dparams, "level": level}
+        how["default_threads"] = self._threads
         how.update(metadata_format=metadata_format, durable=durable, verify=verify)
         files.save(self._store, path, asked, self._defaults, label_index, **how)
 
@@ -1679,7 +1684,8 @@ metadata_format
         (64, 64, 64)
         """
         asked = Packing(patch_size, chunk_size, block_size, cparams, preset)
-        how = {"num_threads": num_threads, "dparams": dparams}
+        how: dict[str, Any] = {"num_threads": num_threads, "dparams": dparams}
+        how["default_threads"] = self._threads
         self._store = compressed_in_memory(
             self._store, asked, self._defaults, self._threads, **how
         )

@@ -303,11 +303,11 @@ class RandPatchByPosNegLabeld(Randomizable, MapTransform, MultiSampleTrait):
             for key in (self.fg_indices_key, self.bg_indices_key)
         ]
         opened = {key: self._open(item, key) for key in self.key_iterator(item)}
-        if None not in indices and opened:
-            shape = next(iter(opened.values())).shape
-        else:
-            shape = self._open(item, self.label_key).shape
-        check_same([one.files[0] for one in opened.values()], affines=False)
+        measured = list(opened.values())
+        if not measured or any(one is None for one in indices):
+            measured.insert(0, self._open(item, self.label_key))
+        shape = measured[0].shape
+        check_same([one.files[0] for one in measured], affines=False)
         self.randomize(item, shape, *indices)
 
         results = [dict(item) for _ in range(self.num_samples)]

@@ -139,18 +139,28 @@ class PatchLoader(IterableDataset[Tensors]):
         while True:
             if self._ahead is None:
                 self._fetch()
-            batch, self._ahead, self._before = self._ahead, None, None
+            batch, before = self._ahead, self._before
+            self._ahead = self._before = None
             if batch is None:
                 return
             self._wait_for_copy(batch)
             if self._arrays.state_dict()["batches_done"] < len(self):
-                self._fetch()
+                try:
+                    self._fetch()
+                except BaseException:
+                    # This batch was not given yet: the next loop begins with it.
+                    self._ahead, self._before = batch, before
+                    raise
             yield batch
 
     def _fetch(self) -> None:
         before = self._arrays.state_dict()
         if (arrays := self._arrays.take()) is not None:
-            self._ahead = self._copied(_tensors(arrays, self._is_bfloat16))
+            try:
+                self._ahead = self._copied(_tensors(arrays, self._is_bfloat16))
+            except BaseException:
+                self._arrays.load_state_dict(before)  # it was taken, but nobody gets it
+                raise
             self._before = before
 
     def _copied(self, batch: Tensors) -> Tensors:

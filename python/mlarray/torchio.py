@@ -125,7 +125,8 @@ class _Voxels:
         return self._image.shape[0]
 
     def __getitem__(self, key: Any) -> Any:
-        slices = _slices_of(key, self._image.shape)
+        # What was loaded may have been edited.
+        slices = None if self._image._loaded else _slices_of(key, self._image.shape)
         if slices is None:
             return self.whole()[key]
         wanted, dropped = slices
@@ -145,7 +146,11 @@ class _Voxels:
         return getattr(self.whole(), name)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return np.asarray(self.whole().numpy(), dtype)
+        voxels = self.whole().numpy()
+        other = dtype is not None and np.dtype(dtype) != voxels.dtype
+        if copy is False and other:
+            raise ValueError(f"voxels of {voxels.dtype} cannot be {dtype} without a copy")
+        return np.array(voxels, dtype) if copy or other else voxels
 
     @classmethod
     def __torch_function__(
@@ -177,7 +182,7 @@ for _name in (
     *("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor"),
     *("radd", "rsub", "rmul", "rtruediv", "rfloordiv", "rmod", "rpow", "rmatmul"),
     *("rand", "ror", "rxor", "lt", "le", "gt", "ge", "eq", "ne", "neg", "abs", "invert"),
-    *("iter", "contains", "bool", "float", "int"),
+    *("iter", "contains", "bool", "float", "int", "setitem"),
 ):
     setattr(_Voxels, f"__{_name}__", _by_whole(f"__{_name}__"))
 

@@ -33,7 +33,7 @@ void dilate(std::uint8_t* marks, const Size& size, double radius, Workspace::Imp
       const std::int64_t d = std::min<std::int64_t>(x - last, 140);  // 140^2 < kFar
       to[x] = static_cast<std::uint16_t>(d * d);
     }
-    last = kFar * 2;
+    last = size[2] + kFar;
     for (std::int64_t x = size[2] - 1; x >= 0; --x) {
       if (from[x] != 0) last = x;
       const std::int64_t d = std::min<std::int64_t>(last - x, 140);

@@ -23,6 +23,8 @@ constexpr double kTiny = std::numeric_limits<double>::min();
 constexpr double kHuge = std::numeric_limits<float>::max();
 constexpr double kWidestBlur = 100;      // sigma
 constexpr double kMostVoxels = 1 << 20;  // voxels
+// No draw is further from the mean: 53 random bits reach 8.6 deviations.
+constexpr double kMostDeviations = 9;
 
 // Between which the numbers of a range lie; those that are not named are above 0.
 struct Limits {
@@ -91,6 +93,12 @@ struct Checker {
                 (limits.least > -1 ? "; only numbers that may be below 0 can be normal"
                                    : "; finite numbers, the deviation from 0 on, are needed"));
       }
+      if (std::abs(range.low) + kMostDeviations * range.high > limits.most) {
+        refuse(ErrorKind::invalid_value, at(name),
+               "is normal with mean " + base::float_repr(range.low) + " and deviation " +
+                   base::float_repr(range.high) + "; nine deviations may reach " +
+                   base::float_repr(limits.most) + " at most");
+      }
       return;
     }
     if (!finite || range.low > range.high || range.low < limits.least ||
@@ -99,6 +107,11 @@ struct Checker {
              "is from " + base::float_repr(range.low) + " to " + base::float_repr(range.high) +
                  "; two finite numbers, the lower one first" + in_words(limits) +
                  ", are needed");
+    }
+    if (name == "size" && range.low > kLargestMedian) {
+      refuse(ErrorKind::invalid_value, at(name),
+             "begins at " + base::float_repr(range.low) + "; windows have up to " +
+                 std::to_string(kLargestMedian) + " voxels");
     }
     if (range.law == Range::Law::halves && range.high < 1) {
       refuse(ErrorKind::invalid_value, at(name),

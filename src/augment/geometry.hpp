@@ -95,12 +95,10 @@ struct Workspace::Impl {
   Buffer<float> floats;
   Buffer<float> rows;
   Buffer<std::int32_t> tables;
-  Buffer<float> shares;
   Buffer<std::uint8_t> cells;
   Buffer<std::int16_t> wide_cells;
   Buffer<std::int16_t> labels;
   Buffer<std::int16_t> corners;
-  Buffer<std::int16_t> label_row;
   Buffer<std::int32_t> ballot_ints;
   Buffer<float> ballot_floats;
   Buffer<std::uint8_t> ballot_bits;

@@ -13,12 +13,8 @@
 namespace mlarray::augment {
 namespace {
 
-// Where x - 2, x - 1, n, n + 1, ... are found in 0 ... n - 1.
 std::int64_t reflected(std::int64_t index, std::int64_t length) {
-  if (length == 1) return 0;
-  const std::int64_t period = 2 * (length - 1);
-  index = std::abs(index) % period;
-  return index < length ? index : period - index;
+  return padded_index(index, length, Padding::reflect);
 }
 
 std::vector<float> gaussian(double sigma) {

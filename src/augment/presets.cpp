@@ -85,7 +85,7 @@ Pipeline nnunet(const NnunetOptions& options) {
   check_patch(options.patch);
   Pipeline pipeline;
   pipeline.patch = options.patch;
-  const bool planar = options.planar.value_or(flat(options.patch));
+  const bool planar = options.patch.size() == 3 && options.planar.value_or(flat(options.patch));
   const double angle = options.max_angle.value_or(angle_for(options.patch, planar));
   pipeline.initial = options.initial.empty()
                          ? nnunet_initial_patch(options.patch, angle, planar)

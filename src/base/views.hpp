@@ -9,8 +9,8 @@
 
 namespace mlarray::base {
 
-// Errors: invalid_value without a stride for each axis; invalid_type where the view says that
-// its elements are not of `itemsize` bytes.
+// Errors: invalid_value without a stride for each axis, and for voxels at the address 0;
+// invalid_type where the view says that its elements are not of `itemsize` bytes.
 inline void check_view(const ConstArrayView& view, std::int64_t itemsize) {
   if (view.strides.size() != view.shape.size()) {
     throw Error(ErrorKind::invalid_value, "a view of shape " + to_string(view.shape) +
@@ -22,6 +22,11 @@ inline void check_view(const ConstArrayView& view, std::int64_t itemsize) {
                 "a view of elements of " + std::to_string(view.itemsize) +
                     " bytes for voxels of " + std::to_string(itemsize) +
                     " bytes; give a view of elements of the array's type");
+  }
+  if (view.data == nullptr && element_count(view.shape) > 0) {
+    throw Error(ErrorKind::invalid_value, "a view of shape " + to_string(view.shape) +
+                                              " at the address 0; let it point at the first "
+                                              "voxel");
   }
 }
 

@@ -2,6 +2,7 @@
 #include <array>
 #include <limits>
 
+#include "base/chunk_limits.hpp"
 #include "codec/checksum.hpp"
 #include "codec/encoder.hpp"
 #include "codec/index_chunk.hpp"
@@ -48,10 +49,10 @@ std::vector<std::byte> build_index(std::int64_t count, std::span<const std::byte
                                    const std::function<bool(std::int64_t part)>& changed,
                                    const std::function<IndexEntry(std::int64_t)>& entry) {
   if (count == 0) return {};
-  if (count > codec::kMaxChunkBytes / 8) {
+  if (count > base::kMaxChunks) {
     throw Error(ErrorKind::unsupported,
                 std::to_string(count) + " chunks; the index of a file holds at most " +
-                    std::to_string(codec::kMaxChunkBytes / 8) + ": use larger chunks");
+                    std::to_string(base::kMaxChunks) + ": use larger chunks");
   }
   const auto fill = [&](std::int64_t first, std::span<std::byte> out) {
     for (std::size_t at = 0; at < out.size(); at += 8) {

@@ -4,7 +4,7 @@
 #include <limits>
 #include <string>
 
-#include "codec/chunk.hpp"
+#include "base/chunk_limits.hpp"
 #include "mlarray/error.hpp"
 
 namespace mlarray::grid {
@@ -25,7 +25,6 @@ Geometry::Geometry(Shape shape, Shape chunk, Shape block, std::int64_t itemsize)
       chunk_(std::move(chunk)),
       block_(std::move(block)),
       itemsize_(itemsize) {
-  constexpr std::int64_t kMaxChunks = codec::kMaxChunkBytes / 8;
   chunk_count_ = 1;
   block_count_ = 1;
   block_bytes_ = itemsize;
@@ -34,24 +33,23 @@ Geometry::Geometry(Shape shape, Shape chunk, Shape block, std::int64_t itemsize)
     const bool empty = shape_[i] == 0;
     chunk_grid_.push_back(empty ? 0 : ceil_div(shape_[i], chunk_[i]));
     block_grid_.push_back(chunk_[i] == 0 ? 0 : ceil_div(chunk_[i], block_[i]));
-    const std::int64_t padded =
-        capped_product(block_grid_[i], block_[i], codec::kMaxChunkBytes);
-    chunk_count_ = capped_product(chunk_count_, chunk_grid_[i], kMaxChunks);
-    block_count_ = capped_product(block_count_, block_grid_[i], codec::kMaxChunkBytes);
-    block_bytes_ = capped_product(block_bytes_, block_[i], codec::kMaxChunkBytes);
-    chunk_bytes_ = capped_product(chunk_bytes_, padded, codec::kMaxChunkBytes);
+    const std::int64_t padded = capped_product(block_grid_[i], block_[i], base::kMaxChunkBytes);
+    chunk_count_ = capped_product(chunk_count_, chunk_grid_[i], base::kMaxChunks);
+    block_count_ = capped_product(block_count_, block_grid_[i], base::kMaxChunkBytes);
+    block_bytes_ = capped_product(block_bytes_, block_[i], base::kMaxChunkBytes);
+    chunk_bytes_ = capped_product(chunk_bytes_, padded, base::kMaxChunkBytes);
   }
-  if (chunk_count_ > 0 && chunk_bytes_ > codec::kMaxChunkBytes) {
+  if (chunk_count_ > 0 && chunk_bytes_ > base::kMaxChunkBytes) {
     throw Error(ErrorKind::unsupported,
                 "a chunk of " + to_string(chunk_) + " elements of " + std::to_string(itemsize) +
                     " bytes, rounded up to whole blocks of " + to_string(block_) +
-                    ", passes the limit of " + std::to_string(codec::kMaxChunkBytes) +
+                    ", passes the limit of " + std::to_string(base::kMaxChunkBytes) +
                     " bytes: choose smaller chunks");
   }
-  if (chunk_count_ > kMaxChunks) {
+  if (chunk_count_ > base::kMaxChunks) {
     throw Error(ErrorKind::unsupported, "an array of " + to_string(shape_) + " in chunks of " +
                                             to_string(chunk_) + " has more than " +
-                                            std::to_string(kMaxChunks) +
+                                            std::to_string(base::kMaxChunks) +
                                             " chunks: choose larger chunks");
   }
   // The byte offsets of voxels in a caller's buffer must fit 64 bits.
@@ -119,6 +117,17 @@ Box intersect(const Box& a, const Box& b) {
     out.stop.push_back(std::min(a.stop[i], b.stop[i]));
   }
   return out;
+}
+
+std::vector<std::int64_t> Geometry::numbers(const Box& cells, const Shape& grid) {
+  const Shape shape = cells.shape();
+  std::vector<std::int64_t> found(static_cast<std::size_t>(element_count(shape)));
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    Shape position = unravel(static_cast<std::int64_t>(i), shape);
+    for (std::size_t a = 0; a < position.size(); ++a) position[a] += cells.start[a];
+    found[i] = ravel(position, grid);
+  }
+  return found;
 }
 
 }  // namespace mlarray::grid

@@ -40,6 +40,8 @@ class Geometry {
   static std::int64_t ravel(const Shape& position, const Shape& grid);
   // The grid cells that a non-empty box touches, as a box of cell positions.
   static Box cells(const Box& box, const Shape& cell);
+  // The numbers, in a grid, of the cells that such a box has, in C order.
+  static std::vector<std::int64_t> numbers(const Box& cells, const Shape& grid);
 
  private:
   Shape shape_, chunk_, block_, chunk_grid_, block_grid_;

@@ -14,7 +14,7 @@ namespace mlarray::pipeline {
 
 struct ReadOptions {
   int threads = 0;
-  bool verify = true;  // every block's checksum, before it is decoded
+  bool verify = true;  // every block's checksum, before it is first decoded
   // Also of blocks that were found whole before: for who writes the voxels under new checksums.
   bool again = false;
 };

@@ -80,13 +80,10 @@ std::vector<std::int32_t> blocks_in(const grid::Geometry& geometry, std::int64_t
     local.stop[a] -= corner[a];
   }
   const Box cells = grid::Geometry::cells(local, geometry.block());
-  const Shape shape = cells.shape();
-  std::vector<std::int32_t> out(static_cast<std::size_t>(element_count(shape)));
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    Shape position = grid::Geometry::unravel(static_cast<std::int64_t>(i), shape);
-    for (std::size_t a = 0; a < position.size(); ++a) position[a] += cells.start[a];
-    out[i] = static_cast<std::int32_t>(grid::Geometry::ravel(position, geometry.block_grid()));
-  }
+  const auto numbers = grid::Geometry::numbers(cells, geometry.block_grid());
+  std::vector<std::int32_t> out;
+  out.reserve(numbers.size());
+  for (const std::int64_t block : numbers) out.push_back(static_cast<std::int32_t>(block));
   return out;
 }
 

@@ -85,7 +85,7 @@ void Array::Impl::write_record(const Snapshot& state, std::string_view name,
                                             std::to_string(bytes.size()) +
                                             " bytes: 1 byte to 64 MiB are possible");
   }
-  if (now->chunks != state.chunks) {
+  if (now->voxel_edits != state.voxel_edits) {
     throw Error(ErrorKind::invalid_use, "voxels were edited while the record '" +
                                             std::string(name) +
                                             "' was made of them: make it again");

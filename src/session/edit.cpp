@@ -17,15 +17,8 @@ namespace mlarray::session {
 namespace {
 
 std::vector<std::int64_t> chunks_in(const grid::Geometry& geometry, const Box& box) {
-  const Box cells = grid::Geometry::cells(box, geometry.chunk());
-  const Shape shape = cells.shape();
-  std::vector<std::int64_t> numbers(static_cast<std::size_t>(element_count(shape)));
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    Shape position = grid::Geometry::unravel(static_cast<std::int64_t>(i), shape);
-    for (std::size_t a = 0; a < position.size(); ++a) position[a] += cells.start[a];
-    numbers[i] = grid::Geometry::ravel(position, geometry.chunk_grid());
-  }
-  return numbers;
+  return grid::Geometry::numbers(grid::Geometry::cells(box, geometry.chunk()),
+                                 geometry.chunk_grid());
 }
 
 }  // namespace
@@ -61,6 +54,7 @@ std::shared_ptr<const Snapshot> with_voxels(const Snapshot& now, const Box& box,
   pipeline::encode_chunks(whole, geometry, codec, threads, fill, take);
   auto next = std::make_shared<Snapshot>(now);
   next->chunks = std::make_shared<const store::ChunkStore>(std::move(chunks));
+  ++next->voxel_edits;
   if (!base::mutant("records_kept")) next->records.reset();  // they were of other voxels
   return next;
 }

@@ -212,14 +212,15 @@ Array Array::create(const std::filesystem::path& path, const Shape& shape, const
   io::AtomicFile out(path, options.level, own);
   file.begin(out);
   file.finish(out);
+  const bool replaced = own && !session::keeps_name(*older, path);
   Registry::Notice notice;
-  if (own) notice = Registry::notice_of(*older);
+  if (replaced) notice = Registry::notice_of(*older);
   std::optional<Error> unsure;
   {
     const std::lock_guard edits(impl->edit_mutex);
     unsure = session::publish_and_adopt(out, own, *impl);
   }
-  if (own) {
+  if (replaced) {
     older->detach();
     registry.note_detached(std::move(notice));
   }

@@ -42,12 +42,13 @@ std::vector<store::Record> carried_records(const Snapshot& state, io::AtomicFile
 }  // namespace
 
 std::optional<Error> publish_and_adopt(io::AtomicFile& out, bool own_writer_open,
-                                       Array::Impl& writer) {
+                                       Array::Impl& writer, std::uint64_t voxel_edits) {
   const std::shared_ptr<io::ByteSource> source =
       io::open_file(out.temporary(), writer.access, writer.path);
   frame::State state = frame::read_state(*source);
   frame::Committed committed(state);
   Snapshot shown = snapshot_of(std::move(state), source);
+  shown.voxel_edits = voxel_edits;
   Array::Impl::Adoption adoption =
       writer.prepare_to_adopt(std::move(committed), std::move(shown));
   Registry::Entry entry;
@@ -63,6 +64,11 @@ std::optional<Error> publish_and_adopt(io::AtomicFile& out, bool own_writer_open
   return published.unsure;
 }
 
+bool keeps_name(const Array::Impl& writer, const std::filesystem::path& path) {
+  return writer.file_path != resolved(path) &&
+         io::file_id(writer.file_path) == writer.written_file();
+}
+
 void publish_and_close(io::AtomicFile& out, const std::filesystem::path& path) {
   Registry& registry = Registry::instance();
   std::shared_ptr<Array::Impl> older;  // goes after the name lock
@@ -71,10 +77,11 @@ void publish_and_close(io::AtomicFile& out, const std::filesystem::path& path) {
   std::unique_lock<std::mutex> its_edits;
   if (older) its_edits = std::unique_lock(older->edit_mutex);
   const bool own = older && older->writes_file();
+  const bool replaced = own && !keeps_name(*older, path);
   Registry::Notice notice;
-  if (own) notice = Registry::notice_of(*older);
+  if (replaced) notice = Registry::notice_of(*older);
   const std::optional<Error> unsure = out.publish_and_close(own);
-  if (own) {
+  if (replaced) {
     older->detach();
     registry.note_detached(std::move(notice));
   }
@@ -114,7 +121,7 @@ std::optional<Error> compact_file(Array::Impl& writer, const Snapshot& state,
   out.append(tail.bytes);
   out.write_at(0, header_bytes);
   state.chunks->check();
-  return publish_and_adopt(out, true, writer);
+  return publish_and_adopt(out, true, writer, state.voxel_edits);
 }
 
 }  // namespace mlarray::session

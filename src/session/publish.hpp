@@ -14,9 +14,15 @@ namespace mlarray::session {
 // Puts `out`, which is finished, in place and lets `writer` go on with it, in place of the file
 // that it writes, if any. `own_writer_open`: an array of this process writes what stands there.
 // Preconditions: the name locked; writer.edit_mutex held, and that of the array that writes.
-// Returns why a power cut may undo it, if so. Errors: io, busy: nothing has happened.
+// `voxel_edits`: of the new snapshot. Returns why a power cut may undo it, if so. Errors: io,
+// busy: nothing has happened.
 [[nodiscard]] std::optional<Error> publish_and_adopt(io::AtomicFile& out, bool own_writer_open,
-                                                     Array::Impl& writer);
+                                                     Array::Impl& writer,
+                                                     std::uint64_t voxel_edits = 0);
+
+// Whether `writer`, which writes the file at `path`, has it under another name: then it goes on
+// there when `path` gets a new file.
+bool keeps_name(const Array::Impl& writer, const std::filesystem::path& path);
 
 // The same for who has no more to write. Detaches a writer of this process on `path`. Locks
 // the name. Errors: as above.

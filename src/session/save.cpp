@@ -145,11 +145,13 @@ void Array::save(const std::filesystem::path& path, const SaveOptions& options,
     // the new file has all of it and takes the edits that follow.
     const session::Registry::NameLock name(path);
     const std::lock_guard lock(impl_->edit_mutex);
-    if (impl_->written_file() && io::file_id(path) == impl_->written_file()) {
+    if (impl_->written_file() && io::file_id(path) == impl_->written_file() &&
+        !session::keeps_name(*impl_, path)) {
       io::AtomicFile out(path, options.level, true);
       // Verified always: the sums of the new file would make damage look right.
       write_copy(*impl_, out, path, options, metadata, true);
-      const auto unsure = session::publish_and_adopt(out, true, *impl_);
+      const std::uint64_t edits = impl_->open_snapshot()->voxel_edits + 1;
+      const auto unsure = session::publish_and_adopt(out, true, *impl_, edits);
       if (unsure) throw *unsure;
       return;
     }

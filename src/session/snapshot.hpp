@@ -27,6 +27,8 @@ struct Snapshot {
   std::shared_ptr<const store::ChunkStore> chunks;  // nullptr: the array is closed
   Seal seal = Seal::absent;                         // as found when the file was opened
   std::uint64_t file_bytes = 0;  // of the newest committed state; 0 in memory
+  // Snapshots of one array with the same number have the same voxels.
+  std::uint64_t voxel_edits = 0;
 
   const grid::Geometry& geometry() const { return array->geometry; }
   Metadata metadata() const { return layers->metadata(geometry().ndim()); }

@@ -89,11 +89,6 @@ void check_view(const ConstArrayView& view, const Box& box, std::int64_t itemsiz
     throw Error(ErrorKind::invalid_value, "a buffer of shape " + to_string(view.shape) +
                                               " for a box of shape " + to_string(box.shape()));
   }
-  if (view.data == nullptr && !box.empty()) {
-    throw Error(ErrorKind::invalid_value, "a buffer at the address 0 for a box of shape " +
-                                              to_string(view.shape) +
-                                              "; let it point at the first voxel");
-  }
 }
 
 void check_fill(std::span<const std::byte> fill, std::int64_t itemsize) {

@@ -46,7 +46,6 @@ class ChunkIndex {
   ChunkSums sums(std::int64_t number) const;
   // Its first bytes, where they are at hand or in the record; see BlockPlaces. Else empty.
   std::span<const std::byte> head(std::int64_t number) const;
-  bool has_replacements() const { return root_ != nullptr; }
   // Of the file as it was opened.
   const ChecksumTable& table() const { return sums_; }
   const std::shared_ptr<const BlockOffsets>& offsets() const { return offsets_; }

@@ -71,6 +71,8 @@ ChunkRef ChunkStore::place_of(std::int64_t number) const {
   }
   ref.special = codec::Special::none;
   ref.sums = replaced != nullptr ? ChunkSums(replaced->sums) : index_.sums(number);
+  // A remote source gives its bytes anew each time, and they may have changed meanwhile.
+  if (source_->is_remote()) ref.sums.whole = nullptr;
   ref.offset = header_len_ + entry.offset();
   // A chunk that this process appended lies past what was there when the file was opened.
   if (ref.offset + codec::kChunkHeaderBytes > source_->size()) source_->refresh();

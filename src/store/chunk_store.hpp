@@ -85,7 +85,7 @@ class ChunkStore {
   void check() const;
   const frame::Anchor& anchor() const { return anchor_; }
   // Whether the file has sums of every chunk, which the seal covers. Precondition: as for
-  // source(), and nothing was replaced.
+  // source().
   bool is_covered_by_seal() const;
   // Stored bytes of all chunks, reading every chunk's header.
   std::int64_t stored_bytes() const;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "mlarray/error.hpp"
+#include "training/placing.hpp"
 
 namespace mlarray::training {
 namespace {
@@ -23,7 +24,7 @@ constexpr std::size_t kMostWeights = std::size_t{1} << 28;  // of one axis
 
 // As nnU-Net's compute_steps_for_sliding_window, ties to even included.
 Shape starts_of(std::int64_t size, std::int64_t patch, double step) {
-  if (size <= patch) return {-((patch - size) / 2)};
+  if (size <= patch) return {centered_start(size, patch)};
   const auto distance = static_cast<double>(size - patch);
   const auto steps = static_cast<std::int64_t>(std::ceil(distance / std::max(step, 1.0)));
   const double even = distance / static_cast<double>(steps);

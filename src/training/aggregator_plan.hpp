@@ -31,7 +31,7 @@ struct AxisPlan {
   Shape out_own;  // box i ends what is in [out_own[i], out_own[i + 1]) of the output
 
   std::size_t boxes() const { return starts.size(); }
-  // The cells that [from, to) meets; from < to, both at cuts.
+  // The cell that has this voxel.
   std::size_t cell_at(std::int64_t position) const;
 };
 

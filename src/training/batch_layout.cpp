@@ -100,12 +100,13 @@ BatchLayout with_batch(BatchLayout layout, std::int64_t batch) {
     const std::int64_t most = kMostBatchBytes / std::max<std::int64_t>(voxels, 1) /
                               field.voxel_bytes / batch /
                               std::max<std::int64_t>(field.channels, 1);
-    if (most == 0) {
+    const std::int64_t item_bytes = most == 0 ? 0 : voxels * field.voxel_bytes * field.channels;
+    if (most == 0 || item_bytes * batch > kMostBatchBytes - layout.bytes) {
       throw Error(ErrorKind::invalid_value, "a batch of " + std::to_string(batch) +
                                                 " patches of shape " + to_string(layout.patch) +
                                                 " has more bytes than memory can have");
     }
-    field.item_bytes = voxels * field.voxel_bytes * field.channels;
+    field.item_bytes = item_bytes;
     field.offset = layout.bytes;
     const std::int64_t bytes = field.item_bytes * batch;
     layout.bytes += (bytes + kFieldAlignment - 1) / kFieldAlignment * kFieldAlignment;

@@ -154,11 +154,15 @@ CaseSource each_of(const std::vector<Case>& cases) {
   };
 }
 
-Case CaseTable::at(std::int64_t i) const {
+void CaseTable::check_index(std::int64_t i) const {
   if (i < 0 || i >= count()) {
     throw Error(ErrorKind::out_of_bounds,
                 "case " + std::to_string(i) + " of " + std::to_string(count()));
   }
+}
+
+Case CaseTable::at(std::int64_t i) const {
+  check_index(i);
   Reader reader(text(i));
   Case found;
   found.name = reader.text();
@@ -171,6 +175,7 @@ Case CaseTable::at(std::int64_t i) const {
 }
 
 std::string CaseTable::name(std::int64_t i) const {
+  check_index(i);
   Reader reader(text(i));
   std::string name(reader.text());
   if (!name.empty()) return name;

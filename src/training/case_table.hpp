@@ -21,7 +21,9 @@ class CaseTable {
   explicit CaseTable(const CaseSource& next);
 
   std::int64_t count() const { return static_cast<std::int64_t>(starts_.size()); }
-  Case at(std::int64_t i) const;  // Errors: out_of_bounds
+  // Errors of these: out_of_bounds.
+  void check_index(std::int64_t i) const;
+  Case at(std::int64_t i) const;
   std::string name(std::int64_t i) const;
   const std::vector<std::string>& extras() const { return extras_; }
   bool has_labels() const { return has_labels_; }

@@ -9,6 +9,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/text.hpp"
+#include "mlarray/error.hpp"
 #include "training/small_floats.hpp"
 
 namespace mlarray::training {
@@ -113,7 +115,8 @@ bool convert_run(const std::byte* source, std::byte* target, std::int64_t count,
   }
   using F = Exact<S>;
   const auto mean = static_cast<F>(scaling->mean);
-  const auto std = static_cast<F>(scaling->std);
+  const auto rounded = static_cast<F>(scaling->std);
+  const F std = rounded == 0 ? F{1} : rounded;
   if (scaling->clips) {
     const auto low = static_cast<F>(scaling->low);
     const auto high = static_cast<F>(scaling->high);
@@ -280,10 +283,29 @@ std::string name_of(Kind kind) {
   return kNames[static_cast<std::size_t>(kind)];
 }
 
+void check_channel(const Normalization::Channel& channel, const std::string& what) {
+  const auto refuse = [&](const std::string& why) {
+    throw Error(ErrorKind::invalid_value, what + " has " + why);
+  };
+  if (!std::isfinite(channel.mean)) {
+    refuse("a mean of " + base::float_repr(channel.mean) + "; give a finite number");
+  }
+  if (!std::isfinite(channel.std) || channel.std < 0) {
+    refuse("a std of " + base::float_repr(channel.std) + "; give a finite number of 0 or more");
+  }
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const double low = channel.low.value_or(-kInfinity);
+  const double high = channel.high.value_or(kInfinity);
+  if (!(low <= high)) {
+    refuse("the limits " + base::float_repr(low) + " and " + base::float_repr(high) +
+           "; give numbers, the lower one first");
+  }
+}
+
 Scaling scaling_of(const Normalization::Channel& channel) {
   Scaling scaling;
   scaling.mean = channel.mean;
-  scaling.std = channel.std == 0 ? 1 : channel.std;
+  scaling.std = channel.std;
   scaling.clips = channel.low.has_value() || channel.high.has_value();
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   scaling.low = channel.low.value_or(-kInfinity);
@@ -318,8 +340,13 @@ Moments moments(Kind kind, const std::byte* voxels, std::int64_t count,
   return with_type(kind, [&](auto tag) {
     const auto* from = reinterpret_cast<const typename decltype(tag)::type*>(voxels);
     const auto n = static_cast<double>(counted);
-    const double mean =
-        sum(from, count, mask, [](auto v) { return static_cast<double>(v); }) / n;
+    // Less the first of them, so that equal voxels have a deviation of exactly 0.
+    std::int64_t i = 0;
+    while (mask != nullptr && mask[i] == 0) ++i;
+    const auto first = static_cast<double>(exact_of(from[i]));
+    const double mean = first + sum(from, count, mask, [first](auto v) {
+                                  return static_cast<double>(v) - first;
+                                }) / n;
     const double squares = sum(from, count, mask, [mean](auto v) {
       const double d = static_cast<double>(v) - mean;
       return d * d;

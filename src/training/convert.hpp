@@ -48,6 +48,8 @@ struct Scaling {
   bool clips = false;
 };
 Scaling scaling_of(const Normalization::Channel& channel);
+// Errors: invalid_value for numbers that Normalization does not allow; `what` begins the text.
+void check_channel(const Normalization::Channel& channel, const std::string& what);
 
 // `count` voxels from `source` to `target`, which do not overlap. Rounded once, to the nearest,
 // ties to even. False: one was out of the range of an integer type, or NaN.

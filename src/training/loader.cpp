@@ -63,18 +63,7 @@ void check_options(const LoaderOptions& o) {
   check(!n.channels.empty(),
         "a normalisation by constants without channels; give one for each, or one for all");
   for (std::size_t i = 0; i < n.channels.size(); ++i) {
-    const Normalization::Channel& channel = n.channels[i];
-    const std::string of = "the normalisation of channel " + std::to_string(i) + " has ";
-    check(std::isfinite(channel.mean),
-          of + "a mean of " + base::float_repr(channel.mean) + "; give a finite number");
-    check(std::isfinite(channel.std) && channel.std >= 0,
-          of + "a std of " + base::float_repr(channel.std) +
-              "; give a finite number of 0 or more");
-    constexpr double kInfinity = std::numeric_limits<double>::infinity();
-    const double low = channel.low.value_or(-kInfinity);
-    const double high = channel.high.value_or(kInfinity);
-    check(low <= high, of + "the limits " + base::float_repr(low) + " and " +
-                           base::float_repr(high) + "; give numbers, the lower one first");
+    check_channel(n.channels[i], "the normalisation of channel " + std::to_string(i));
   }
 }
 

@@ -47,6 +47,7 @@ void normalize(const ConstArrayView& voxels, const DType& dtype,
                                               " do not fit into " + std::to_string(out.size()) +
                                               " floats");
   }
+  check_channel(channel, "the normalisation");
   const Scaling scaling = scaling_of(channel);
   with_dense(voxels, dtype.itemsize(), [&](const std::byte* dense, std::int64_t count) {
     // A float32 holds whatever a number becomes, so that nothing is out of range.

@@ -188,6 +188,11 @@ OpenFile OpenCases::open_file(const std::filesystem::path& path, bool stats) con
                   file.path);
     }
     file.channels = shape[static_cast<std::size_t>(file.channel_axis)];
+    if (file.channels == 0) {
+      throw Error(ErrorKind::invalid_value,
+                  "'" + file.path + "' has shape " + to_string(shape) + ", and so no voxels",
+                  file.path);
+    }
   } else if (shape.size() != axes_) {
     throw Error(ErrorKind::invalid_value,
                 "'" + file.path + "' has shape " + to_string(shape) + ", but the patch has " +
@@ -345,6 +350,7 @@ void OpenCases::warn_of_making_again(const OpenCase& one) const {
 
 std::shared_ptr<const LabelIndex> OpenCases::labels(std::int64_t i) const {
   if (!has_labels_) return nullptr;
+  table_.check_index(i);
   const bool stale = is_stale(i);
   if (!stale && !given_.empty() && given_[static_cast<std::size_t>(i)] != nullptr) {
     return given_[static_cast<std::size_t>(i)];

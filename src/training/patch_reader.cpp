@@ -207,7 +207,7 @@ void PatchReader::read_file(const Job& job, const OpenFile& file, std::int64_t c
   }
 }
 
-Scaling PatchReader::scaling(const Job& job, const OpenFile& file, std::int64_t channel,
+Scaling PatchReader::scaling(const OpenFile& file, std::int64_t channel,
                              const std::byte* voxels, std::int64_t count,
                              const std::uint8_t* mask) const {
   switch (normalization_.from) {
@@ -223,12 +223,6 @@ Scaling PatchReader::scaling(const Job& job, const OpenFile& file, std::int64_t 
       break;
   }
   const std::vector<Normalization::Channel>& all = normalization_.channels;
-  if (all.size() != 1 && static_cast<std::int64_t>(all.size()) != job.field.channels) {
-    throw Error(ErrorKind::invalid_value, "a normalisation of " + std::to_string(all.size()) +
-                                              " channels for " +
-                                              std::to_string(job.field.channels) +
-                                              "; give one for each channel, or one for all");
-  }
   return scaling_of(all[all.size() == 1 ? 0 : static_cast<std::size_t>(channel)]);
 }
 
@@ -289,7 +283,7 @@ void PatchReader::read_inside(const Job& job, const OpenFile& file, std::int64_t
     const TimedScope timed(scratch.convert_seconds);
     for (std::int64_t c = channel; c < channel + file.channels; ++c) {
       Scaling by;
-      if (scaled) by = scaling(job, file, c, nullptr, 0, nullptr);
+      if (scaled) by = scaling(file, c, nullptr, 0, nullptr);
       put_fill(job, file, scaled ? &by : nullptr, c, inside);
     }
   }
@@ -338,7 +332,7 @@ void PatchReader::convert_part(const Job& job, const OpenFile& file, std::int64_
   for (std::int64_t c = 0; c < file.channels; ++c) {
     const std::byte* source = raw + c * count * voxel_bytes;
     Scaling by;
-    if (scaled) by = scaling(job, file, channel + c, source, count, mask);
+    if (scaled) by = scaling(file, channel + c, source, count, mask);
     if (fill_around != nullptr) put_fill(job, file, &by, channel + c, *fill_around);
     std::byte* target = job.channel(channel + c);
     bool fits = true;
@@ -403,7 +397,7 @@ void PatchReader::read_mapped(const Job& job, const OpenFile& file, std::int64_t
     gather_padded(map, source, patch, voxel_bytes);
     Scaling by;
     const std::int64_t counted = inside.empty() ? 0 : job.layout.voxels;
-    if (scaled) by = scaling(job, file, channel + c, patch, counted, mask);
+    if (scaled) by = scaling(file, channel + c, patch, counted, mask);
     if (!convert(kind, patch, field.kind, target, job.layout.voxels, scaled ? &by : nullptr)) {
       fail_range(file, field);
     }

@@ -69,8 +69,8 @@ class PatchReader {
   static std::pair<Box, ArrayView> view_of_part(const Job& job, const OpenFile& file,
                                                 std::int64_t channel, const Box& inside);
   void mark_inside(const Job& job, const Box& inside) const;
-  Scaling scaling(const Job& job, const OpenFile& file, std::int64_t channel,
-                  const std::byte* voxels, std::int64_t count, const std::uint8_t* mask) const;
+  Scaling scaling(const OpenFile& file, std::int64_t channel, const std::byte* voxels,
+                  std::int64_t count, const std::uint8_t* mask) const;
   void put_fill(const Job& job, const OpenFile& file, const Scaling* scaling,
                 std::int64_t channel, const Box& inside) const;
   bool scales(const Job& job) const;

@@ -52,6 +52,7 @@ void ReadAhead::go_to(std::int64_t epoch, std::int64_t number) {
   const parallel::OperationGuard guard;
   const std::scoped_lock lock(mutex_);
   drop_window();
+  lost_ = nullptr;
   epoch_ = epoch;
   next_number_ = number;
 }

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -64,6 +65,7 @@ class Store final : public ScoreStore {
       Cell& cell = cells_[number];
       if (cell.held && !cell.away) return;
       cell.scores = allocate(box);
+      in_memory_.insert(number);
       cell.fresh = !cell.held;
       if (cell.away && !counting_) file_.take(cell.place, bytes_in(cell, box));
       cell.held = true;
@@ -111,6 +113,7 @@ class Store final : public ScoreStore {
       Cell& cell = cells_[number];
       cell.scores.reset();
       cell.held = false;
+      in_memory_.erase(number);
       hold(-bytes_of(box));
     });
   }
@@ -190,13 +193,11 @@ class Store final : public ScoreStore {
     };
     std::vector<Candidate> candidates;
     const Box covered = covered_by(plan_, k);
-    Box all = Box::whole(Shape(plan_.axes.size()));
-    for (std::size_t a = 0; a < plan_.axes.size(); ++a) all.stop[a] = plan_.axes[a].size;
-    for_cells(all, [&](std::size_t number, const Box& box) {
-      const Cell& cell = cells_[number];
-      if (!cell.held || cell.away || !grid::intersect(box, covered).empty()) return;
-      candidates.push_back({next_use(k, box), number, box});
-    });
+    for (const std::size_t number : in_memory_) {
+      Box box = cell_box(number);
+      if (!grid::intersect(box, covered).empty()) continue;
+      candidates.push_back({next_use(k, box), number, std::move(box)});
+    }
     std::ranges::sort(candidates, std::ranges::greater{}, &Candidate::next);
     for (const Candidate& one : candidates) {
       if (bytes() + more <= most_bytes_) return;
@@ -204,8 +205,22 @@ class Store final : public ScoreStore {
       if (!counting_) cell.place = file_.put(bytes_in(cell, one.box));
       cell.scores.reset();
       cell.away = true;
+      in_memory_.erase(one.number);
       hold(-bytes_of(one.box));
     }
+  }
+
+  Box cell_box(std::size_t number) const {
+    const std::size_t n = plan_.axes.size();
+    Box box{Shape(n), Shape(n)};
+    for (std::size_t a = n; a-- > 0;) {
+      const Shape& cuts = plan_.axes[a].cuts;
+      const std::size_t i = number % (cuts.size() - 1);
+      number /= cuts.size() - 1;
+      box.start[a] = cuts[i];
+      box.stop[a] = cuts[i + 1];
+    }
+    return box;
   }
 
   // Calls body(number, box) for the cells of `box`, whose sides lie at cuts.
@@ -352,6 +367,7 @@ class Store final : public ScoreStore {
   const std::int64_t most_bytes_;  // 0: no limit
   SpillFile file_;
   std::vector<Cell> cells_;
+  std::set<std::size_t> in_memory_;                              // held, and not away
   std::map<std::pair<std::size_t, std::size_t>, Slice> slices_;  // of box, along axis
 };
 

@@ -53,7 +53,12 @@ class SharedCache {
     }
     std::vector<Pointer> old;  // let go of without the lock
     lock.lock();
-    keep(number, value, costs, old);
+    try {
+      keep(number, value, costs, old);
+    } catch (...) {  // there is no memory
+      made_.notify_all();
+      throw;
+    }
     made_.notify_all();
     lock.unlock();
     return value;
@@ -86,16 +91,20 @@ class SharedCache {
   using Entries = std::unordered_map<std::int64_t, Entry>;
 
   void keep(std::int64_t number, Pointer value, std::int64_t costs, std::vector<Pointer>& old) {
-    Entry& entry = entries_[number];
-    order_.push_front(number);
-    entry = {std::move(value), costs, order_.begin()};
+    try {
+      order_.push_front(number);
+    } catch (...) {
+      entries_.erase(number);
+      throw;
+    }
+    entries_[number] = {std::move(value), costs, order_.begin()};
     total_ += costs;
     while (total_ > most_ && order_.size() > 1) remove(entries_.find(order_.back()), old);
   }
 
   void remove(typename Entries::iterator it, std::vector<Pointer>& old) {
-    total_ -= it->second.costs;
     old.push_back(std::move(it->second.value));
+    total_ -= it->second.costs;
     order_.erase(it->second.place);
     entries_.erase(it);
   }

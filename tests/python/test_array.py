@@ -15,6 +15,7 @@ import pytest
 import mlarray
 from mlarray import Meta, MLArray, MLArrayError
 from mlarray._compat.aliases import ALIASES
+from mlarray._store import save_options
 
 ROOT = Path(__file__).resolve().parents[2]
 OBLIQUE = [[0.0, -2.0, 0.0, 5.0], [1.5, 0.0, 0.0, 6.0], [0.0, 0.0, 3.0, 7.0], [0, 0, 0, 1]]
@@ -376,6 +377,33 @@ def test_threads_are_limited_by_name_of_either_generation(saved: Path, volume: A
     mlarray.set_num_threads(before)
     with pytest.raises(ValueError, match="0"):
         mlarray.set_num_threads(0)
+
+
+def test_saving_takes_the_threads_of_the_image(
+    tmp_path: Path, volume: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    given = save_options._core.SaveOptions
+
+    def recorded(**options: Any) -> Any:
+        asked.append(options["threads"])
+        return given(**options)
+
+    monkeypatch.setattr(save_options._core, "SaveOptions", recorded)
+    image = MLArray(volume, num_threads=3)
+    image.save(tmp_path / "a.mla")
+    image.save(tmp_path / "a.mla", num_threads=2)
+    image.save(tmp_path / "a.mla", dparams={"nthreads": 1})
+    MLArray(volume).save(tmp_path / "a.mla")
+    image.compress()
+    MLArray(volume, num_threads=4, compressed=True)
+    assert asked == [3, 2, 1, 0, 3, 4]
+
+
+def test_verify_is_for_paths(saved: Path, volume: Any) -> None:
+    assert MLArray(saved, verify=False).shape == volume.shape
+    with pytest.raises(RuntimeError, match="verify=True is for a path"):
+        MLArray(volume, verify=True)
 
 
 # --- protocols ----------------------------------------------------------------------------

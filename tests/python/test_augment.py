@@ -199,7 +199,7 @@ def test_errors() -> None:
         pipeline.apply(image[0], seed=0)
     with pytest.raises(InvalidValueError, match="initial patch"):
         pipeline.apply(image, label[:, 1:], seed=0)
-    with pytest.raises(InvalidValueError, match="float32"):
+    with pytest.raises(InvalidTypeError, match="float32"):
         pipeline.apply(image, label.astype(np.float32), seed=0)
     with pytest.raises(InvalidValueError, match="40000"):
         pipeline.apply(image, label.astype(np.int64) + 40000, seed=0)

@@ -114,6 +114,8 @@ def test_read_many(image: MLArray) -> None:
     assert image.read_many(boxes, out) is out
     np.testing.assert_array_equal(out, expected)
     assert image.read_many([]).shape == (0, 0, 0, 0)
+    with pytest.raises(TypeError, match="boxes=5 is a int"):
+        image.read_many(5)  # type: ignore[arg-type]
     for wrong, kind, text in [
         (
             [((0, 0, 0), (2, 3, 4)), ((0, 0, 0), (1, 1, 1))],

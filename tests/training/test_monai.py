@@ -428,6 +428,26 @@ def test_images_that_are_smaller(item: dict[str, Any]) -> None:
             assert_same(one[key], other[key])
 
 
+def test_indices_of_the_item_may_be_arrays(item: dict[str, Any]) -> None:
+    patches = RandPatchByPosNegLabeld(
+        KEYS, "label", 8, fg_indices_key="fg", bg_indices_key="bg", num_samples=2
+    )
+    fg, bg = np.array([9000, 9001, 9002]), np.array([0, 1])
+    arrays = patches.set_random_state(0)({**item, "fg": fg, "bg": bg})
+    tensors = patches.set_random_state(0)(
+        {**item, "fg": torch.as_tensor(fg), "bg": torch.as_tensor(bg)}
+    )
+    for one, other in zip(arrays, tensors, strict=True):
+        assert torch.equal(one["image"], other["image"])
+
+
+def test_an_image_of_another_shape_than_the_label(tmp_path: Path, item: dict[str, Any]) -> None:
+    MLArray(np.zeros((9, 9, 9), np.int16)).save(tmp_path / "small.mla")
+    patches = RandPatchByPosNegLabeld(["image"], "label", 8)
+    with pytest.raises(InvalidValueError, match=r"small\.mla.*\(9, 9, 9\).*\(24, 30, 26\)"):
+        patches({**item, "image": tmp_path / "small.mla"})
+
+
 def test_what_an_item_lacks(tmp_path: Path, item: dict[str, Any]) -> None:
     patches = RandPatchByPosNegLabeld([*KEYS, "more"], "label", 8)
     with pytest.raises(KeyError, match="more"):

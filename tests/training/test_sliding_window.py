@@ -166,6 +166,31 @@ def test_pads_what_leaves_the_image(tmp_path: Path) -> None:
         assert seen[-1][0][0][:2] == [edge, 0]
 
 
+@pytest.mark.parametrize("normalize", [None, Normalize(3, 2), Normalize.patch()])
+def test_pads_with_what_the_voxels_cannot_hold(
+    tmp_path: Path, normalize: Normalize | None
+) -> None:
+    MLArray(np.arange(4, dtype=np.uint16)).save(tmp_path / "a.mla")
+    seen: list[Any] = []
+
+    def model(batch: torch.Tensor) -> torch.Tensor:
+        seen.append(batch.numpy().copy())
+        return batch
+
+    sliding_window(
+        model, tmp_path / "a.mla", 6, out=tmp_path / "p.mla", fill=-1024.5, normalize=normalize
+    )
+    with PatchLoader(
+        [Case(tmp_path / "a.mla")],
+        6,
+        batch_size=1,
+        sampler=Listed([(0, (-1,))]),
+        normalize=normalize,
+        image_fill=-1024.5,
+    ) as loader:
+        np.testing.assert_array_equal(seen[0], next(iter(loader))["image"])
+
+
 def test_resamples_to_the_original_grid(tmp_path: Path, images: list[Path]) -> None:
     model = pointwise(1, 3)
     original = MLArray(np.zeros((42, 17, 17), np.int16), spacing=(0.5, 4, 3))

@@ -184,14 +184,15 @@ def test_the_loader_in_a_data_loader(cases: list[Case]) -> None:
             pickle.dumps(loader)
 
 
+def indices(loader: PatchLoader) -> list[Any]:
+    return [(batch["index"].tolist(), batch["seed"].tolist()) for batch in loader]
+
+
 # The device "meta" takes the way of a device without voxels; no machine of the tests has CUDA.
 @pytest.mark.parametrize("device", [None, "cpu", "meta"])
 def test_resume_at_every_position(cases: list[Case], device: str | None) -> None:
     def make() -> PatchLoader:
         return PatchLoader(cases, 4, device=device, sampler=Balanced(0.5), samples_per_epoch=20)
-
-    def indices(loader: PatchLoader) -> list[Any]:
-        return [(batch["index"].tolist(), batch["seed"].tolist()) for batch in loader]
 
     with make() as loader, make() as other:
         states, whole = [loader.state_dict()], []
@@ -227,6 +228,36 @@ def test_on_a_device(cases: list[Case]) -> None:
         assert len(batches) == 11
         assert all(batch["image"].device.type == "meta" for batch in batches)
         assert all(batch["box"].device.type == "cpu" for batch in batches)
+
+
+def test_no_batch_is_lost_where_the_next_one_fails(
+    cases: list[Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with PatchLoader(cases, 8, device="meta", **OPTIONS) as loader:
+        whole = indices(loader)
+        loader.set_epoch(0)
+        for failing in ("take", "_copied"):
+            for position in range(1, len(whole)):
+                loader.set_epoch(0)
+                owner = loader._arrays if failing == "take" else loader
+                given, calls = getattr(owner, failing), 0
+
+                def fail(*arguments: Any, given: Any = given, position: int = position) -> Any:
+                    nonlocal calls
+                    calls += 1
+                    if calls == position + 1:
+                        raise MemoryError("once")
+                    return given(*arguments)
+
+                monkeypatch.setattr(owner, failing, fail)
+                found: list[Any] = []
+                with pytest.raises(MemoryError):
+                    found.extend(
+                        (batch["index"].tolist(), batch["seed"].tolist()) for batch in loader
+                    )
+                assert loader.state_dict()["batches_done"] == len(found)
+                assert [*found, *indices(loader)] == whole
+                monkeypatch.undo()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")

@@ -189,6 +189,16 @@ def test_whatever_else_a_tensor_does(paths: tuple[str, str]) -> None:
     np.testing.assert_array_equal(data().numpy(), tensor)
     np.testing.assert_array_equal(MlaImage(paths[0]).numpy(), tensor)
     assert torch.equal(next(iter(data())), tensor[0])
+    mine = data()
+    copy = np.array(mine)
+    copy[...] = 7
+    assert torch.equal(mine.whole(), tensor)
+    assert np.asarray(data(), np.float64).dtype == np.float64
+    with pytest.raises(ValueError, match="without a copy"):
+        data().__array__(np.float64, copy=False)
+    mine[..., 0] = 5
+    assert (mine[..., 0] == 5).all()
+    assert torch.equal(mine[..., 1:], tensor[..., 1:])
     image = MlaImage(paths[0])
     image.set_data(torch.flip(image.data, (1,)))
     assert torch.equal(image.data, tensor.flip(1))

@@ -17,14 +17,15 @@ namespace mlarray::training {
 
 // Per voxel: clip to [low, high], then (x - mean) / std. In float32, or in float64 where voxels
 // are stored as float64 or integers of 4 bytes or more; rounded once to the type. A std of 0
-// counts as 1. All numbers are finite, but limits may be infinite; std is 0 or more.
+// counts as 1, also one that float32 rounds to 0. All numbers are finite, but limits may be
+// infinite; std is 0 or more.
 struct Normalization {
   enum class From {
     none,
     constants,  // `channels`, one for each channel or one for all
     stats,  // "stats" of the metadata of each image: mean and std, clipped to its percentiles
     patch,  // mean and std of the patch itself, as far as it is in the image; else 0 and 1
-    foreground,  // the same of its voxels whose label is above 0, if it has any
+    foreground,  // the same of its voxels whose label, in its first channel, is above 0
   };
   struct Channel {
     double mean = 0, std = 1;
@@ -38,7 +39,7 @@ struct Normalization {
 // Voxels of one channel as a loader's batch of float32 has them. `dtype` is that of the voxels,
 // `out` has one place for each, in C order.
 // Errors: invalid_type for elements that are no numbers, or in the byte order of other
-// machines; invalid_value where `out` has another size.
+// machines; invalid_value where `out` has another size, and for numbers as above.
 MLARRAY_EXPORT void normalize(const ConstArrayView& voxels, const DType& dtype,
                               const Normalization::Channel& channel, std::span<float> out);
 template <Elements R>

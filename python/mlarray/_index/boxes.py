@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -81,6 +82,10 @@ def as_box(start: Any, stop: Any, ndim: int) -> Box:
 
 def as_boxes(boxes: Any, ndim: int) -> list[Box]:
     """Boxes of one shape, each a pair of start and stop."""
+    if not isinstance(boxes, Iterable):
+        raise InvalidTypeError(
+            f"boxes={boxes!r} is a {type(boxes).__name__}; give pairs of start and stop"
+        )
     found = []
     for index, pair in enumerate(boxes):
         try:

@@ -99,7 +99,8 @@ def linspace(
         if shape is None:
             raise InvalidValueError("linspace needs num or shape; give how many values to make")
         num = math.prod(as_shape(shape))
-    return _shaped(np.linspace(start, stop, num, endpoint, dtype=dtype), shape, c_order)
+    kind = None if dtype is None else as_dtype(dtype)
+    return _shaped(np.linspace(start, stop, num, endpoint, dtype=kind), shape, c_order)
 
 
 def _shaped(line: _Array, shape: int | Sequence[int] | None, c_order: bool) -> _Array:
@@ -159,7 +160,7 @@ def from_array(
         asked = defaults.patch_size if defaults.says_sizes else defaults.base_patch
         note_patch(new, None if asked is UNSET else asked, sum(store.spatial_axes()))
     if compressed and has_array:
-        packed = compress(store, Packing(), defaults, threads)
+        packed = compress(store, Packing(), defaults, threads, default_threads=threads)
         return packed, Packing(base_patch=defaults.base_patch)
     return store, defaults
 

@@ -194,6 +194,7 @@ def save(
     if label_index:
         level = commit_level(how.get("level"), how.get("durable")) or _core.CommitLevel.ordered
         threads = resolve_threads(how.get("num_threads"), how.get("dparams"))
+        threads = threads or how.get("default_threads", 0)
         _index_labels(store, path, threads, level)
     writers.warn_of_detached()
 

@@ -251,6 +251,7 @@ def save_options(
     codec: _core.CodecParams | None,
     num_threads: Any = None,
     dparams: Any = None,
+    default_threads: int = 0,
     metadata_format: str = "current",
     store_metadata: bool = True,
     level: Level | None = None,
@@ -271,6 +272,8 @@ def save_options(
         How voxels are compressed: `packing.cparams`, completed.
     num_threads, dparams : optional
         Where the number of threads may stand, besides `packing.cparams`.
+    default_threads : int
+        Where it stands in none of them: that of the image; 0 for the process-wide number.
     metadata_format : {'current', 'legacy'}
         Which generation of readers must be able to read the metadata.
     store_metadata : bool
@@ -304,8 +307,10 @@ def save_options(
             "patch_size cannot be given together with chunk_size and block_size; give either "
             "the patch or both sizes"
         )
-    threads = resolve_threads(num_threads, packing.cparams, "cparams") or resolve_threads(
-        num_threads, dparams
+    threads = (
+        resolve_threads(num_threads, packing.cparams, "cparams")
+        or resolve_threads(num_threads, dparams)
+        or default_threads
     )
     return _core.SaveOptions(
         patch=patch,

@@ -58,7 +58,7 @@ def repack(
     cparams : dict or object, optional
         As for `MLArray.save`, instead of `preset`.
     num_threads : int, optional
-        At most so many; default: all.
+        At most so many; default: as `set_num_threads` says.
     level, durable : optional
         As for `MLArray.save`.
 

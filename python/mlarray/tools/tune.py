@@ -84,7 +84,7 @@ def tune(
     seconds : float
         How long patches are read, all choices together.
     num_threads : int, optional
-        Of a read; default: all.
+        Of a read; default: as `set_num_threads` says.
     progress : callable, optional
         Called with the share that is done, 0 to 1.
 

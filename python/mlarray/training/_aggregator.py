@@ -39,6 +39,7 @@ class AggregatorOptions(TypedDict, total=False):
     output: Output
     dtype: DTypeLike | None
     half_scores: bool
+    max_memory: int | None
     original_shape: Sequence[int] | None
     crop: Sequence[Any] | None
     preset: Preset | None

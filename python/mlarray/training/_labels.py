@@ -85,7 +85,7 @@ class LabelIndex:
         joined : iterable of sequence of int
             Classes of several labels, as nnU-Net's regions.
         num_threads : int, optional
-            At most so many; default: all.
+            At most so many; default: as `set_num_threads` says.
 
         Raises
         ------

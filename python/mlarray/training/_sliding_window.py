@@ -19,7 +19,7 @@ from .._dtypes import as_bytes_view, dtype_to_text
 from ..array import MLArray
 from ..errors import InvalidTypeError, InvalidUseError, InvalidValueError
 from ._aggregator import Aggregator, AggregatorOptions, lengths
-from ._arguments import whole, wholes
+from ._arguments import number, whole, wholes
 from .normalize import Normalize
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ __all__ = ["sliding_window"]
 
 Normalizer = Callable[["NDArray[Any]"], "NDArray[Any]"]
 Image = MLArray | str | bytes | os.PathLike[str] | os.PathLike[bytes]
+_AS_IS = _core.ChannelNorm(0.0, 1.0, None, None)
 AHEAD = 2  # batches that are read while the model computes
 
 
@@ -72,7 +73,7 @@ def sliding_window(
     patch_size : int or sequence of int
         Voxels along each axis of space.
     out : path
-        The file to write; ends in ``.mla``. It is there when all of it is.
+        The file to write; ends in ``.mla``. It appears when it is complete.
     overlap, step : optional
         As for `Aggregator`.
     batch_size : int
@@ -88,7 +89,7 @@ def sliding_window(
     padding : {'constant', 'edge', 'reflect'}
         What stands where a patch leaves the image, before `normalize`.
     fill : float
-        For 'constant'.
+        For 'constant'. As the loader's `image_fill`, it need not fit the image's dtype.
     autocast : torch.dtype, optional
         As of ``torch.autocast``: the type that the model computes in.
     grid : MLArray or Meta, optional
@@ -214,7 +215,7 @@ class _Source:
                 f"padding={padding!r} is not one of 'constant', 'edge', 'reflect'"
             )
         self.padding = padding
-        self.fill = fill
+        self.fill = number(fill, "fill")
         self.axes = [_axes_of(one) for one in self.images]
         shapes = [
             tuple(one.shape[axis] for axis in spatial)
@@ -229,28 +230,28 @@ class _Source:
                 )
         self.function = None if isinstance(normalize, Normalize) else normalize
         self.by_patch = False
-        self.scaling: list[_core.ChannelNorm] | None = None
+        counts = [
+            1 if channel is None else one.shape[channel]
+            for one, (_, channel) in zip(self.images, self.axes)
+        ]
+        self.scaling = [_AS_IS] * sum(counts)
         if isinstance(normalize, Normalize):
-            self.scaling = self._scaling_of(normalize)
+            self.by_patch = normalize._by == "patch"
+            self.scaling = self._scaling_of(normalize, counts)
         elif normalize is not None and not callable(normalize):
             raise InvalidTypeError(
                 f"normalize={normalize!r} is no Normalize, nor a function of a patch"
             )
 
-    def _scaling_of(self, normalize: Normalize) -> list[_core.ChannelNorm] | None:
-        """For each channel of the stack; None: by the patch itself."""
+    def _scaling_of(self, normalize: Normalize, counts: list[int]) -> list[_core.ChannelNorm]:
+        """For each channel of the stack."""
         if normalize._by == "foreground":
             raise InvalidUseError(
                 "normalize=Normalize.foreground() needs labels, which an image to predict does "
                 "not have; train with another, or give a function"
             )
         if normalize._by == "patch":
-            self.by_patch = True
-            return None
-        counts = [
-            1 if channel is None else one.shape[channel]
-            for one, (_, channel) in zip(self.images, self.axes)
-        ]
+            return self.scaling
         if normalize._by == "stats":
             stats = [_stats_of(one, normalize._clip) for one in self.images]
             return [each for each, count in zip(stats, counts) for _ in range(count)]
@@ -267,30 +268,34 @@ class _Source:
         return np.stack([self._patch(*box.tolist()) for box in group])
 
     def _patch(self, start: list[int], stop: list[int]) -> NDArray[Any]:
-        parts = []
+        """One patch. Constants around the image are scaled as its voxels are."""
+        inside = [(max(a, 0), min(b, n)) for a, b, n in zip(start, stop, self.shape)]
+        constant = self.padding == "constant"
+        box = inside if constant else list(zip(start, stop))
+        parts: list[NDArray[Any]] = []
         for image, (spatial, channel) in zip(self.images, self.axes):
             low, high = [0] * image.ndim, list(image.shape)
-            for axis, a, b in zip(spatial, start, stop):
+            for axis, (a, b) in zip(spatial, box):
                 low[axis], high[axis] = a, b
-            value = self.fill if self.padding == "constant" else None
-            voxels = image.read_padded(low, high, self.padding, value)
-            parts.append(voxels[None] if channel is None else np.moveaxis(voxels, channel, 0))
-        if self.by_patch or self.scaling is not None:
-            inside = tuple(
-                slice(max(-a, 0), min(length, b) - a)
-                for a, b, length in zip(start, stop, self.shape)
-            )
-            channels = [channel for part in parts for channel in part]
-            scaling = self.scaling or [
-                _core.ChannelNorm.of(*_buffer(channel[inside])) for channel in channels
-            ]
-            scaled = np.empty((len(channels), *channels[0].shape), np.float32)
-            for channel, by, out in zip(channels, scaling, scaled):
-                by.apply(*_buffer(channel), out)
-            return scaled
-        patch = np.concatenate([part.astype(np.float32) for part in parts])
+            voxels = image.read_padded(low, high, "edge" if constant else self.padding)
+            parts.extend(voxels[None] if channel is None else np.moveaxis(voxels, channel, 0))
+        patch = np.empty((len(parts), *(b - a for a, b in zip(start, stop))), np.float32)
+        counted = tuple(slice(a - c, b - c) for (a, b), (c, _) in zip(inside, box))
+        place = tuple(slice(a - c, b - c) for (a, b), c in zip(box, start))
+        for voxels, scaling, out in zip(parts, self.scaling, patch):
+            by = scaling
+            if self.by_patch:
+                by = _core.ChannelNorm.of(*_buffer(voxels[counted]))
+            if voxels.shape == out.shape:
+                by.apply(*_buffer(voxels), out)
+                continue
+            around, scaled = np.empty(1, np.float32), np.empty(voxels.shape, np.float32)
+            by.apply(*_buffer(np.array([self.fill])), around)
+            by.apply(*_buffer(voxels), scaled)
+            out[...] = around
+            out[place] = scaled
         if self.function is None:
-            return np.ascontiguousarray(patch)
+            return patch
         found = np.ascontiguousarray(self.function(patch), np.float32)
         if found.shape[1:] != patch.shape[1:]:
             raise InvalidValueError(
@@ -326,6 +331,9 @@ def _stats_of(image: MLArray, clip: bool) -> _core.ChannelNorm:
 
 
 def _buffer(voxels: NDArray[Any]) -> tuple[NDArray[Any], str]:
+    """Voxels in this machine's byte order, and the text of their dtype, for the core."""
+    if not voxels.dtype.isnative:
+        voxels = voxels.astype(voxels.dtype.newbyteorder("="))
     return as_bytes_view(voxels), dtype_to_text(voxels.dtype)
 
 

@@ -112,7 +112,7 @@ class Pipeline:
         patch_size : sequence of int
             Two or three lengths.
         initial : sequence of int, optional
-            The patch that is read of; default: the patch itself.
+            Shape of the patch that is read; default: `patch_size`.
         spatial : Spatial, optional
             Where voxels come from.
         intensity : iterable of Intensity
@@ -239,6 +239,8 @@ class Pipeline:
         ------
         InvalidValueError
             For shapes that do not fit, neither or both of seed and drawn.
+        InvalidTypeError
+            For an image that is no numbers, and labels that are no whole ones.
         """
         voxels = _rows_without_gaps(_as_floats(image))
         if (seed is None) == (drawn is None):
@@ -433,7 +435,7 @@ def _as_labels(label: ArrayLike) -> NDArray[np.int16]:
     if array.dtype == np.int16:
         return _rows_without_gaps(array)
     if array.dtype.kind not in ("b", "u", "i"):
-        raise InvalidValueError(f"label has dtype {array.dtype}; whole numbers are needed")
+        raise InvalidTypeError(f"label has dtype {array.dtype}; whole numbers are needed")
     if array.dtype.itemsize > 1 and array.size:
         least, most = int(array.min()), int(array.max())
         if least < -(2**15) or most >= 2**15:

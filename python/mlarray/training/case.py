@@ -29,6 +29,8 @@ RESERVED = (
     "affine",
     "index",
     "seed",
+    "support",
+    "placement",
 )
 
 

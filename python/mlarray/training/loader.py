@@ -42,7 +42,7 @@ __all__ = ["OF_SAMPLES", "Batch", "PatchLoader", "Skipped", "Times", "as_arrays"
 Batch = dict[str, np.ndarray[Any, Any]]
 
 _VERSION = 1  # of what state_dict returns
-# Fields of a batch that have the axes of the patch: all that are not these.
+# Fields of a batch without the axes of the patch.
 OF_SAMPLES = (
     "case",
     "box",
@@ -312,7 +312,7 @@ class PatchLoader:
 
     @property
     def samples(self) -> int:
-        """Number of samples in an epoch, of all ranks, and those that `drop_last` drops."""
+        """Samples in an epoch, of all ranks, including those that `drop_last` drops."""
         return self._open.samples
 
     @property

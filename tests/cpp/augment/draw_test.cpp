@@ -166,5 +166,43 @@ TEST(Drawn, ANumberOfChannelsThatNoImageHasIsRefused) {
   EXPECT_THROW(static_cast<void>(draw(pipeline, 0, std::int64_t{1} << 40)), Error);
 }
 
+TEST(Check, RefusesRangesWhoseDrawsAreRefused) {
+  const auto refused = [](const Pipeline& pipeline) {
+    try {
+      check(pipeline);
+    } catch (const Error& error) {
+      return error.kind() == ErrorKind::invalid_value;
+    }
+    return false;
+  };
+  Pipeline pipeline;
+  pipeline.patch = pipeline.initial = {8, 8, 8};
+  MedianFilter median;
+  median.size = {16, 16};
+  pipeline.intensity = {median};
+  EXPECT_TRUE(refused(pipeline));
+  median.size = {15, 16};
+  pipeline.intensity = {median};
+  EXPECT_FALSE(refused(pipeline));
+  pipeline.intensity = {};
+  pipeline.spatial.translation = {0, 5e5, Range::Law::normal};
+  EXPECT_TRUE(refused(pipeline));
+  pipeline.spatial.translation = {0, 50, Range::Law::normal};
+  EXPECT_FALSE(refused(pipeline));
+}
+
+TEST(Preset, OfTwoAxesIsNeverPlanar) {
+  NnunetOptions options;
+  options.patch = {32, 24};
+  options.planar = true;
+  const Pipeline pipeline = nnunet(options);
+  EXPECT_FALSE(pipeline.spatial.planar);
+  for (const auto& transform : pipeline.intensity) {
+    if (const auto* low = std::get_if<LowResolution>(&transform)) {
+      EXPECT_TRUE(low->fixed_axes.empty());
+    }
+  }
+}
+
 }  // namespace
 }  // namespace mlarray::augment

@@ -183,11 +183,13 @@ TEST(Views, AnAddressOfZeroIsAnError) {
   const ArrayView none{nullptr, {1, 2}, {8, 4}};
   const std::vector<Box> boxes = {box};
   const std::vector<ArrayView> views = {none};
-  const std::string text = "address 0 for a box of shape (1, 2)";
+  const std::string text = "a view of shape (1, 2) at the address 0";
   expect_boxes_error([&] { image.read(box, none); }, ErrorKind::invalid_value, text);
   expect_boxes_error([&] { image.read_padded(box, none); }, ErrorKind::invalid_value, text);
   expect_boxes_error([&] { image.read_many(boxes, views); }, ErrorKind::invalid_value, text);
   expect_boxes_error([&] { image.write(box, none); }, ErrorKind::invalid_value, text);
+  expect_boxes_error([&] { Array::save_voxels("a.mla", none, DType::of<float>(), {}); },
+                     ErrorKind::invalid_value, text);
   image.read({{0, 0}, {0, 2}}, {nullptr, {0, 2}, {8, 4}});
 }
 

@@ -182,6 +182,41 @@ TEST(Moved, GoesOnUnderTheOtherNameOfAHardLink) {
   EXPECT_EQ(read_all(Array::open(other)), shown);
 }
 
+// A new file under another name of the file takes that name alone.
+TEST(Moved, ASaveOverAnotherHardLinkLeavesTheWriterItsFile) {
+  const TempDir folder;
+  const fs::path path = folder / "a.mla", other = folder / "b.mla";
+  Array::save_voxels(path, Voxels(kNameless, 1).view(), int16(), {});
+  const Voxels plane({1, 16, 16}, 2);
+  const Voxels replacement(kNameless, 3);
+  const auto save_it = [&](Array&) {
+    Array::save_voxels(other, replacement.view(), int16(), {});
+  };
+  const auto create_it = [&](Array&) {
+    Array created = Array::create(other, kNameless, int16(), {});
+    created.write(Box::whole(kNameless), replacement.view());
+    created.close();
+  };
+  const auto save_own = [&](Array& array) { array.save(other); };
+  int row = 2;
+  for (const std::function<void(Array&)>& act :
+       {std::function<void(Array&)>(save_it), std::function<void(Array&)>(create_it),
+        std::function<void(Array&)>(save_own)}) {
+    fs::remove(other);
+    fs::create_hard_link(path, other);
+    Array array = Array::open(path, {.mode = Mode::read_write});
+    array.write({{row, 0, 0}, {row + 1, 16, 16}}, plane.view());
+    act(array);
+    const auto in_other = read_all(Array::open(other));
+    array.write({{row + 1, 0, 0}, {row + 2, 16, 16}}, plane.view());
+    const auto shown = read_all(array);
+    array.close();
+    EXPECT_EQ(read_all(Array::open(path)), shown);
+    EXPECT_EQ(read_all(Array::open(other)), in_other);
+    ++row;
+  }
+}
+
 }  // namespace
 }  // namespace mlarray
 

@@ -259,6 +259,8 @@ TEST(Statistics, AViewThatDoesNotFitItsTypeIsRefused) {
   const ConstArrayView flat{std::as_bytes(std::span(bytes)).data(), {2, 3}, {1}};
   EXPECT_ERROR(Array::statistics(flat, DType::of<std::uint8_t>()), ErrorKind::invalid_value,
                "one stride for each axis, not 1");
+  EXPECT_ERROR(Array::statistics({nullptr, {2, 3}, {3, 1}}, DType::of<std::uint8_t>()),
+               ErrorKind::invalid_value, "address 0");
 }
 
 }  // namespace

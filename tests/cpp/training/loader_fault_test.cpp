@@ -845,5 +845,50 @@ TEST(LoaderFault, AHundredThousandCasesTakeLittleMemory) {
   EXPECT_TRUE(error_of([&] { static_cast<void>(loader.case_at(100'000)); }));
 }
 
+// A sampler that asks for a case that there is not.
+class AskingBeyond final : public Sampler {
+ public:
+  AskingBeyond(std::int64_t index, bool labels) : index_(index), labels_(labels) {}
+  Draw draw(const CaseInfo& cases, const DrawPlace&) const override {
+    if (labels_) {
+      static_cast<void>(cases.labels(index_));
+    } else {
+      static_cast<void>(cases.shape(index_));
+    }
+    return {};
+  }
+
+ private:
+  std::int64_t index_;
+  bool labels_;
+};
+
+TEST(LoaderFault, ASamplerThatAsksForNoCaseIsAnError) {
+  const TempDir dir;
+  const std::vector<Scan> scans = make_scans(dir, 2);
+  for (const std::int64_t index : {std::int64_t{-1}, std::int64_t{2}, std::int64_t{1} << 40}) {
+    for (const bool labels : {false, true}) {
+      Loader loader(cases_of(scans), std::make_shared<const AskingBeyond>(index, labels),
+                    fault_options());
+      EXPECT_TRUE(says(error_of([&] { loader.next(); }), {"of 2"}));
+    }
+  }
+}
+
+TEST(LoaderFault, FilesWithoutAChannelAreAnError) {
+  const TempDir dir;
+  Metadata metadata;
+  metadata.set("spatial", "axis_labels",
+               List{{"channel", "spatial_z", "spatial_y", "spatial_x"}});
+  Array::save_voxels(dir / "a.mla", {nullptr, {0, 32, 32, 32}, {2, 2, 2, 2}},
+                     DType::of<std::int16_t>(), metadata);
+  EXPECT_TRUE(says(error_of([&] {
+                     Loader loader({{"a", {dir / "a.mla"}, {}}},
+                                   uniform_sampler(fault_options().patch), fault_options());
+                     loader.next();
+                   }),
+                   {"a.mla", "no voxels"}));
+}
+
 }  // namespace
 }  // namespace mlarray::training::test

@@ -61,5 +61,32 @@ TEST(Normalize, RefusesWhatDoesNotFit) {
   EXPECT_THROW(normalize(view_of(voxels, {3}), DType::of<std::uint8_t>(), {}, two), Error);
 }
 
+TEST(Normalize, EqualVoxelsBecomeZero) {
+  const std::vector<double> voxels(512, 0.1);
+  const auto found = channel_of(view_of(voxels, {512}), DType::of<double>());
+  EXPECT_EQ(found.std, 0.0);
+  std::vector<float> out(512, 9);
+  normalize(voxels, found, out);
+  EXPECT_EQ(out, std::vector<float>(512, 0));
+}
+
+TEST(Normalize, ADeviationThatFloat32RoundsToZeroCountsAsOne) {
+  const std::vector<float> voxels = {3, 4};
+  std::vector<float> out(2);
+  normalize(voxels, {.mean = 3, .std = 1e-50}, out);
+  EXPECT_EQ(out, (std::vector<float>{0, 1}));
+}
+
+TEST(Normalize, RefusesWhatALoaderRefuses) {
+  const std::vector<float> voxels = {3, 4};
+  std::vector<float> out(2);
+  const double nan = std::nan("");
+  for (const Normalization::Channel& channel :
+       {Normalization::Channel{.std = -1}, Normalization::Channel{.mean = nan},
+        Normalization::Channel{.std = nan}, Normalization::Channel{.low = 2, .high = 1}}) {
+    EXPECT_THROW(normalize(voxels, channel, out), Error);
+  }
+}
+
 }  // namespace
 }  // namespace mlarray::training::test

@@ -34,6 +34,8 @@ class Batches:
     ----------
     loader : mlarray.torch.PatchLoader
         Where they come from; its epochs follow each other.
+    pipeline : Pipeline
+        What augments them, for nnU-Net's debug.json.
     several : bool
         The target is a list, one resolution each, for deep supervision.
     regions : bool
@@ -44,7 +46,7 @@ class Batches:
         self, loader: PatchLoader, pipeline: Pipeline, several: bool, regions: bool
     ) -> None:
         self.loader = loader
-        self.transform = pipeline  # nnU-Net writes it into its debug.json
+        self.transform = pipeline
         self._several, self._regions = several, regions
         self._names = [case.name for case in loader.cases]
         self._epoch: Iterator[dict[str, torch.Tensor]] = iter(())
@@ -133,7 +135,8 @@ def _refuse_other_transforms(trainer: type) -> None:
         if owner is not None and owner.__name__ != "nnUNetTrainer":
             raise InvalidUseError(
                 f"{trainer.__name__}: {owner.__name__} changes {name}, which mlarray does not "
-                f"run. Override mlarray_pipeline, or use a trainer with nnU-Net's own loader"
+                f"run. Make the change in mlarray_pipeline, and leave out that base class; or "
+                f"use nnU-Net's own loader"
             )
 
 
