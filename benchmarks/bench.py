@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -110,7 +109,6 @@ def versus(
     work = options.output / "work"
     paths, source = make_volumes(work, tuple(options.shape), options.volumes)
     facts = machine.facts()
-    facts["commit"] = _commit()
     before = machine.load()
     bench = Bench(
         libraries,
@@ -148,17 +146,6 @@ def versus(
         "cells": [cell._asdict() for cell in bench.cells],
         "skipped": bench.skipped,
     }
-
-
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip() or "not known"
 
 
 def main() -> int:

@@ -234,12 +234,12 @@ def main() -> None:
         put(ROOT / "docs" / "performance.md", origin(result))
 
 
-def put(page: Path, text: str) -> None:
+def put(page: Path, text: str, begin: str = BEGIN) -> None:
     """Write a text between the two marks of a page."""
     old = page.read_text(encoding="utf-8")
-    new, count = re.subn(f"({BEGIN}).*?({END})", lambda m: m[1] + text + m[2], old, flags=re.S)
+    new, count = re.subn(f"({begin}).*?({END})", lambda m: m[1] + text + m[2], old, flags=re.S)
     if count != 1:
-        raise SystemExit(f"publish: {page} has {count} places between {BEGIN!r} and {END!r}")
+        raise SystemExit(f"publish: {page} has {count} places between {begin!r} and {END!r}")
     page.write_text(new, encoding="utf-8")
 
 

@@ -344,7 +344,7 @@ def main() -> int:
         help="some of " + ", ".join(PARTS),
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of a round of one loader")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of a round of one loader")
     parser.add_argument("--samples", type=int, default=500, help="of a side, beside nnU-Net")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench-train")
     options = parser.parse_args()

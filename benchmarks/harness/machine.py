@@ -7,6 +7,7 @@ import datetime
 import mmap
 import os
 import platform
+import subprocess
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -37,7 +38,19 @@ def facts() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "Python": platform.python_version(),
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": _commit(),
     }
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or "not known"
 
 
 def _first(path: str, key: str) -> str:

@@ -19,6 +19,7 @@ FOLDER = ROOT / "docs" / "pictures"
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import publish  # noqa: E402
+import publish_training  # noqa: E402
 
 
 def test_every_picture_is_drawn_by_the_program(tmp_path: Path) -> None:
@@ -93,3 +94,41 @@ def test_the_table_has_the_figures_of_the_report() -> None:
     cells = [cell for cell in cells if (cell["task"], cell["volume"]) != ("cold", "uint8")]
     _, missing = publish.table({"cells": cells})
     assert missing == ["open and a patch of 128^3, file not in memory (cold)"]
+
+
+def test_the_table_of_training_has_the_figures_of_the_report() -> None:
+    told = [{"rate": rate} for rate in (2.0, 3.0, 4.0)]
+    twice = [{"rate": 2 * one["rate"]} for one in told]
+    many = [{"rate": 10 * one["rate"]} for one in told]
+    sides = {"nnU-Net's, 3 processes": told, "mlarray, in place": twice, "mlarray, new": many}
+    rates = {
+        "mlarray": [500.0, 600.0, 700.0],
+        "mlarray, the reference's files": [900.0] * 3,
+        "MONAI, patches of .mla": [800.0] * 3,
+        "reference, 0 workers": [50.0] * 3,
+        "reference, 2 workers": [100.0] * 3,
+    }
+    result = {
+        "rates": {"64": rates},
+        "nnunet": {"with its transforms": {"rounds": sides}},
+        "machine": {
+            "processor": "one",
+            "cores": "2",
+            "date": "2026-11-29 20:40",
+            "commit": "a",
+        },
+    }
+    lines = list(csv.reader(publish_training.table(result).splitlines()))
+    assert lines[1:] == [
+        ["64^3, int16 and uint8", "600", "reference, 2 workers: 100", "6.0 (5.5 - 6.5)"],
+        [
+            "nnU-Net's 128^3 with its transforms, in place",
+            *("6.0", "nnU-Net's, 3 processes: 3.0", "2.0 (2.0 - 2.0)"),
+        ],
+        [
+            "nnU-Net's 128^3 with its transforms, new",
+            *("30", "nnU-Net's, 3 processes: 3.0", "10.0 (10.0 - 10.0)"),
+        ],
+    ]
+    assert "gets 10 times the" in publish_training.sentence(result)
+    assert "2026-11-29 at commit a" in publish_training.origin(result)
