@@ -8,7 +8,7 @@ help:
 	@echo "make test      lint, build everything, run every test, sanitizers among them"
 	@echo "make test-training  the C++ tests of training, and those that need PyTorch, in an environment of their own"
 	@echo "make train-demo  train a U-Net on the CPU from 24 .mla files, predict, draw: below 10 minutes"
-	@echo "make nnunet-demo  nnU-Net trained with its loader and with ours, 5 seeds each: hours"
+	@echo "make nnunet-demo  nnU-Net trained with its loader and with ours, 5 seeds each: half an hour"
 	@echo "make check     for every edit: lint, C++ and Python tests, building only what changed"
 	@echo "make build     set up build/venv and install the package into it"
 	@echo "make format    put sources into the project's format"

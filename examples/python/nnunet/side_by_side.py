@@ -232,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cases", type=int, default=12)
     parser.add_argument("--side", type=int, default=96, help="of a head, in voxels")
     parser.add_argument("--patch", type=int, default=32)
-    parser.add_argument("--features", type=int, default=32, help="of the first stage")
+    parser.add_argument("--features", type=int, default=8, help="of the first stage")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--iterations", type=int, default=250, help="of an epoch")
