@@ -234,7 +234,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--patch", type=int, default=32)
     parser.add_argument("--features", type=int, default=8, help="of the first stage")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--iterations", type=int, default=250, help="of an epoch")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--convert", action="store_true", help="run mlarray nnunet-convert")
