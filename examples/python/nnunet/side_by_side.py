@@ -196,7 +196,7 @@ def draw(results: dict[str, list[dict[str, Any]]], path: Path) -> None:
     losses, dice, times = figure.subplots(1, 3, width_ratios=[2, 1, 1])
     losses.set(title="Loss of each epoch", xlabel="epoch", ylabel="validation: dashed")
     dice.set(title="Dice of the validation cases")
-    times.set(title="Seconds an epoch", ylim=(0, None))
+    times.set(title="Seconds an epoch")
     for number, (side, runs) in enumerate(results.items()):
         colour = ("#30638e", "#d1495b")[number]
         for run in runs:
@@ -209,6 +209,7 @@ def draw(results: dict[str, list[dict[str, Any]]], path: Path) -> None:
     for axes in (dice, times):
         axes.set(xticks=[0, 1], xlim=(-0.5, 1.5))
         axes.set_xticklabels([side.split("'")[0] for side in results])
+    times.set_ylim(bottom=0)  # now that the top is known
     losses.legend(frameon=False)
     figure.savefig(path, dpi=110)
 
