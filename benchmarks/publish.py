@@ -212,16 +212,23 @@ def _milliseconds(seconds: float) -> str:
     return f"{value:.1f} ms" if value < 10 else f"{value:,.0f} ms"
 
 
-def main() -> None:
+def run_of(
+    description: str | None, command: str
+) -> tuple[argparse.ArgumentParser, dict[str, Any]]:
+    """What a run of ``make COMMAND`` has found, from the file that the arguments name."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    results = ROOT / "build" / "bench" / "results.json"
+    results = ROOT / "build" / command / "results.json"
     parser.add_argument("results", type=Path, nargs="?", default=results)
     options = parser.parse_args()
     if not options.results.exists():
-        parser.error(f"{options.results} does not exist: run make bench first")
-    result = json.loads(options.results.read_text())
+        parser.error(f"{options.results} does not exist: run make {command} first")
+    return parser, json.loads(options.results.read_text())
+
+
+def main() -> None:
+    _, result = run_of(__doc__, "bench")
     found = figures(result)
     (PICTURES / "bench.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     (PICTURES / "bench.svg").write_text(chart(found), encoding="utf-8")

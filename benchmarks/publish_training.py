@@ -9,17 +9,14 @@ must be a whole one.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
-import json
 import statistics
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.driver import quartiles_of_pairs
-from publish import ROOT, put
-from train import OURS, TASKS
+from publish import ROOT, put, run_of
+from train import OURS, TASKS, rate_text, times_text
 
 BEGIN = "<!-- written by benchmarks/publish_training.py -->\n"
 HEADER = ("", "mlarray, samples a second", "best of the others", "times as fast")
@@ -40,19 +37,12 @@ class Side(NamedTuple):
 def row(title: str, ours: Side, others: list[Side]) -> list[str]:
     """A row of the table: ours beside the fastest of the others."""
     best = max(others, key=lambda side: side.rate)
-    found = quartiles_of_pairs(ours.rates, best.rates)
-    assert found is not None
-    low, times, high = found
     return [
         title,
-        _text(ours.rate),
-        f"{best.name}: {_text(best.rate)}",
-        f"{times:.1f} ({low:.1f} - {high:.1f})",
+        rate_text(ours.rate),
+        f"{best.name}: {rate_text(best.rate)}",
+        times_text(ours.rates, best.rates),
     ]
-
-
-def _text(rate: float) -> str:
-    return f"{rate:,.0f}" if rate >= 20 else f"{rate:.1f}"
 
 
 def table(result: dict[str, Any]) -> str:
@@ -112,15 +102,7 @@ def sentence(result: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    results = ROOT / "build" / "bench-train" / "results.json"
-    parser.add_argument("results", type=Path, nargs="?", default=results)
-    options = parser.parse_args()
-    if not options.results.exists():
-        parser.error(f"{options.results} does not exist: run make bench-train first")
-    result = json.loads(options.results.read_text())
+    parser, result = run_of(__doc__, "bench-train")
     lacking = [task for task in TASKS if task not in result["rates"]]
     if not result["nnunet"]:
         lacking.append("nnunet")

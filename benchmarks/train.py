@@ -250,11 +250,12 @@ def many_cases(work: Path, case: dict[str, Any], count: int) -> dict[str, Any]:
     return {**found, "cases": count, "path_bytes": path_bytes, "allowed_bytes": allowed}
 
 
-def _rate(samples: float) -> str:
+def rate_text(samples: float) -> str:
+    """Samples a second, as reports say them."""
     return f"{samples:,.0f}" if samples >= 20 else f"{samples:.1f}"
 
 
-def _times(ours: list[float], theirs: list[float]) -> str:
+def times_text(ours: list[float], theirs: list[float]) -> str:
     """The median of the ratios of single rounds, with their quartiles."""
     found = quartiles_of_pairs(ours, theirs)
     return "" if found is None else f"{found[1]:.1f} ({found[0]:.1f} - {found[2]:.1f})"
@@ -273,10 +274,10 @@ def report(result: dict[str, Any]) -> Iterator[str]:
         yield "|---|---|---|---|"
         mine = rates.get(OURS.name, [])
         for name, samples in rates.items():
-            ratio = "" if name == OURS.name else _times(mine, samples)
+            ratio = "" if name == OURS.name else times_text(mine, samples)
             yield (
-                f"| {name} | {_rate(statistics.median(samples))} | {_rate(min(samples))}, "
-                f"{_rate(max(samples))} | {ratio} |"
+                f"| {name} | {rate_text(statistics.median(samples))} "
+                f"| {rate_text(min(samples))}, {rate_text(max(samples))} | {ratio} |"
             )
         theirs = [samples for name, samples in rates.items() if name.startswith("reference,")]
         if target and theirs and mine:
@@ -284,12 +285,12 @@ def report(result: dict[str, Any]) -> Iterator[str]:
             found = quartiles_of_pairs(mine, fastest)
             verdict = "met" if found and found[1] >= target else "not met"
             yield (
-                f"\nThe reference's best: {_times(mine, fastest)} times as fast "
+                f"\nThe reference's best: {times_text(mine, fastest)} times as fast "
                 f"(target {target:.0f}: {verdict})."
             )
             for name, samples in rates.items():
                 if name.startswith("mlarray,"):
-                    yield f"{name}: {_times(samples, fastest)} times."
+                    yield f"{name}: {times_text(samples, fastest)} times."
         if task == "slices":
             verdict = "met" if mine and statistics.median(mine) >= SLICES_TARGET else "not met"
             yield f"\nTarget {SLICES_TARGET:,.0f} a second: {verdict}."
