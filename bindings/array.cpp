@@ -55,11 +55,12 @@ std::optional<std::vector<std::int64_t>> patch_of(const Array& self) {
 using IntTuple = nb::typed<nb::tuple, int, nb::ellipsis>;
 
 IntTuple to_tuple(const Shape& shape) {
-  nb::list items;
-  for (const std::int64_t length : shape) {
-    items.append(length);
+  nb::object tuple = nb::steal(PyTuple_New(static_cast<Py_ssize_t>(shape.size())));
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    NB_TUPLE_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(axis),
+                      PyLong_FromLongLong(shape[axis]));
   }
-  return nb::borrow<IntTuple>(nb::tuple(items));
+  return nb::steal<IntTuple>(tuple.release());
 }
 
 Array open(const Path& path, const std::string& mode, bool mapped, int threads,

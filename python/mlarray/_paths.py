@@ -17,7 +17,7 @@ from .errors import (
 if TYPE_CHECKING:
     from .typing import PathLike
 
-__all__ = ["Naming", "checked_path"]
+__all__ = ["Naming", "checked_path", "raise_named"]
 
 _SUFFIXES = (".mla", ".b2nd")
 
@@ -44,7 +44,7 @@ def checked_path(filepath: PathLike, *, writes: bool = False) -> str:
         For a URL.
     """
     try:
-        path = os.fsdecode(filepath)
+        path = filepath if type(filepath) is str else os.fsdecode(filepath)
     except TypeError:
         raise InvalidTypeError(
             f"the path is {filepath!r}, a {type(filepath).__name__}; give a str, bytes or "
@@ -75,11 +75,15 @@ class Naming:
         pass
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if not isinstance(error, MLArrayError) or error.path is not None:
-            return
-        text = str(error)
-        if f"'{self.path}'" not in text and repr(self.path) not in text:
-            named = copy.copy(error)
-            named.args = (f"{self.path!r}: {text}",)
-            named.path = self.path
-            raise named from error
+        if isinstance(error, MLArrayError):
+            raise_named(error, self.path)
+
+
+def raise_named(error: MLArrayError, path: str) -> None:
+    """Raise `error` with the path in front, unless it names it: then nothing happens."""
+    text = str(error)
+    if error.path is None and f"'{path}'" not in text and repr(path) not in text:
+        named = copy.copy(error)
+        named.args = (f"{path!r}: {text}",)
+        named.path = path
+        raise named from error

@@ -307,17 +307,23 @@ cparams
         >>> with MLArray.open("image.mla", mode="r+") as image:
         ...     image[10:20, 50:60] *= 5
         """
-        to_create: dict[str, Any] = {
-            "shape": shape,
-            "dtype": dtype,
-            "meta": meta,
-            "axis_labels": axis_labels,
-            "channel_axis": channel_axis,
-            "patch_size": patch_size,
-            "chunk_size": chunk_size,
-            "block_size": block_size,
-            "cparams": cparams,
-        }
+        to_create: dict[str, Any] | None = None
+        if not (  # most calls create nothing, and are to be fast
+            (shape is None and dtype is None and meta is None and axis_labels is None)
+            and (channel_axis is None and patch_size is UNSET and chunk_size is None)
+            and (block_size is None and cparams is None)
+        ):
+            to_create = {
+                "shape": shape,
+                "dtype": dtype,
+                "meta": meta,
+                "axis_labels": axis_labels,
+                "channel_axis": channel_axis,
+                "patch_size": patch_size,
+                "chunk_size": chunk_size,
+                "block_size": block_size,
+                "cparams": cparams,
+            }
         how = (num_threads, dparams, verify, level)
         store = files.open_or_create(filepath, mode, mmap_mode, mmap, to_create, *how)
         return cls._over(store, store.threads)
@@ -1747,7 +1753,9 @@ metadata_format
 
     def __del__(self) -> None:
         store = getattr(self, "_store", None)  # none if the image was never made
-        if store is not None and store.core is not None and (lost := store.close_at_last()):
+        if store is None or store.core is None or store.core.closed:
+            return
+        if lost := store.close_at_last():
             writers.warn(lost)
 
     # Copies, and how it is shown.

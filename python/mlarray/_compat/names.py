@@ -73,7 +73,11 @@ class Access(NamedTuple):
 
 _MODES: Final = {"r": "r", "a": "r+", "r+": "r+", "c": "c", "w": "w+", "w+": "w+"}
 _MOST_THREADS: Final = 2**31 - 1
-_MMAP_MODES: Final = ("r", "r+", "c", "w+", None)
+# What `mmap` and `mmap_mode` mean where they are given alone.
+_MAPPED: Final[dict[str | None, Access]] = {
+    **{mode: Access(mode, True) for mode in ("r", "r+", "c", "w+")},
+    None: Access("r", False),
+}
 
 
 def resolve_access(mode: Any, mmap_mode: Any, mmap: Any) -> Access:
@@ -100,20 +104,24 @@ def resolve_access(mode: Any, mmap_mode: Any, mmap: Any) -> Access:
         For other values, and for spellings that contradict each other.
     """
     if mode is UNSET and mmap is UNSET and mmap_mode is UNSET:
-        return Access("r", True)
+        return _MAPPED["r"]
     if mode is not UNSET and (not isinstance(mode, str) or mode not in _MODES):
         raise InvalidUseError(
             f"mode={mode!r} is not one of 'r', 'a', 'r+', 'c', 'w', 'w+'; leave it out to read"
             + ("" if isinstance(mode, str) else ", and give shape= and dtype= by name")
         )
-    mapping = mmap_mode if mmap is UNSET else agreed(mmap_mode=mmap_mode, mmap=mmap)
-    if mapping is not UNSET and mapping not in _MMAP_MODES:
+    if mmap is UNSET or mmap_mode is UNSET:
+        mapping = mmap_mode if mmap is UNSET else mmap
+    else:
+        mapping = agreed(mmap_mode=mmap_mode, mmap=mmap)
+    known = mapping is None or (isinstance(mapping, str) and mapping in _MAPPED)
+    if mapping is not UNSET and not known:
         raise InvalidUseError(
             f"mmap_mode={mapping!r} is not one of 'r', 'r+', 'c', 'w+', None; leave it out to "
             f"read"
         )
     if mode is UNSET:
-        return Access("r" if mapping is None else mapping, mapping is not None)
+        return _MAPPED[mapping]
     asked = _MODES[mode]
     if mapping is UNSET:
         return Access(asked, True)

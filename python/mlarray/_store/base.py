@@ -37,8 +37,16 @@ class Store(ABC):
     access: str | None = None  # 'r', 'r+', 'c', 'w+'; None in memory
     mapped: bool = False
     verify: bool | None = None
-    chunks: tuple[int, ...] | None = None
-    blocks: tuple[int, ...] | None = None
+
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """Lengths of a chunk; None where nothing is compressed."""
+        return None
+
+    @property
+    def blocks(self) -> tuple[int, ...] | None:
+        """Lengths of a block; None where nothing is compressed."""
+        return None
 
     @property
     @abstractmethod

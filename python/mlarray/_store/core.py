@@ -46,15 +46,17 @@ _Array = np.ndarray[Any, Any]
 
 # So that no refresh takes back what a later one has seen.
 _refreshing = allocate_lock()
+_forks = 0  # between the first process and this one
 
 
-def _new_lock_in_child() -> None:
-    global _refreshing
+def _after_fork_in_child() -> None:
+    global _refreshing, _forks
     _refreshing = allocate_lock()  # the thread that held it may not be here
+    _forks += 1
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_new_lock_in_child)
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 class CoreStore(Store):
@@ -81,13 +83,11 @@ class CoreStore(Store):
     """
 
     __slots__ = (
-        *("absolute", "access", "blocks", "chunks", "core", "dtype", "loaded", "mapped"),
-        *("path", "pid", "shape", "threads", "verify"),
+        *("absolute", "access", "core", "dtype", "forks", "loaded", "mapped", "path", "shape"),
+        *("threads", "verify"),
     )
 
     core: _core.Array
-    chunks: tuple[int, ...]
-    blocks: tuple[int, ...]
 
     def __init__(
         self,
@@ -104,14 +104,22 @@ class CoreStore(Store):
         self.dtype: np.dtype[Any] = dtype_from_text(core.dtype)
         self.threads = threads
         self.shape: tuple[int, ...] = core.shape
-        self.blocks = core.blocks
-        self.chunks = core.chunks
         self.path = path
-        self.absolute = "" if path is None else os.path.abspath(path)
+        self.absolute = path or ""
+        if path is not None and not path.startswith("/"):
+            self.absolute = os.path.abspath(path)  # the working directory may change
         self.access = access
         self.mapped = mapped
         self.verify = verify
-        self.pid = os.getpid()
+        self.forks = _forks
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        return self.core.chunks
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        return self.core.blocks
 
     @property
     def is_closed(self) -> bool:
@@ -140,9 +148,11 @@ class CoreStore(Store):
 
     def read(self, key: Any) -> Any:
         """What ``array[key]`` would be, in new memory."""
-        self.require_voxels()
+        shape = self.shape
+        if shape == (0,):
+            self.require_voxels()
         core = self.opened()
-        box = plain_box(key, self.shape)
+        box = plain_box(key, shape)
         if box is not None:
             starts, stops, lengths = box
             answer: _Array = np.empty(lengths, self.dtype)
@@ -404,10 +414,14 @@ class CoreStore(Store):
 
     def close(self, discard_metadata: bool = False) -> None:
         """Save edits of voxels and metadata, and release the file."""
-        if self.core.closed:
+        core = self.core
+        if core.closed:
             return
-        if self.pid != os.getpid():
-            self.core.close()  # a child process gives up what belongs to its parent
+        if self.access == "r" and not self.loaded:
+            core.close()  # there is nothing to save, nor to warn of
+            return
+        if self.forks != _forks:
+            core.close()  # a child process gives up what belongs to its parent
             return
         if not discard_metadata:
             self._warn_of_lost_metadata()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .. import _core
 from .._compat.names import Access, resolve_access, resolve_axis_labels, resolve_threads
 from .._dtypes import as_dtype, dtype_to_text
 from .._index.boxes import as_shape
-from .._paths import Naming, checked_path
-from ..errors import InvalidTypeError, InvalidUseError
+from .._paths import Naming, checked_path, raise_named
+from ..errors import InvalidTypeError, InvalidUseError, MLArrayError
 from ..typing import UNSET
 from . import writers
 from .core import CoreStore
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from .base import Store
 
 __all__ = ["create", "load", "open_existing", "open_or_create", "save"]
+
+_ORDERED: Final = _core.CommitLevel.ordered
 
 
 def load(
@@ -59,15 +61,15 @@ def open_or_create(
     mode: Any,
     mmap_mode: Any,
     mmap: Any,
-    to_create: dict[str, Any],
+    to_create: dict[str, Any] | None,
     num_threads: int | None,
     dparams: Any,
     verify: bool | None,
     level: Level | None,
 ) -> CoreStore:
-    """Open a file as `MLArray.open` is told to; `to_create` is for mode 'w+' only."""
+    """Open a file as `MLArray.open` is told to; `to_create`, if any, is for mode 'w+' only."""
     path = checked_path(filepath)
-    with Naming(path):
+    try:  # `Naming` would do the same, more slowly
         access = resolve_access(mode, mmap_mode, mmap)
         if access.mode == "w+":
             if verify is not None:
@@ -77,8 +79,8 @@ def open_or_create(
                 )
             how: Any = {"dparams": dparams, "num_threads": num_threads, "level": level}
             mapping = "w+" if access.mapped else None
-            return create(path, mmap_mode=mapping, **how, **to_create)
-        if given := _given(to_create):
+            return create(path, mmap_mode=mapping, **how, **(to_create or {}))
+        if to_create is not None and (given := _given(to_create)):
             raise InvalidUseError(
                 f"{', '.join(given)} can only be given to create a file, with mode 'w+', "
                 f"but the mode is {access.mode!r}; leave it out or change the mode"
@@ -88,10 +90,15 @@ def open_or_create(
                 f"level={level!r} says how edits reach the file, with mode 'r+' or 'w+', "
                 f"but the mode is {access.mode!r}; leave it out or change the mode"
             )
-        commits = commit_level(level) or _core.CommitLevel.ordered
-        check_dparams(dparams)
-        threads = resolve_threads(num_threads, dparams)
-    return open_existing(path, access, threads, verify, commits)
+        commits = None if level is None else commit_level(level)
+        threads = 0
+        if dparams is not None or num_threads is not None:
+            check_dparams(dparams)
+            threads = resolve_threads(num_threads, dparams)
+    except MLArrayError as error:
+        raise_named(error, path)
+        raise
+    return open_existing(path, access, threads, verify, commits or _ORDERED)
 
 
 def open_existing(
@@ -99,7 +106,7 @@ def open_existing(
     access: Access,
     threads: int,
     verify: bool | None,
-    commits: _core.CommitLevel = _core.CommitLevel.ordered,
+    commits: _core.CommitLevel = _ORDERED,
 ) -> CoreStore:
     """Open a file that there is."""
     writers.before_use_of(path)
@@ -113,8 +120,8 @@ def open_existing(
 
 def create(
     filepath: PathLike,
-    shape: Any,
-    dtype: Any,
+    shape: Any = None,
+    dtype: Any = None,
     meta: Any = None,
     mode: str = "w",
     mmap_mode: Any = "w+",
@@ -192,7 +199,7 @@ def save(
     writers.before_use_of(path, besides=store)
     store.save(path, options)
     if label_index:
-        level = commit_level(how.get("level"), how.get("durable")) or _core.CommitLevel.ordered
+        level = commit_level(how.get("level"), how.get("durable")) or _ORDERED
         threads = resolve_threads(how.get("num_threads"), how.get("dparams"))
         threads = threads or how.get("default_threads", 0)
         _index_labels(store, path, threads, level)
@@ -209,10 +216,10 @@ def _index_labels(store: Store, path: str, threads: int, level: _core.CommitLeve
 
 def _given(arguments: Mapping[str, Any]) -> list[str]:
     """Which optional arguments were given, and not as the defaults of some version."""
-    return [
-        name
-        for name, value in arguments.items()
-        if value is not None
-        and value is not UNSET
-        and not (name == "patch_size" and isinstance(value, str) and value == "default")
-    ]
+    given = []
+    for name, value in arguments.items():
+        if value is None or value is UNSET:
+            continue
+        if not (name == "patch_size" and isinstance(value, str) and value == "default"):
+            given.append(name)
+    return given
