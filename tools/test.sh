@@ -61,6 +61,7 @@ if [ "$what" = all ]; then
   trap 'kill -- "-$beside" 2>/dev/null' EXIT
   step lint tools/lint.sh
   step C++ tools/cpp.sh default C++ -DMLARRAY_TRAINING_TESTS=OFF
+  step sources-alone "$bin/python" tools/check_alone.py build/default
   step sanitizers tools/cpp.sh asan C++-sanitized -DMLARRAY_TRAINING=OFF
   wait "$beside"
   trap - EXIT

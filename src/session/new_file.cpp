@@ -11,17 +11,13 @@
 #include "store/stored_layers.hpp"
 
 namespace mlarray::session {
-namespace {
 
-// Without statistics, which are of the voxels before a filter shortened them.
 Metadata without_statistics(Metadata metadata) {
   for (const MetadataField& field : Metadata::fields()) {
     if (field.section == "stats") metadata.set(field.section, field.name, {});
   }
   return metadata;
 }
-
-}  // namespace
 
 NewFile::NewFile(const Shape& shape, const DType& dtype, const Metadata& metadata,
                  const SaveOptions& options, bool has_array)

@@ -14,11 +14,15 @@
 #include "grid/geometry.hpp"
 #include "io/file.hpp"
 #include "mlarray/array.hpp"
+#include "mlarray/metadata.hpp"
 #include "pipeline/encode_chunks.hpp"
 #include "store/array_header.hpp"
 #include "store/tables.hpp"
 
 namespace mlarray::session {
+
+// Without statistics, which are of the voxels before a filter shortened them.
+Metadata without_statistics(Metadata metadata);
 
 // Settles layout, codec and metadata before anything is written. Then: begin(), any number of
 // add_chunks(), finish(). Not synchronised.
