@@ -346,7 +346,7 @@ class Loader::Impl {
     Matrix& affine = batch.affines[static_cast<std::size_t>(item)];
     if (augmenter != nullptr) {
       const Augmenter::Sample sample = augmenter->prepare(draw);
-      std::byte* source = sized(scratch.source, sample.layout.bytes);
+      std::byte* source = scratch.source.sized(sample.layout.bytes);
       if (!sample.part.box.empty() &&
           !read_part(*one, sample.part, watched, sample.layout, source, 0, scratch)) {
         return false;

@@ -10,35 +10,44 @@
 
 #include "mlarray/augment/pipeline.hpp"
 #include "mlarray/training/loader.hpp"
+#include "training/batch.hpp"
 #include "training/batch_layout.hpp"
 #include "training/open_cases.hpp"
 #include "training/padding.hpp"
 
 namespace mlarray::training {
 
+// Memory that grows and holds anything. It begins with a line of the cache, as rows of blocks,
+// which are put there, are whole lines.
+class ScratchMemory {
+ public:
+  std::byte* sized(std::int64_t bytes) {
+    if (!memory_ || bytes > size_) {
+      memory_.reset();  // so that both are never there
+      memory_ = std::make_unique<Buffer>(bytes);
+      size_ = bytes;
+    }
+    return memory_->data();
+  }
+
+ private:
+  std::unique_ptr<Buffer> memory_;
+  std::int64_t size_ = 0;
+};
+
 // Memory that a thread keeps from one sample to the next, and what it has counted since they
 // were taken.
 struct ReaderScratch {
-  std::vector<std::byte> raw;
-  std::vector<std::byte> padded;
+  ScratchMemory raw;
+  ScratchMemory padded;
   std::vector<std::uint8_t> mask;
-  std::vector<std::byte> source;  // of augmentation
+  ScratchMemory source;  // of augmentation
   augment::Workspace workspace;
   double read_seconds = 0;
   double convert_seconds = 0;
   double augment_seconds = 0;
   std::int64_t voxels_read = 0;
 };
-
-// So many bytes of a part of the scratch, which hold anything.
-inline std::byte* sized(std::vector<std::byte>& memory, std::int64_t bytes) {
-  const auto size = static_cast<std::size_t>(bytes);
-  if (memory.size() < size) {
-    memory.clear();  // so that nothing is copied
-    memory.resize(size);
-  }
-  return memory.data();
-}
 
 // Immutable; called from any thread, each with a scratch of its own.
 class PatchReader {

@@ -187,3 +187,20 @@ def test_damage_is_found(tmp_path: Path) -> None:
         ):
             with pytest.raises(RuntimeError, match="checksum"):
                 call()
+
+
+def test_large_results_begin_with_a_line_of_the_cache(tmp_path: Path) -> None:
+    voxels = np.arange(2 * 300 * 512, dtype=np.int16).reshape(2, 300, 512)
+    MLArray(voxels).save(tmp_path / "x.mla")
+    image = MLArray.open(tmp_path / "x.mla")
+    results = [
+        (image[...], voxels),
+        (image[:, 10:290], voxels[:, 10:290]),
+        (image[::1, :, ::-1][..., ::-1], voxels),
+        (image.read_padded((0, 0, 0), (2, 300, 520))[..., :512], voxels),
+        (image.read_many([((0, 0, 0), (2, 300, 512))])[0], voxels),
+    ]
+    for result, expected in results:
+        np.testing.assert_array_equal(result, expected)
+        assert result.__array_interface__["data"][0] % 64 == 0
+        assert result.flags.writeable

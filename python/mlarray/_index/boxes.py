@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
@@ -29,6 +30,7 @@ __all__ = [
     "check_64_bits",
     "checked_mode",
     "checked_out",
+    "empty_voxels",
     "inside",
     "source_of",
 ]
@@ -36,6 +38,8 @@ __all__ = [
 Box = tuple[list[int], list[int]]
 _MODES: Final = ("constant", "edge", "reflect")
 _LARGEST: Final = 2**63 - 1
+_LINE: Final = 64  # bytes of a processor's cache
+_LARGE: Final = 256 << 10  # bytes: for less, `empty_voxels` would cost more than it gains
 
 
 def as_shape(shape: int | Sequence[int]) -> list[int]:
@@ -134,6 +138,23 @@ def checked_mode(mode: str, value: Any) -> None:
         )
 
 
+def empty_voxels(shape: Sequence[int], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """New memory for voxels to be read into; a large array begins with a line of the cache.
+
+    NumPy's begin 16 bytes behind one. Rows of blocks, which are whole lines, are then stored as
+    parts of lines, which takes 1.1 to 1.3 times as long.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    voxels: np.ndarray[Any, Any]
+    if size < _LARGE:
+        voxels = np.empty(shape, dtype)
+    else:
+        memory = np.empty(size + _LINE, np.uint8)
+        start = -memory.__array_interface__["data"][0] % _LINE
+        voxels = np.ndarray(shape, dtype, memory, start)
+    return voxels
+
+
 def checked_out(out: Any, shape: Sequence[int], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     """`out`, or a new array for None; it must have this shape and type.
 
@@ -143,7 +164,7 @@ def checked_out(out: Any, shape: Sequence[int], dtype: np.dtype[Any]) -> np.ndar
         For another type or shape, and for an array that is read-only.
     """
     if out is None:
-        return np.empty(shape, dtype)
+        return empty_voxels(shape, dtype)
     if not isinstance(out, np.ndarray):
         raise InvalidTypeError(f"out is a {type(out).__name__}; give a NumPy array")
     if out.dtype != dtype:

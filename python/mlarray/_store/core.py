@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import _core
 from .._dtypes import as_bytes_view, dtype_from_text, dtype_to_text
-from .._index.boxes import checked_out
+from .._index.boxes import checked_out, empty_voxels
 from .._index.keys import contiguous_target, plain_box, select
 from .._index.points import Grid, PointSelection
 from .._index.values import element_of, has_ellipsis, is_field, is_mask, values_of
@@ -155,7 +155,7 @@ class CoreStore(Store):
         box = plain_box(key, shape)
         if box is not None:
             starts, stops, lengths = box
-            answer: _Array = np.empty(lengths, self.dtype)
+            answer: _Array = empty_voxels(lengths, self.dtype)
             core.read_into(starts, stops, as_bytes_view(answer), self.threads)
             return answer
         if is_field(key):
@@ -186,7 +186,7 @@ class CoreStore(Store):
     def read_filled(self, box: Box, value: Any) -> _Array:
         """A box that may leave the array, with a value where there are no voxels."""
         start, stop = box
-        answer: _Array = np.empty([b - a for a, b in zip(start, stop)], self.dtype)
+        answer: _Array = empty_voxels([b - a for a, b in zip(start, stop)], self.dtype)
         fill = element_of(value, self.dtype).tobytes()
         self.opened().read_padded(start, stop, as_bytes_view(answer), fill, self.threads)
         return answer
@@ -254,7 +254,7 @@ class CoreStore(Store):
             self.core.write_from(start, stop, as_bytes_view(voxels[part]), self.threads)
 
     def _read(self, selection: Selection | PointSelection) -> _Array:
-        voxels: _Array = np.empty(selection.shape, self.dtype)
+        voxels: _Array = empty_voxels(selection.shape, self.dtype)
         if isinstance(selection, PointSelection):
             for start, stop, inside, place in selection.parts():
                 voxels[place] = selection.moved(self._read_box(start, stop)[inside])
@@ -265,7 +265,7 @@ class CoreStore(Store):
         return voxels
 
     def _read_box(self, start: list[int], stop: list[int]) -> _Array:
-        box: _Array = np.empty([b - a for a, b in zip(start, stop)], self.dtype)
+        box: _Array = empty_voxels([b - a for a, b in zip(start, stop)], self.dtype)
         self.core.read_into(start, stop, as_bytes_view(box), self.threads)
         return box
 
