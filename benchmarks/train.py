@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 SHAPE = (256, 320, 256)
 CASES = 4
+CASES_OF_SHAPES = 2  # one has 4 channels of 256 x 320 x 256
 TASKS = {
     "128": ("128^3, int16 and uint8", (128, 128, 128), 2, 1 / 3, 5.0),
     "64": ("64^3, int16 and uint8", (64, 64, 64), 8, 1 / 3, 8.0),
@@ -38,6 +39,7 @@ PIPELINES_TASK = "pipelines"
 TASKS[PIPELINES_TASK] = ("96^3, augmented", (96, 96, 96), 2, 0.5, None)
 SLICES_TARGET = 10_000.0  # a second
 PARTS = [*TASKS, "many", "nnunet"]
+MORE = ["nnunet-shapes"]  # only where it is asked for
 
 
 class Loader(NamedTuple):
@@ -295,7 +297,7 @@ def report(result: dict[str, Any]) -> Iterator[str]:
             verdict = "met" if mine and statistics.median(mine) >= SLICES_TARGET else "not met"
             yield f"\nTarget {SLICES_TARGET:,.0f} a second: {verdict}."
         yield ""
-    yield from train_nnunet.report(result["nnunet"])
+    yield from train_nnunet.report({**result["nnunet"], **result["nnunet_shapes"]})
     if result["many"]:
         yield "## Many cases\n"
         yield "64^3, batches of 2, balanced, 16 MB read ahead; every case is a link to one.\n"
@@ -330,8 +332,8 @@ def report(result: dict[str, Any]) -> Iterator[str]:
         f"without options (NIfTI: uncompressed, float to the reader's liking). Images become "
         f"float32, labels stay uint8. A third of the samples lie around a voxel of a class; "
         f"TorchIO's LabelSampler draws all of them so. Each loader is a process; a round is "
-        f"{result['seconds']} s after a quarter of that which does not count, because batches "
-        f"were read ahead meanwhile."
+        f"{result['seconds']} s after a quarter of that which does not count: batches were "
+        f"read ahead. Who has no turn stands still."
     )
 
 
@@ -342,7 +344,7 @@ def main() -> int:
     parser.add_argument(
         "--only",
         default=",".join(PARTS),
-        help="some of " + ", ".join(PARTS),
+        help="some of " + ", ".join([*PARTS, *MORE]),
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of a round of one loader")
@@ -363,6 +365,7 @@ def main() -> int:
         "rates": {},
         "many": [],
         "nnunet": {},
+        "nnunet_shapes": {},
         "skipped": skipped,
     }
     data = make_data(work)
@@ -378,8 +381,15 @@ def main() -> int:
     if "nnunet" in only:
         try:
             result["nnunet"] = train_nnunet.measure(work, CASES, options)
-        except RuntimeError as error:
+        except (RuntimeError, subprocess.CalledProcessError) as error:
             skipped.append(f"nnU-Net's loader: {error}")
+    if "nnunet-shapes" in only:
+        for name in train_nnunet.SHAPES:
+            try:
+                found = train_nnunet.measure_shape(name, work, CASES_OF_SHAPES, options)
+                result["nnunet_shapes"][f"with its transforms ({name})"] = found
+            except (RuntimeError, subprocess.CalledProcessError) as error:
+                skipped.append(f"nnU-Net's loader, {name}: {error}")
     (options.output / "results.json").write_text(json.dumps(result, indent=1))
     path = options.output / "report.md"
     path.write_text("\n".join(report(result)) + "\n", encoding="utf-8")

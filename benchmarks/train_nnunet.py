@@ -7,17 +7,36 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.driver import quartiles_of_pairs
 from harness.rivals import ensure
 from train_process import Worker
 
-__all__ = ["measure", "report"]
+__all__ = ["SHAPES", "measure", "measure_shape", "report"]
 
-PATCH = (128, 128, 128)
+
+class Shape(NamedTuple):
+    """What a network of nnU-Net's gets."""
+
+    patch: tuple[int, ...]
+    batch: int
+    channels: int = 1
+
+    def text(self) -> str:
+        sides = " x ".join(map(str, self.patch))
+        return sides if self.channels == 1 else f"{self.channels} channels of {sides}"
+
+
+USUAL = Shape((128, 128, 128), 2)
+SHAPES = {
+    "channels": Shape((128, 128, 128), 2, 4),
+    "dummy-2d": Shape((20, 320, 320), 2),
+    "2d": Shape((512, 512), 12),
+}
 PROCESSES = (1, 2, 3, 4)
 TARGETS = (8, 10)  # times nnU-Net's loader, on its folder in place and converted
 MOST_MS = 28  # of a processor, a sample, on the converted folder
@@ -33,6 +52,7 @@ def start(
     python: str,
     logs: Path,
     indexes: Path,
+    shape: Shape,
     augmented: bool,
     name: str,
     loader: str,
@@ -45,50 +65,66 @@ def start(
         "folder": str(folder),
         "cache": str(indexes),
         "workers": count,
-        "patch": PATCH,
-        "batch": 2,
+        **shape._asdict(),
         "augment": augmented,
     }
     log = logs / f"nnunet-{loader}-{folder.name}-{'augmented' if augmented else 'plain'}.log"
     one = Worker(python, setup, log)
-    print(f"nnunet: {name}: first batch after {one.answer():.2f} s", file=sys.stderr)
+    print(f"nnunet, {shape.text()}: {name}: first batch after {one.answer():.2f} s", file=sys.stderr)
     return one
 
 
-def measure(work: Path, cases: int, options: argparse.Namespace) -> dict[str, Any]:
-    """nnU-Net's loader beside ours on what it has preprocessed, with and without transforms."""
-    python = str(ensure("nnunet"))
-    folder, converted = work / "nnunet" / "own", work / "nnunet" / "converted"
+def make_folders(
+    python: str, work: Path, name: str, shape: Shape, cases: int
+) -> tuple[Path, Path]:
+    """Cases as nnU-Net preprocesses them for a shape, and the same converted."""
+    folder, converted = work / name / "own", work / name / "converted"
     if not list(folder.glob(f"case_{cases - 1}.pkl")):
         pairs = [
             [str(work / "arrays" / f"{n}{what}.npy") for what in ("image", "label")]
             for n in range(cases)
         ]
-        setup = {"nnunet_save": pairs, "folder": str(folder), "patch": PATCH}
+        setup = {"nnunet_save": pairs, "folder": str(folder), **shape._asdict()}
         worker = Worker(python, setup, work / "nnunet-save.log")
         worker.answer()
         worker.end()
-    patch = ",".join(map(str, PATCH))
+    patch = ",".join(map(str, (1, *shape.patch)[-3:]))
     command = ["nnunet-convert", "-q", "--patch", patch, str(folder), str(converted)]
     subprocess.run(
         [python, "-m", "mlarray.cli.main", *command], check=True, stdout=subprocess.DEVNULL
     )
-    indexes = work / "nnunet" / "indexes"
-    found: dict[str, Any] = {}
-    for title, augmented in (("with its transforms", True), ("without transforms", False)):
-        worker_of = partial(start, python, options.output, indexes, augmented)
+    return folder, converted
+
+
+def side_by_side(
+    python: str,
+    folders: tuple[Path, Path],
+    shape: Shape,
+    augmented: bool,
+    options: argparse.Namespace,
+) -> dict[str, Any]:
+    """Rounds of nnU-Net's loader, at its best number of processes, and of ours."""
+    folder, converted = folders
+    worker_of = partial(
+        start, python, options.output, folder.parent / "indexes", shape, augmented
+    )
+    with ExitStack() as running:
+
+        def worker(*what: Any) -> Worker:
+            one = worker_of(*what)
+            running.callback(one.end)
+            return one
+
         trials = {}
         for count in PROCESSES:
-            trial = worker_of(f"{count} processes, a trial", "nnunet", folder, count)
+            trial = worker(f"{count} processes, a trial", "nnunet", folder, count)
             trials[count] = trial.rate(2 * options.seconds)
-            trial.end()
+            running.close()
         best = max(trials, key=lambda count: trials[count])
         workers = {
-            f"nnU-Net's, {best} processes": worker_of("nnU-Net's", "nnunet", folder, best),
-            "mlarray, the folder in place": worker_of("in place", "nnunet_ours", folder, 0),
-            "mlarray, the folder converted": worker_of(
-                "converted", "nnunet_ours", converted, 0
-            ),
+            f"nnU-Net's, {best} processes": worker("nnU-Net's", "nnunet", folder, best),
+            "mlarray, the folder in place": worker("in place", "nnunet_ours", folder, 0),
+            "mlarray, the folder converted": worker("converted", "nnunet_ours", converted, 0),
         }
         rounds: dict[str, list[dict[str, float]]] = {name: [] for name in workers}
         names = list(workers)
@@ -97,17 +133,33 @@ def measure(work: Path, cases: int, options: argparse.Namespace) -> dict[str, An
             for name in names[turn % len(names) :] + names[: turn % len(names)]:
                 rounds[name].append(workers[name].round(options.seconds))
             turn += 1
-        for one in workers.values():
-            one.end()
-        found[title] = {"trials": trials, "rounds": rounds}
-    return found
+    return {"shape": shape, "trials": trials, "rounds": rounds}
+
+
+def measure(work: Path, cases: int, options: argparse.Namespace) -> dict[str, Any]:
+    """nnU-Net's loader beside ours on what it has preprocessed, with and without transforms."""
+    python = str(ensure("nnunet"))
+    folders = make_folders(python, work, "nnunet", USUAL, cases)
+    return {
+        "with its transforms": side_by_side(python, folders, USUAL, True, options),
+        "without transforms": side_by_side(python, folders, USUAL, False, options),
+    }
+
+
+def measure_shape(
+    name: str, work: Path, cases: int, options: argparse.Namespace
+) -> dict[str, Any]:
+    """The same with its transforms for another network than the usual one."""
+    python, shape = str(ensure("nnunet")), SHAPES[name]
+    folders = make_folders(python, work, f"nnunet-{name}", shape, cases)
+    return side_by_side(python, folders, shape, True, options)
 
 
 def report(found: dict[str, Any]) -> Iterator[str]:
-    """What measure() has found, as lines."""
-    patch = " x ".join(map(str, PATCH))
+    """What measure() and measure_shape() have found, as lines."""
     for title, one in found.items():
-        yield f"## nnU-Net's loader {title}, {patch}, batches of 2\n"
+        shape = Shape(*one["shape"])
+        yield f"## nnU-Net's loader {title}, {shape.text()}, batches of {shape.batch}\n"
         yield (
             "| loader | samples a second | least, most of the rounds | times nnU-Net's "
             "| processor ms a sample | voxels read a voxel | samples |"
@@ -131,7 +183,7 @@ def report(found: dict[str, Any]) -> Iterator[str]:
             )
         trials = ", ".join(f"{count}: {rate:.1f}" for count, rate in one["trials"].items())
         yield f"\nnnU-Net's samples a second by its number of processes, in a trial: {trials}."
-        if title.startswith("with its"):
+        if title == "with its transforms":
             for ratio, goal, where in zip(ratios[1:], TARGETS, ("in place", "converted")):
                 verdict = "met" if ratio >= goal else "not met"
                 yield f"Target {where} {goal} times: {ratio:.1f}, {verdict}."

@@ -4,32 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
-import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 __all__ = ["Worker"]
 
-_LOOK = 0.2  # seconds
-_AT_REST = 0.1  # of a processor
-_MOST_REST = 20.0  # seconds; some loaders never rest
-
-
-def _processor_seconds(process: int) -> float:
-    """Of a process and all below it, as far as they still run."""
-    try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        tasks = Path(f"/proc/{process}/task").glob("*/children")
-        below = [one for task in tasks for one in task.read_text().split()]
-    except OSError:
-        return 0.0
-    ticks = int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK") + sum(_processor_seconds(int(one)) for one in below)
-
-
 class Worker:
-    """A loader's process."""
+    """A loader's process, which stands still unless it is asked for something."""
 
     def __init__(self, python: str, setup: dict[str, Any], log: Path) -> None:
         self._errors = log.open("w")
@@ -39,12 +23,14 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
+            preexec_fn=os.setpgrp,  # a group of its own, with all that it starts
         )
         self._log = log
         self._tell(json.dumps(setup))
 
     def _tell(self, line: str) -> None:
         assert self._process.stdin is not None
+        self._signal(signal.SIGCONT)
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
 
@@ -56,22 +42,17 @@ class Worker:
             self._process.wait()
             text = self._log.read_text().strip().splitlines()
             raise RuntimeError(text[-1] if text else "it ended")
+        self._signal(signal.SIGSTOP)  # it reads nothing ahead while others have the processors
         return json.loads(line)
 
-    def round(self, seconds: float) -> dict[str, float]:
-        """Samples a second of so many seconds, their number, and processor time.
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
 
-        Returns when the loader has read ahead what it does: the next one has the processors.
-        """
+    def round(self, seconds: float) -> dict[str, float]:
+        """Samples a second of so many seconds, their number, and processor time."""
         self._tell(str(seconds))
         found: dict[str, float] = self.answer()
-        end = time.monotonic() + _MOST_REST
-        before = -1.0
-        while (now := _processor_seconds(self._process.pid)) - before > _AT_REST * _LOOK:
-            before = now
-            if time.monotonic() > end:
-                break
-            time.sleep(_LOOK)
         return found
 
     def rate(self, seconds: float) -> float:
@@ -79,6 +60,9 @@ class Worker:
         return self.round(seconds)["rate"]
 
     def end(self) -> None:
-        self._process.terminate()
+        assert self._process.stdin is not None
+        self._signal(signal.SIGCONT)
+        self._process.stdin.close()  # then it ends by itself
         self._process.wait()
+        self._signal(signal.SIGKILL)  # what it has left
         self._errors.close()

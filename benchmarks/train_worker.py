@@ -209,23 +209,27 @@ def medh5(setup: Setup) -> Iterator[int]:
         patches,
         batch_size=setup["batch"],
         num_workers=setup["workers"],
-        collate_fn=_without_none,
+        collate_fn=_collate_shared,
     )
     while True:
         for batch in loader:
             yield len(batch["images"]["image"])
 
 
-def _without_none(samples: list[Any]) -> Any:
-    """A batch of samples, some of whose fields are None, which PyTorch does not collate."""
+def _collate_shared(samples: list[Any]) -> Any:
+    """A batch of what all samples have: only those around a class say which one it is."""
     from torch.utils.data import default_collate
 
-    def kept(value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        return {name: kept(one) for name, one in value.items() if one is not None}
+    return default_collate(shared(samples))
 
-    return default_collate([kept(sample) for sample in samples])
+
+def shared(values: list[Any]) -> list[Any]:
+    """Dicts without what one of them lacks, or has as None."""
+    if not isinstance(values[0], dict):
+        return values
+    names = [name for name in values[0] if all(one.get(name) is not None for one in values)]
+    columns = {name: shared([one[name] for one in values]) for name in names}
+    return [{name: columns[name][i] for name in names} for i in range(len(values))]
 
 
 LOADERS = {

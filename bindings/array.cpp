@@ -55,10 +55,13 @@ std::optional<std::vector<std::int64_t>> patch_of(const Array& self) {
 using IntTuple = nb::typed<nb::tuple, int, nb::ellipsis>;
 
 IntTuple to_tuple(const Shape& shape) {
-  nb::object tuple = nb::steal(PyTuple_New(static_cast<Py_ssize_t>(shape.size())));
-  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
-    NB_TUPLE_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(axis),
-                      PyLong_FromLongLong(shape[axis]));
+  const auto ndim = static_cast<Py_ssize_t>(shape.size());
+  nb::object tuple = nb::steal(PyTuple_New(ndim));
+  if (!tuple.is_valid()) nb::raise_python_error();
+  for (Py_ssize_t axis = 0; axis < ndim; ++axis) {
+    PyObject* length = PyLong_FromLongLong(shape[static_cast<std::size_t>(axis)]);
+    if (length == nullptr) nb::raise_python_error();
+    NB_TUPLE_SET_ITEM(tuple.ptr(), axis, length);
   }
   return nb::steal<IntTuple>(tuple.release());
 }

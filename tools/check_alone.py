@@ -2,7 +2,8 @@
 
 The builds of the tests compile the sources of a folder together, so that one of them may use
 what only another declares; who builds the library without that finds out. Each source is
-parsed with the options, and the precompiled header, of the build that is given.
+parsed with the options, and the precompiled header, of the build that is given: a missing
+header of the standard library is for the preset `plain` to find.
 
     python tools/check_alone.py build/default
 """
@@ -27,12 +28,16 @@ def commands(build: Path) -> list[tuple[Path, list[str]]]:
     found = {}
     for entry in json.loads((build / "compile_commands.json").read_text()):
         together = Path(entry["directory"], entry["file"])
-        if "Unity" not in together.parts or not together.is_relative_to(build / "src"):
+        if "Unity" not in together.parts or not _is_ours(together, build):
             continue
         words = shlex.split(entry["command"])
         for source in _INCLUDED.findall(together.read_text()):
             found[source] = (Path(entry["directory"]), _parsing(words, source))
     return list(found.values())
+
+
+def _is_ours(together: Path, build: Path) -> bool:
+    return any(together.is_relative_to(build / folder) for folder in ("src", "bindings"))
 
 
 def _parsing(words: list[str], source: str) -> list[str]:
@@ -54,7 +59,7 @@ def main() -> int:
     if not every:
         print("check_alone: this build compiles no sources together", file=sys.stderr)
         return 1
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(int(os.environ.get("JOBS") or os.cpu_count() or 2)) as pool:
         said = list(
             pool.map(
                 lambda one: subprocess.run(

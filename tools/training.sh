@@ -19,7 +19,7 @@ if [ "$what" = test ]; then
 fi
 say "environments with PyTorch"
 environments=(training)
-if [ "$what" != demo ] && [[ $what != bench || ,${ONLY:-nnunet}, == *,nnunet,* ]]; then
+if [ "$what" != demo ] && [[ $what != bench || ,${ONLY:-nnunet} == *,nnunet* ]]; then
   environments+=(nnunet)
 fi
 made=()

@@ -80,7 +80,7 @@ class Naming:
 
 
 def raise_named(error: MLArrayError, path: str) -> None:
-    """Raise `error` with the path in front, unless it names it: then nothing happens."""
+    """Raise `error` with the path in front; nothing happens where it names one already."""
     text = str(error)
     if error.path is None and f"'{path}'" not in text and repr(path) not in text:
         named = copy.copy(error)

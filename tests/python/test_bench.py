@@ -19,6 +19,8 @@ from harness.driver import Cell, Skipped, in_turns, ratio, spread  # noqa: E402
 from harness.plots import bars, lines, save, targets  # noqa: E402
 from harness.targets import judge  # noqa: E402
 from harness.volumes import make_volumes  # noqa: E402
+from train_nnunet_loaders import scales  # noqa: E402
+from train_worker import shared  # noqa: E402
 
 
 @pytest.mark.slow
@@ -89,8 +91,16 @@ def test_ratios_of_loaders_are_medians_of_single_rounds_too() -> None:
         "many": [],
         "nnunet": {
             "with its transforms": {
+                "shape": ((128, 128, 128), 2, 1),
                 "trials": {1: 2.0},
                 "rounds": {"nnU-Net's": [{**one, "rate": 2.0} for one in plain], "ours": plain},
+            }
+        },
+        "nnunet_shapes": {
+            "with its transforms (2d)": {
+                "shape": ((512, 512), 12, 4),
+                "trials": {1: 2.0},
+                "rounds": {"nnU-Net's": plain, "ours": plain},
             }
         },
         "skipped": [],
@@ -100,6 +110,22 @@ def test_ratios_of_loaders_are_medians_of_single_rounds_too() -> None:
     assert "The reference's best: 5.0 (4.0 - 7.5) times as fast (target 5: met)." in text
     assert "| ours | 30.0 | 10.0, 40.0 | 15.0 (10.0 - 17.5) |" in text
     assert "Target in place 8 times: 15.0, met." in text
+    assert "transforms (2d), 4 channels of 512 x 512, batches of 12" in text
+
+
+def test_stages_halve_long_axes_first() -> None:
+    assert scales((128, 128, 128)) == [[0.5**stage] * 3 for stage in range(5)]
+    assert scales((20, 320, 320))[:3] == [[1, 1, 1], [1, 0.5, 0.5], [1, 0.25, 0.25]]
+    assert scales((64, 320))[3:] == [[0.5, 0.125], [0.25, 0.0625]]
+
+
+def test_a_batch_has_what_all_samples_have() -> None:
+    one = {"image": 1, "patch": {"class_id": 3, "start": 4, "none": None}}
+    other = {"image": 2, "patch": {"start": 5, "none": None}}
+    assert shared([one, other]) == [
+        {"image": 1, "patch": {"start": 4}},
+        {"image": 2, "patch": {"start": 5}},
+    ]
 
 
 def test_turns_begin_with_another_library_each_round() -> None:

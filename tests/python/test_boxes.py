@@ -204,3 +204,17 @@ def test_large_results_begin_with_a_line_of_the_cache(tmp_path: Path) -> None:
         np.testing.assert_array_equal(result, expected)
         assert result.__array_interface__["data"][0] % 64 == 0
         assert result.flags.writeable
+
+
+def test_what_is_too_large_is_named_as_it_was_asked_for(tmp_path: Path) -> None:
+    MLArray(VOXELS).save(tmp_path / "x.mla")
+    image = MLArray.open(tmp_path / "x.mla")
+    with pytest.raises((MemoryError, ValueError), match=r"\(1000000, 1000000, 1000\).*int16"):
+        image.read_padded((0, 0, 0), (10**6, 10**6, 10**3))
+
+
+def test_the_layout_of_a_closed_image_is_known(tmp_path: Path) -> None:
+    MLArray(VOXELS).save(tmp_path / "x.mla", chunk_size=(4, 4, 8), block_size=(2, 2, 4))
+    with MLArray.open(tmp_path / "x.mla") as image:
+        pass
+    assert (image.chunks, image.blocks) == ((4, 4, 8), (2, 2, 4))

@@ -40,6 +40,7 @@ def run(script: str, *arguments: object) -> str:
     [
         ({}, "r", "r"),
         ({"mmap": "r"}, "r", "r"),
+        ({"mmap": np.str_("r")}, "r", "r"),
         ({"mmap": "r+"}, "a", "r+"),
         ({"mmap_mode": "r+"}, "a", "r+"),
         ({"mmap": "c"}, "r", "c"),
@@ -74,6 +75,7 @@ def test_spellings_of_the_mode(
         ({"mode": "x"}, ["mode='x'"]),
         ({"mode": (3, 4)}, ["shape="]),
         ({"mmap": "x"}, ["mmap_mode='x'", "'r+'"]),
+        ({"mmap": ["r"]}, ["mmap_mode=['r']"]),
         ({"shape": (3, 4)}, ["shape", "'w+'"]),
         ({"patch_size": 64}, ["patch_size", "'w+'"]),
         ({"mmap": "w+"}, ["shape and dtype"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import operator
 import os
@@ -20,6 +21,7 @@ from mlarray import MLArray
 from mlarray.errors import ClosedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -105,13 +107,18 @@ def test_forked_children_read(saved: Path, volume: Any) -> None:
         assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
 
 
-def test_a_forked_child_cannot_write_its_parents_file(saved: Path, volume: Any) -> None:
+@pytest.mark.parametrize(
+    "fork", [os.fork, ctypes.PyDLL(None).fork], ids=["of Python", "that Python does not see"]
+)
+def test_a_forked_child_cannot_write_its_parents_file(
+    saved: Path, volume: Any, fork: Callable[[], int]
+) -> None:
     with MLArray.open(saved, mmap="r+") as image:
         image[0] = 5
         image.meta.source["by"] = "parent"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            child = os.fork()
+            child = fork()
         if child == 0:
             signal.alarm(60)
             status = 1

@@ -139,17 +139,21 @@ def checked_mode(mode: str, value: Any) -> None:
 
 
 def empty_voxels(shape: Sequence[int], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-    """New memory for voxels to be read into; a large array begins with a line of the cache.
+    """New memory for voxels to be read into.
 
-    NumPy's begin 16 bytes behind one. Rows of blocks, which are whole lines, are then stored as
-    parts of lines, which takes 1.1 to 1.3 times as long.
+    From 256 KiB on it begins with a line of the cache, and is a part of an array that owns it.
+    NumPy's own often begin 16 bytes behind a line. Rows of blocks, which are whole lines, are
+    then stored as parts of lines, which takes 1.1 to 1.3 times as long.
     """
     size = math.prod(shape) * dtype.itemsize
     voxels: np.ndarray[Any, Any]
     if size < _LARGE:
         voxels = np.empty(shape, dtype)
     else:
-        memory = np.empty(size + _LINE, np.uint8)
+        try:
+            memory = np.empty(size + _LINE, np.uint8)
+        except (MemoryError, ValueError):
+            return np.empty(shape, dtype)  # whose error says for what there is no memory
         start = -memory.__array_interface__["data"][0] % _LINE
         voxels = np.ndarray(shape, dtype, memory, start)
     return voxels

@@ -46,17 +46,15 @@ _Array = np.ndarray[Any, Any]
 
 # So that no refresh takes back what a later one has seen.
 _refreshing = allocate_lock()
-_forks = 0  # between the first process and this one
 
 
-def _after_fork_in_child() -> None:
-    global _refreshing, _forks
+def _new_lock_in_child() -> None:
+    global _refreshing
     _refreshing = allocate_lock()  # the thread that held it may not be here
-    _forks += 1
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(after_in_child=_new_lock_in_child)
 
 
 class CoreStore(Store):
@@ -83,7 +81,7 @@ class CoreStore(Store):
     """
 
     __slots__ = (
-        *("absolute", "access", "core", "dtype", "forks", "loaded", "mapped", "path", "shape"),
+        *("absolute", "access", "core", "dtype", "loaded", "mapped", "path", "pid", "shape"),
         *("threads", "verify"),
     )
 
@@ -106,19 +104,22 @@ class CoreStore(Store):
         self.shape: tuple[int, ...] = core.shape
         self.path = path
         self.absolute = path or ""
-        if path is not None and not path.startswith("/"):
-            self.absolute = os.path.abspath(path)  # the working directory may change
+        if path is not None and (path[:1] != "/" or "/." in path or "//" in path):
+            self.absolute = os.path.abspath(path)  # one spelling, wherever the process goes
         self.access = access
         self.mapped = mapped
         self.verify = verify
-        self.forks = _forks
+        # Of whoever may have edits to save; a reader has none before it has metadata.
+        self.pid = 0 if access == "r" else os.getpid()
 
     @property
     def chunks(self) -> tuple[int, ...]:
+        """Lengths of a chunk."""
         return self.core.chunks
 
     @property
     def blocks(self) -> tuple[int, ...]:
+        """Lengths of a block."""
         return self.core.blocks
 
     @property
@@ -160,7 +161,8 @@ class CoreStore(Store):
             return answer
         if is_field(key):
             return self.read(...)[key]
-        selection = select(key, self.shape, self.blocks, Grid(self.chunks, self.blocks))
+        blocks = self.blocks
+        selection = select(key, self.shape, blocks, Grid(self.chunks, blocks))
         if selection.nothing is not None:
             return np.empty(selection.nothing, self.dtype)
         voxels = self._read(selection)
@@ -224,7 +226,8 @@ class CoreStore(Store):
             core.write_from(start, stop, as_bytes_view(box), self.threads)
             return
         # Chunks are written as a whole, and only those that have to be.
-        selection = select(key, self.shape, self.blocks, Grid(self.chunks, self.chunks, 1.0))
+        chunks = self.chunks
+        selection = select(key, self.shape, self.blocks, Grid(chunks, chunks, 1.0))
         if selection.nothing is not None:
             # NumPy itself checks the value, by an array of this shape in one element's memory.
             memory = bytearray(self.dtype.itemsize)
@@ -302,6 +305,7 @@ class CoreStore(Store):
             self.bind(meta)
             # Two threads may come here at once: both get the object that was first.
             self.loaded.setdefault("meta", (meta, to_core(meta)))
+            self.pid = self.pid or os.getpid()
         return cast("tuple[Meta, _core.Metadata]", self.loaded["meta"])[0]
 
     def _replace_meta(self, meta: Meta) -> None:
@@ -312,6 +316,7 @@ class CoreStore(Store):
         """Have this metadata, of which `stored` is in the core."""
         self.bind(meta)
         self.loaded["meta"] = (meta, stored)
+        self.pid = self.pid or os.getpid()
 
     def stored_metadata(self) -> _core.Metadata | None:
         """The metadata of a file as it is stored, where nobody has asked for `meta` yet."""
@@ -420,7 +425,7 @@ class CoreStore(Store):
         if self.access == "r" and not self.loaded:
             core.close()  # there is nothing to save, nor to warn of
             return
-        if self.forks != _forks:
+        if self.pid != os.getpid():
             core.close()  # a child process gives up what belongs to its parent
             return
         if not discard_metadata:
