@@ -70,7 +70,10 @@ def start(
     }
     log = logs / f"nnunet-{loader}-{folder.name}-{'augmented' if augmented else 'plain'}.log"
     one = Worker(python, setup, log)
-    print(f"nnunet, {shape.text()}: {name}: first batch after {one.answer():.2f} s", file=sys.stderr)
+    print(
+        f"nnunet, {shape.text()}: {name}: first batch after {one.answer():.2f} s",
+        file=sys.stderr,
+    )
     return one
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 __all__ = ["Worker"]
 
+
 class Worker:
     """A loader's process, which stands still unless it is asked for something."""
 
