@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # make test: set up, lint, the C++ tests plain and with sanitizers, every source alone,
-# packaging, the Python tests, summary; the tests of training are those of make test-training. make check: what suits
-# every edit, so no sanitizers, no packaging and no slow tests.
+# packaging, the Python tests, summary; the tests of training are those of make test-training.
+# make check: what suits every edit, so no sanitizers, no packaging and no slow tests.
 #   tools/test.sh all|check
 # Every step runs, whatever the others say; only the set-up must succeed.
 set -uo pipefail

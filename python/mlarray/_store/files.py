@@ -216,10 +216,10 @@ def _index_labels(store: Store, path: str, threads: int, level: _core.CommitLeve
 
 def _given(arguments: Mapping[str, Any]) -> list[str]:
     """Which optional arguments were given, and not as the defaults of some version."""
-    given = []
-    for name, value in arguments.items():
-        if value is None or value is UNSET:
-            continue
-        if not (name == "patch_size" and isinstance(value, str) and value == "default"):
-            given.append(name)
-    return given
+    return [
+        name
+        for name, value in arguments.items()
+        if value is not None
+        and value is not UNSET
+        and not (name == "patch_size" and isinstance(value, str) and value == "default")
+    ]
