@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import operator
 import os
 import threading
@@ -271,7 +272,7 @@ class PatchLoader:
         So one that ended by ``break`` or ``islice`` at the last batch is followed by a whole
         epoch, and not by a loop without batches.
         """
-        with self._lock:
+        with _quiet_at_exit(), self._lock:
             epoch, done, *_ = self._open.state()
             if done == len(self):
                 self._core.set_epoch(epoch + 1)
@@ -451,7 +452,7 @@ class PatchLoader:
         return self._core
 
     def _next(self) -> _core.Batch | None:
-        with self._lock:
+        with _quiet_at_exit(), self._lock:
             before = self._open.state()
             try:
                 batch = self._core.next()
@@ -590,6 +591,22 @@ def as_sequence(cases: Iterable[Case]) -> Sequence[Case]:
 
 
 _live: weakref.WeakSet[PatchLoader] = weakref.WeakSet()
+_ending_thread: int | None = None  # the one that ends Python
+
+
+@contextlib.contextmanager
+def _quiet_at_exit() -> Iterator[None]:
+    """Where Python ends, a daemon thread waits for that instead of an error.
+
+    The traceback would help nobody, and a thread that ends while it prints one keeps the lock
+    of stderr, for which CPython aborts the process.
+    """
+    try:
+        yield
+    except ClosedError:
+        if _ending_thread not in (None, threading.get_ident()):
+            threading.Event().wait()
+        raise
 
 
 def _after_fork() -> None:
@@ -600,6 +617,8 @@ def _after_fork() -> None:
 
 @atexit.register
 def _close_all() -> None:
+    global _ending_thread
+    _ending_thread = threading.get_ident()
     for loader in list(_live):
         loader.close()
 
