@@ -11,10 +11,10 @@ import numpy as np
 from . import _core
 from ._compat.members import OlderNames
 from ._compat.names import Access, resolve_compressed, resolve_threads
-from ._compat.positions import in_either_order
 from ._dtypes import as_voxels
 from ._index.outer import OuterIndex
 from ._paths import checked_path
+from ._positions import in_either_order
 from ._store import creation, exchange, files, spatial, writers
 from ._store.core import compressed as compressed_in_memory
 from ._store.core import refresh

@@ -20,8 +20,8 @@ MODULES = [
     for _, name, is_package in pkgutil.walk_packages(mlarray.__path__, "mlarray.")
     if not is_package
     and name != "mlarray._core"
-    and name not in ("mlarray.torch", "mlarray.monai", "mlarray.torchio")  # tests/training
-    and ".integrations." not in name
+    # tests/training, and mlarray.xarray has none
+    and name.split(".")[1] not in ("torch", "monai", "torchio", "xarray")
 ]
 
 

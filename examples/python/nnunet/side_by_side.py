@@ -118,7 +118,7 @@ class Runner:
     """nnU-Net's commands, with their folders below one of ours."""
 
     def __init__(self, work: Path, options: argparse.Namespace) -> None:
-        from mlarray.integrations.nnunet import trainers_folder
+        from mlarray.cli.nnunet import trainers_folder
 
         self.work = work
         self.log = work / "nnunet.log"

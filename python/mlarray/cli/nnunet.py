@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 
-from ..integrations.nnunet import TRAINERS, trainers_folder
 from ._run import add_json, printable
 
-__all__ = ["add_arguments", "command"]
+__all__ = ["TRAINERS", "add_arguments", "command", "trainers_folder"]
+
+# What `nnUNetv2_train -tr` can be told.
+TRAINERS = ("nnUNetTrainerMLArray", "nnUNetTrainerMLArray_5epochs")
 
 DESCRIPTION = (
     "Say how nnU-Net v2 trains with this package's loader. Nothing of it is patched: an "
@@ -20,6 +23,15 @@ examples:
   export nnUNet_extTrainer=$(mlarray nnunet --path)
   nnUNetv2_train 1 3d_fullres 0 -tr nnUNetTrainerMLArray
 """
+
+
+def trainers_folder() -> str:
+    """The folder that the environment variable ``nnUNet_extTrainer`` is to name.
+
+    PyTorch is not imported for it.
+    """
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    return os.path.join(package, "torch", "trainers")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,7 @@ from ._packing import add_commit_level, patch_lengths
 from ._run import FAILURE, add_json
 
 if TYPE_CHECKING:
-    from ..integrations.nnunet.convert import Converted
+    from ..training.nnunet_folder import Converted
 
 __all__ = ["add_arguments", "command"]
 
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def command(options: argparse.Namespace) -> int | None:
-    from ..integrations.nnunet.convert import convert_case, find_cases, workshop
+    from ..training.nnunet_folder import convert_case, find_cases, workshop
 
     folder = find_cases(options.folder, options.out, options.patch)
     if options.out is not None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
-from mlarray.integrations.nnunet import trainers_folder
+from mlarray.cli.nnunet import trainers_folder
 
 sys.path.insert(0, str(Path(__file__).parent))
 

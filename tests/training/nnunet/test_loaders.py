@@ -18,7 +18,7 @@ from nnunetv2.training.dataloading.nnunet_dataset import nnUNetDatasetBlosc2
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
 from mlarray.errors import InvalidUseError, InvalidValueError, NotFoundError
-from mlarray.integrations.nnunet.loaders import _seeds
+from mlarray.torch.nnunet import _seeds
 from mlarray.training import Balanced, Case, PatchLoader, augment
 
 KINDS: dict[str, dict[str, Any]] = {

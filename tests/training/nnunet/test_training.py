@@ -13,7 +13,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from mlarray.integrations.nnunet import trainers_folder
+from mlarray.cli.nnunet import trainers_folder
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "python" / "nnunet"
 SHORT = "--cases 5 --side 32 --patch 16 --features 8 --seeds 1 --epochs 2 --iterations 40"

@@ -15,11 +15,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from ... import _core
-from ..._paths import Naming
-from ..._store.save_options import Packing, codec_params, save_options
-from ...errors import InvalidUseError, InvalidValueError, NotFoundError
-from ...training import LabelIndex
+from .. import _core
+from .._paths import Naming
+from .._store.save_options import Packing, codec_params, save_options
+from ..errors import InvalidUseError, InvalidValueError, NotFoundError
+from ._labels import LabelIndex
 
 __all__ = ["Converted", "Folder", "convert_case", "find_cases", "patch_in_plans", "workshop"]
 

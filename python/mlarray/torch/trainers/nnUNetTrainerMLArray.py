@@ -40,7 +40,7 @@ class nnUNetTrainerMLArray(nnUNetTrainer):
 
     def get_dataloaders(self) -> tuple[Any, Any]:
         """Two endless iterators, of training and of validation."""
-        from mlarray.integrations.nnunet.loaders import make_loaders
+        from mlarray.torch.nnunet import make_loaders
 
         return make_loaders(self, get_allowed_n_proc_DA())
 

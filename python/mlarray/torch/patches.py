@@ -1,8 +1,4 @@
-"""Batches of patches as tensors, and prediction: `mlarray.training` for PyTorch.
-
-`PatchLoader` needs no worker processes. `PatchDataset` is for a `DataLoader` with workers.
-``pip install "mlarray[torch]"``.
-"""
+"""Batches of `mlarray.training` as tensors."""
 
 from __future__ import annotations
 
@@ -12,13 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from . import training
-from .errors import InvalidUseError, InvalidValueError
-from .training import Case, LoaderOptions, Skipped, Times
-from .training._arguments import whole
-from .training._sliding_window import sliding_window
-from .training.loader import OF_SAMPLES, as_sequence
-from .training.options import folder_and_patch
+from .. import training
+from ..errors import InvalidUseError, InvalidValueError
+from ..training import Case, LoaderOptions, Skipped, Times
+from ..training._arguments import whole
+from ..training._sliding_window import sliding_window
+from ..training.loader import OF_SAMPLES, as_sequence
+from ..training.options import folder_and_patch
 
 try:
     import torch
@@ -32,7 +28,7 @@ except ImportError as error:
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
-    from .typing import PathLike
+    from ..typing import PathLike
 
 __all__ = ["PatchDataset", "PatchLoader", "sliding_window"]
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import torch
 
-from ...errors import InvalidUseError, InvalidValueError, NotFoundError
-from ...torch import PatchLoader
-from ...training import Balanced, Case
-from ...training.augment import Pipeline, nnunet
-from .convert import refuse_missing
+from ..errors import InvalidUseError, InvalidValueError, NotFoundError
+from ..training import Balanced, Case
+from ..training.augment import Pipeline, nnunet
+from ..training.nnunet_folder import refuse_missing
+from .patches import PatchLoader
 
 __all__ = ["Batches", "make_loaders"]
 

@@ -11,10 +11,10 @@ import xarray as xr
 from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
-from ..array import MLArray
-from ..convert._model import kept_header
-from ..convert._times import find_times
-from ..errors import InvalidUseError
+from .array import MLArray
+from .convert._model import kept_header
+from .convert._times import find_times
+from .errors import InvalidUseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,1 +1,0 @@
-"""Other libraries' ways to open an image; each module needs its library."""

@@ -1,0 +1,11 @@
+"""Batches of patches as tensors, and prediction: `mlarray.training` for PyTorch.
+
+`PatchLoader` needs no worker processes. `PatchDataset` is for a `DataLoader` with workers.
+``pip install "mlarray[torch]"``.
+"""
+
+from __future__ import annotations
+
+from .patches import PatchDataset, PatchLoader, sliding_window
+
+__all__ = ["PatchDataset", "PatchLoader", "sliding_window"]
