@@ -169,6 +169,28 @@ void set_metadata(Array& self, const Metadata& metadata) {
   self.set_metadata(copy);
 }
 
+// Start, stop and lengths of the box of a key that has one slice without a step for each axis,
+// as most have that patches are read with; else None, as for a box without voxels.
+nb::object plain_box(nb::handle key, const nb::tuple& shape) {
+  if (!PyTuple_CheckExact(key.ptr()) || nb::len(key) != shape.size() || shape.size() == 0) {
+    return nb::none();
+  }
+  const nb::tuple slices = nb::borrow<nb::tuple>(key);
+  nb::list starts, stops, lengths;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    const nb::handle item = slices[axis];
+    if (!PySlice_Check(item.ptr())) return nb::none();
+    Py_ssize_t start = 0, stop = 0, step = 0;
+    if (PySlice_Unpack(item.ptr(), &start, &stop, &step) < 0) nb::raise_python_error();
+    PySlice_AdjustIndices(nb::cast<Py_ssize_t>(shape[axis]), &start, &stop, step);
+    if (step != 1 || stop <= start) return nb::none();
+    starts.append(start);
+    stops.append(stop);
+    lengths.append(stop - start);
+  }
+  return nb::make_tuple(starts, stops, lengths);
+}
+
 // Spelled out, because nanobind's own text for a path is not generic.
 #define MLARRAY_PATH "path: str | os.PathLike[str]"
 
@@ -257,6 +279,11 @@ void register_array(nb::module_& module) {
   register_properties(type);
   register_voxels(type);
 
+  module.def("plain_box", &plain_box, "key"_a.none(), "shape"_a,
+             nb::sig("def plain_box(key: object, shape: tuple[int, ...]) "
+                     "-> tuple[list[int], list[int], list[int]] | None"),
+             "Start, stop and lengths of the box of a key that is one slice without a step for "
+             "each axis, and has voxels; else None.");
   module.def("take_detached_notice", &take_detached_notice,
              "Paths whose older writer was detached since the last call.");
   module.def("close_all_writers", &close_all_writers, nb::call_guard<WithoutGil>(),

@@ -171,10 +171,10 @@ class MLArray(OlderNames):
     @classmethod
     def _over(cls: type[Image], store: Store, threads: int) -> Image:
         """An image of a store; not by `__init__`, which a subclass may have of its own."""
-        image, hold = cls.__new__(cls), object.__setattr__  # ours has more to do
-        hold(image, "_store", store)
-        hold(image, "_defaults", _UNSAID)
-        hold(image, "_threads", threads)
+        image = cls.__new__(cls)
+        _SET_STORE(image, store)
+        _SET_DEFAULTS(image, _UNSAID)
+        _SET_THREADS(image, threads)
         return image
 
     @classmethod
@@ -324,8 +324,9 @@ cparams
                 "block_size": block_size,
                 "cparams": cparams,
             }
-        how = (num_threads, dparams, verify, level)
-        store = files.open_or_create(filepath, mode, mmap_mode, mmap, to_create, *how)
+        store = files.open_or_create(
+            filepath, mode, mmap_mode, mmap, to_create, num_threads, dparams, verify, level
+        )
         return cls._over(store, store.threads)
 
     @classmethod
@@ -1818,3 +1819,9 @@ def _reopen(
     if meta is not None:
         store.set_meta(meta)
     return cls._over(store, threads)
+
+
+# An image that is opened gets its attributes by these: `__setattr__` has more to do.
+_SET_STORE, _SET_DEFAULTS, _SET_THREADS = (
+    MLArray.__dict__[name].__set__ for name in ("_store", "_defaults", "_threads")
+)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mlarray import MLArray
+from mlarray import MLArray, _core
 from mlarray._index.keys import select
 
 if TYPE_CHECKING:
@@ -144,6 +144,45 @@ def assert_same(found: Any, expected: Any) -> None:
     assert type(found) is type(expected)
     assert found.dtype == expected.dtype
     np.testing.assert_array_equal(found, expected, strict=True)
+
+
+ENDS = st.none() | st.integers(-7, 7) | st.sampled_from([2**63, -(2**63) - 1, 2**200])
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_plain_boxes_are_those_of_slices(data: st.DataObject) -> None:
+    shape = tuple(data.draw(st.lists(st.integers(0, 5), max_size=3)))
+    steps = st.sampled_from([None, None, None, 1, 2, -1])
+    key = tuple(data.draw(st.builds(slice, ENDS, ENDS, steps)) for _ in shape)
+    ranges = [range(length)[one] for one, length in zip(key, shape)]
+    if not shape or any(len(one) == 0 or one.step != 1 for one in ranges):
+        assert _core.plain_box(key, shape) is None
+        return
+    starts, stops, lengths = _core.plain_box(key, shape) or ([], [], [])
+    assert starts == [one.start for one in ranges]
+    assert stops == [one.stop for one in ranges]
+    assert lengths == [len(one) for one in ranges]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        None,
+        ...,
+        slice(1, 2),
+        [slice(1, 2), slice(1, 2)],
+        (slice(1, 2),),
+        (slice(1, 2), slice(1, 2), slice(1, 2)),
+        (slice(1, 2), 1),
+        (slice(1, 2), ...),
+        (slice(1, 2), None),
+        (slice(1, 2), np.array([1])),
+        np.ones((4, 4), np.bool_),
+    ],
+)
+def test_other_keys_are_no_plain_box(key: Any) -> None:
+    assert _core.plain_box(key, (4, 4)) is None
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Selection", "contiguous_target", "plain_box", "select"]
+__all__ = ["Selection", "contiguous_target", "select"]
 
 Run = tuple[int, int]  # half-open range of indices on one axis
 _EVERYTHING = slice(None)
@@ -62,41 +62,6 @@ class Selection(NamedTuple):
                 [run[1] for run, _ in combination],
                 (*(part for _, part in combination), Ellipsis),  # an array even without axes
             )
-
-
-def plain_box(
-    key: Any, shape: tuple[int, ...]
-) -> tuple[list[int], list[int], list[int]] | None:
-    """Translate the keys that most patches are read with, quickly.
-
-    Parameters
-    ----------
-    key : Any
-        A NumPy key.
-    shape : tuple of int
-        Shape of the array.
-
-    Returns
-    -------
-    tuple or None
-        Start, stop and lengths of the box. None if the key is not one slice without a step
-        for every axis, or chooses nothing: `select` translates all.
-    """
-    if type(key) is not tuple or not key or len(key) != len(shape):
-        return None
-    starts: list[int] = []
-    stops: list[int] = []
-    lengths: list[int] = []
-    for item, length in zip(key, shape):
-        if type(item) is not slice:
-            return None
-        start, stop, step = item.indices(length)
-        if step != 1 or stop <= start:
-            return None
-        starts.append(start)
-        stops.append(stop)
-        lengths.append(stop - start)
-    return starts, stops, lengths
 
 
 def select(

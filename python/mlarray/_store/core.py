@@ -12,7 +12,7 @@ import numpy as np
 from .. import _core
 from .._dtypes import as_bytes_view, dtype_from_text, dtype_to_text
 from .._index.boxes import checked_out, empty_voxels
-from .._index.keys import contiguous_target, plain_box, select
+from .._index.keys import contiguous_target, select
 from .._index.points import Grid, PointSelection
 from .._index.values import element_of, has_ellipsis, is_field, is_mask, values_of
 from ..errors import (
@@ -149,16 +149,15 @@ class CoreStore(Store):
 
     def read(self, key: Any) -> Any:
         """What ``array[key]`` would be, in new memory."""
-        shape = self.shape
-        if shape == (0,):
-            self.require_voxels()
-        core = self.opened()
-        box = plain_box(key, shape)
+        core = self.core
+        box = None if core.closed else _core.plain_box(key, self.shape)
         if box is not None:
             starts, stops, lengths = box
             answer: _Array = empty_voxels(lengths, self.dtype)
             core.read_into(starts, stops, as_bytes_view(answer), self.threads)
             return answer
+        self.require_voxels()
+        core = self.opened()
         if is_field(key):
             return self.read(...)[key]
         blocks = self.blocks
