@@ -122,15 +122,20 @@ def to_core(case: Case) -> Parts:
         raise InvalidTypeError(
             f"cases has a {type(case).__name__}; each is a Case(image=..., label=...)"
         )
-    label = [] if case.label is None else _as_text(case.label)
-    extra = tuple((name, _as_text(files)) for name, files in sorted(case.extra.items()))
-    listed = case.class_locations
-    listed = "" if listed is None else os.fsdecode(listed)
-    return text_bytes(case.name), _as_text(case.image), label, extra, listed
+    label, extra, listed = case.label, case.extra, case.class_locations
+    return (
+        text_bytes(case.name) if case.name else b"",
+        _as_text(case.image),
+        [] if label is None else _as_text(label),
+        tuple((name, _as_text(extra[name])) for name in sorted(extra)) if extra else (),
+        "" if listed is None else os.fsdecode(listed),
+    )
 
 
 def _as_text(files: Files) -> list[str]:
     """The same of what a Case has checked."""
+    if type(files) is str:  # at once: there may be 100,000 cases
+        return [files]
     given: Any = [files] if isinstance(files, _SINGLE) else files
     return [os.fsdecode(path) for path in given]
 
