@@ -128,7 +128,7 @@ void finish_labels(const Pipeline& pipeline, const Drawn& drawn, const Mover& mo
   for (std::size_t k = 0; k < shapes.size(); ++k) {
     if (labels.scales.empty() || as_it_is(labels.scales[k])) whole = std::min(whole, k);
   }
-  std::int16_t* scratch = work.labels.need((made + 1) * count);
+  std::int16_t* scratch = work.labels.get((made + 1) * count).data();
   std::int16_t* result = whole < shapes.size() ? out.labels[whole].data() : scratch + count;
 
   std::int64_t next = 0;

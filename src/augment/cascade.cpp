@@ -22,7 +22,7 @@ void dilate(std::uint8_t* marks, const Size& size, double radius, Workspace::Imp
   const auto most = static_cast<std::uint16_t>(radius * radius);
   const std::int64_t count = volume(size);
   const std::int64_t plane = size[1] * size[2];
-  std::uint16_t* distance = work.distances.need(2 * count);
+  std::uint16_t* distance = work.distances.get(2 * count).data();
   std::uint16_t* next = distance + count;
   for (std::int64_t row = 0; row < size[0] * size[1]; ++row) {
     const std::uint8_t* from = marks + row * size[2];
@@ -156,7 +156,7 @@ std::vector<std::int64_t> components(const std::uint8_t* marks, const Size& size
 void remove_component(const Cascade& cascade, const Drawn::Change& change, const Size& size,
                       const std::uint8_t* marks, float* channels, Workspace::Impl& work) {
   const std::int64_t count = volume(size);
-  std::int32_t* number = work.components.need(count);
+  std::int32_t* number = work.components.get(count).data();
   const std::vector<std::int64_t> sizes = components(marks, size, number);
   std::vector<std::int32_t> small;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
@@ -185,7 +185,7 @@ void change_previous(const Labels& labels, const Drawn& drawn, const Size& size,
   const auto labels_count = static_cast<std::int64_t>(labels.previous.size());
   for (const Drawn::Change& change : drawn.cascade) {
     float* channel = channels + change.label * count;
-    std::uint8_t* marks = work.marks.need(count);
+    std::uint8_t* marks = work.marks.get(count).data();
     for (std::int64_t i = 0; i < count; ++i) {
       marks[i] = static_cast<std::uint8_t>(channel[i] != 0 ? 1 : 0);
     }

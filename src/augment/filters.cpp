@@ -32,7 +32,7 @@ Moments moments(const float* voxels, std::int64_t count) {
 void rician_noise(float* voxels, std::int64_t count, double sigma, const std::uint32_t keys[6],
                   bool keep_stats, Workspace::Impl& work) {
   const Moments before = moments(voxels, count);
-  float* other = work.rows.need(count);
+  float* other = work.rows.get(count).data();
   std::fill_n(other, count, 0.0F);
   kernels().noise(other, count, static_cast<float>(sigma), keys + 3);
   kernels().stretch(voxels, count, 1, -before.least, -kInfinity, kInfinity);
@@ -58,7 +58,7 @@ void sharpen(float* voxels, const Size& size, double strength, bool keep_range,
     greatest = sums.greatest;
   }
   // As they were: the plane before, and this one.
-  float* above = work.rows.need(2 * plane);
+  float* above = work.rows.get(2 * plane).data();
   float* here = above + plane;
   const bool flat = size[0] == 1;
   const auto s = static_cast<float>(strength);

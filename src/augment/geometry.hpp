@@ -5,8 +5,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
+#include "base/memory.hpp"
 #include "mlarray/augment/pipeline.hpp"
 
 namespace mlarray::augment {
@@ -73,40 +73,23 @@ inline std::int64_t padded_index(std::int64_t index, std::int64_t length, Paddin
   return index < length ? index : period - index;
 }
 
-// Memory that grows and is not set to anything.
-template <class T>
-class Buffer {
- public:
-  T* need(std::int64_t count) {
-    if (count > size_) {
-      data_ = std::make_unique_for_overwrite<T[]>(static_cast<std::size_t>(count));
-      size_ = count;
-    }
-    return data_.get();
-  }
-
- private:
-  std::unique_ptr<T[]> data_;
-  std::int64_t size_ = 0;
-};
-
 struct Workspace::Impl {
-  Buffer<std::int32_t> ints;
-  Buffer<float> floats;
-  Buffer<float> rows;
-  Buffer<std::int32_t> tables;
-  Buffer<std::uint8_t> cells;
-  Buffer<std::int16_t> wide_cells;
-  Buffer<std::int16_t> labels;
-  Buffer<std::int16_t> corners;
-  Buffer<std::int32_t> ballot_ints;
-  Buffer<float> ballot_floats;
-  Buffer<std::uint8_t> ballot_bits;
-  Buffer<std::int64_t> ballot_out;
-  Buffer<std::uint64_t> orders;  // median
-  Buffer<std::uint8_t> marks;    // cascade
-  Buffer<std::uint16_t> distances;
-  Buffer<std::int32_t> components;
+  base::Scratch<std::int32_t> ints;
+  base::Scratch<float> floats;
+  base::Scratch<float> rows;
+  base::Scratch<std::int32_t> tables;
+  base::Scratch<std::uint8_t> cells;
+  base::Scratch<std::int16_t> wide_cells;
+  base::Scratch<std::int16_t> labels;
+  base::Scratch<std::int16_t> corners;
+  base::Scratch<std::int32_t> ballot_ints;
+  base::Scratch<float> ballot_floats;
+  base::Scratch<std::uint8_t> ballot_bits;
+  base::Scratch<std::int64_t> ballot_out;
+  base::Scratch<std::uint64_t> orders;  // median
+  base::Scratch<std::uint8_t> marks;    // cascade
+  base::Scratch<std::uint16_t> distances;
+  base::Scratch<std::int32_t> components;
 };
 
 }  // namespace mlarray::augment

@@ -55,7 +55,7 @@ void blur(float* voxels, const Size& size, const std::array<double, 3>& sigma, b
   const std::int64_t rx = half(along_x);
   const std::int64_t plane = size[1] * size[2];
   const std::int64_t kept = 2 * rz + 1;
-  float* ring = work.rows.need((kept + 1) * plane + size[2] + 2 * rx);
+  float* ring = work.rows.get((kept + 1) * plane + size[2] + 2 * rx).data();
   float* middle = ring + kept * plane;
   float* line = middle + plane;
   std::vector<const float*> rows(std::max({along_z.size(), along_y.size(), along_x.size()}));
@@ -181,7 +181,7 @@ void low_resolution(float* voxels, const Size& size, const std::array<double, 3>
   // Kept voxels, rows with their last voxel twice; then one plane in x and two in both.
   const std::int64_t row = x.size() + 1;
   const std::int64_t small = z.size() * y.size() * row;
-  float* kept = work.rows.need(small + y.size() * size[2] + 2 * plane);
+  float* kept = work.rows.get(small + y.size() * size[2] + 2 * plane).data();
   float* wide = kept + small;
   float* planes[2] = {wide + y.size() * size[2], wide + y.size() * size[2] + plane};
   float* to = kept;

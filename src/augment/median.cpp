@@ -114,7 +114,7 @@ class Ranks {
 
 // Places of the numbers in their order, in the low half of each; by what is in the high half.
 std::uint64_t* sorted(const float* numbers, std::int64_t count, Workspace::Impl& work) {
-  std::uint64_t* from = work.orders.need(2 * count);
+  std::uint64_t* from = work.orders.get(2 * count).data();
   std::uint64_t* to = from + count;
   for (std::int64_t i = 0; i < count; ++i) {
     const auto bits = std::bit_cast<std::uint32_t>(numbers[i]);
@@ -154,7 +154,7 @@ void median_filter(float* voxels, const Size& size, const Size& length,
                 "a median filter of " + std::to_string(length[2]) + " voxels works on " +
                     std::to_string(count) + " voxels; the limit is 2^31 - 1: a smaller patch");
   }
-  float* padded = work.rows.need(count);
+  float* padded = work.rows.get(count).data();
   float* to = padded;
   for (std::int64_t z = 0; z < wide[0]; ++z) {
     const std::int64_t from_z = mirrored(z - before[0], size[0]);
@@ -164,7 +164,7 @@ void median_filter(float* voxels, const Size& size, const Size& length,
       for (std::int64_t x = 0; x < wide[2]; ++x) *to++ = row[mirrored(x - before[2], size[2])];
     }
   }
-  std::int32_t* rank = work.tables.need(count);
+  std::int32_t* rank = work.tables.get(count).data();
   std::uint64_t* order = sorted(padded, count, work);
   for (std::int64_t i = 0; i < count; ++i) {
     rank[order[i] & kLowHalf] = static_cast<std::int32_t>(i);

@@ -27,12 +27,12 @@ class Rows {
         before_(before),
         after_(after) {
     const std::int64_t room = patch[2] + kRowStep;
-    std::int32_t* ints = work.ints.need(4 * room);
+    std::int32_t* ints = work.ints.get(4 * room).data();
     places_.z = ints;
     places_.y = ints + room;
     places_.x = ints + 2 * room;
     places_.at = ints + 3 * room;
-    float* floats = work.floats.need(3 * room);
+    float* floats = work.floats.get(3 * room).data();
     places_.fz = floats;
     places_.fy = floats + room;
     places_.fx = floats + 2 * room;
@@ -232,7 +232,7 @@ class Votes {
 class Cells {
  public:
   Cells(const Volume<std::int16_t>& source, bool planar, Workspace::Impl& work) {
-    std::uint8_t* to = work.cells.need(volume(source.size));
+    std::uint8_t* to = work.cells.get(volume(source.size)).data();
     const bool fits = each_row(source, planar, [&](const Four& rows, std::int64_t place) {
       return kernels().cells(rows[0], rows[1], rows[2], rows[3], source.size[2] - 1,
                              to + place);
@@ -241,7 +241,7 @@ class Cells {
       narrow_ = to;
       return;
     }
-    std::int16_t* wider = work.wide_cells.need(volume(source.size));
+    std::int16_t* wider = work.wide_cells.get(volume(source.size)).data();
     each_row(source, planar, [&](const Four& rows, std::int64_t place) {
       kernels().wide_cells(rows[0], rows[1], rows[2], rows[3], source.size[2] - 1,
                            wider + place);
@@ -325,11 +325,11 @@ void warp_labels(const Volume<std::int16_t>& source, const Warp& warp, const Siz
   const std::int64_t step_z = warp.planar ? 0 : source.step_z;
 
   constexpr std::int64_t kRoom = Votes::kRoom;
-  std::int32_t* at = work.ballot_ints.need(2 * kRoom + patch[2]);
-  float* floats = work.ballot_floats.need(6 * kRoom);
-  std::uint8_t* bits = work.ballot_bits.need(2 * kRoom);
-  std::int64_t* where = work.ballot_out.need(2 * kRoom);
-  std::int16_t* corners = work.corners.need(8 * kRoom);
+  std::int32_t* at = work.ballot_ints.get(2 * kRoom + patch[2]).data();
+  float* floats = work.ballot_floats.get(6 * kRoom).data();
+  std::uint8_t* bits = work.ballot_bits.get(2 * kRoom).data();
+  std::int64_t* where = work.ballot_out.get(2 * kRoom).data();
+  std::int16_t* corners = work.corners.get(8 * kRoom).data();
   Votes inner(at, floats, bits, where);
   Votes edges(at + kRoom, floats + 3 * kRoom, bits + kRoom, where + kRoom);
   std::int32_t* mixed = at + 2 * kRoom;

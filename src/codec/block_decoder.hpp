@@ -10,31 +10,13 @@
 #include <optional>
 #include <span>
 
+#include "base/memory.hpp"
 #include "codec/block_view.hpp"
 #include "codec/chunk.hpp"
 
 struct ZSTD_DCtx_s;
 
 namespace mlarray::codec {
-
-// Memory that grows to what was needed most and is not cleared.
-class Scratch {
- public:
-  std::span<std::byte> get(std::size_t size) {
-    if (size > size_) {
-      bytes_ = std::make_unique_for_overwrite<std::byte[]>(size);
-      size_ = size;
-    }
-    return {bytes_.get(), size};
-  }
-  void trim(std::size_t most) {
-    if (size_ > most) *this = {};
-  }
-
- private:
-  std::unique_ptr<std::byte[]> bytes_;
-  std::size_t size_ = 0;
-};
 
 // Not synchronised: one per thread.
 class BlockDecoder {
@@ -75,8 +57,8 @@ class BlockDecoder {
     void operator()(ZSTD_DCtx_s* context) const noexcept;
   };
   std::unique_ptr<ZSTD_DCtx_s, FreeZstd> zstd_;
-  Scratch coded_;  // streams whose filter is still to be undone
-  Scratch plain_;  // elements that the caller gave no place
+  base::Scratch<> coded_;  // streams whose filter is still to be undone
+  base::Scratch<> plain_;  // elements that the caller gave no place
 };
 
 }  // namespace mlarray::codec

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/memory.hpp"
 #include "codec/block_decoder.hpp"
 #include "codec/blosc.hpp"
 #include "codec/chunk_format.hpp"
@@ -84,7 +85,7 @@ struct Decoder::State {
   bool knows_zstd = false;         // the context had memory for it
   std::vector<std::byte> patched;  // a chunk with its header completed
   std::vector<std::byte> whole;    // for blocks that c-blosc2 cannot address
-  Scratch viewed;                  // blocks that nobody gave a place
+  base::Scratch<> viewed;          // blocks that nobody gave a place
 
   blosc2_context* blosc(const ChunkHeader& header) {
     if (header.compressor == kFormatZstd && !knows_zstd) {

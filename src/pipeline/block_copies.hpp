@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-#include "codec/block_decoder.hpp"
+#include "base/memory.hpp"
 #include "codec/chunk.hpp"
 #include "pipeline/block_places.hpp"
 #include "pipeline/decode_job.hpp"
@@ -30,7 +30,7 @@ class BlockCopies {
   void trim(std::size_t most_bytes) { place_.trim(most_bytes); }
 
  private:
-  codec::Scratch place_;
+  base::Scratch<> place_;
   std::array<std::span<const std::byte>, kMost> stored_;
 };
 

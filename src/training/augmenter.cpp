@@ -165,7 +165,7 @@ void Augmenter::apply(const Sample& sample, const std::byte* source, const Batch
   const bool converted = image.kind != Kind::f32;
   std::byte* floats = place(image);
   if (converted) {
-    floats = scratch.padded.sized(voxels * static_cast<std::int64_t>(sizeof(float)));
+    floats = scratch.padded.get(voxels * static_cast<std::int64_t>(sizeof(float))).data();
   }
   augment::Output out{{reinterpret_cast<float*>(floats), static_cast<std::size_t>(voxels)}};
   if (into.label >= 0) {

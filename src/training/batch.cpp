@@ -1,7 +1,5 @@
 #include "training/batch.hpp"
 
-#include <algorithm>
-#include <new>
 #include <string>
 #include <utility>
 
@@ -9,40 +7,29 @@
 #include "parallel/thread_pool.hpp"
 
 namespace mlarray::training {
-namespace {
 
-constexpr std::align_val_t kAlignment{64};
-
-}  // namespace
-
-Buffer::Buffer(std::int64_t bytes)
-    : data_(static_cast<std::byte*>(::operator new(
-          static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1)), kAlignment))) {}
-
-Buffer::~Buffer() { ::operator delete(data_, kAlignment); }
-
-std::unique_ptr<Buffer> BufferPool::take() {
+base::Memory MemoryPool::take() {
   {
     const std::scoped_lock lock(mutex_);
     if (!free_.empty()) {
-      std::unique_ptr<Buffer> buffer = std::move(free_.back());
+      base::Memory memory = std::move(free_.back());
       free_.pop_back();
-      return buffer;
+      return memory;
     }
     free_.reserve(most_);  // so that give_back() takes no memory
   }
-  return std::make_unique<Buffer>(bytes_);
+  return base::Memory(static_cast<std::size_t>(bytes_));
 }
 
-void BufferPool::give_back(std::unique_ptr<Buffer> buffer) noexcept {
+void MemoryPool::give_back(base::Memory memory) noexcept {
   const std::scoped_lock lock(mutex_);
   if (free_.size() < most_ && free_.size() < free_.capacity()) {
-    free_.push_back(std::move(buffer));
+    free_.push_back(std::move(memory));
   }
 }
 
-void BufferPool::close() noexcept {
-  std::vector<std::unique_ptr<Buffer>> gone;
+void MemoryPool::close() noexcept {
+  std::vector<base::Memory> gone;
   const std::scoped_lock lock(mutex_);
   most_ = 0;
   gone.swap(free_);
@@ -55,7 +42,7 @@ void Batch::Field::fail_elements(const DType& wanted) const {
                                            "or label_type");
 }
 
-Batch::Impl::Impl(const BatchLayout& layout, std::shared_ptr<BufferPool> pool,
+Batch::Impl::Impl(const BatchLayout& layout, std::shared_ptr<MemoryPool> pool,
                   std::int64_t epoch_number, std::int64_t number)
     : draws(static_cast<std::size_t>(layout.batch)),
       affines(static_cast<std::size_t>(layout.batch)),
@@ -63,7 +50,7 @@ Batch::Impl::Impl(const BatchLayout& layout, std::shared_ptr<BufferPool> pool,
       index(number),
       label(layout.label),
       pool_(std::move(pool)),
-      buffer_(pool_->take()) {
+      memory_(pool_->take()) {
   fields.reserve(layout.fields.size());
   for (const FieldLayout& one : layout.fields) {
     Field field;
@@ -81,7 +68,7 @@ Batch::Impl::Impl(const BatchLayout& layout, std::shared_ptr<BufferPool> pool,
 
 Batch::Impl::~Impl() {
   const parallel::OperationGuard guard;
-  pool_->give_back(std::move(buffer_));
+  pool_->give_back(std::move(memory_));
 }
 
 Batch::Batch(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}

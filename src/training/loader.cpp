@@ -218,9 +218,9 @@ class Loader::Impl {
         options.prefetch_bytes / std::max<std::int64_t>(layout.bytes, 1), 1);
     ahead = std::min(ahead, plan.batches());
     const auto kept = static_cast<std::size_t>(std::min<std::int64_t>(ahead + 2, 1024));
-    pool = std::make_shared<BufferPool>(layout.bytes, kept);
+    pool = std::make_shared<MemoryPool>(layout.bytes, kept);
     single = with_batch(layout, 1);
-    single_pool = std::make_shared<BufferPool>(single.bytes, static_cast<std::size_t>(threads));
+    single_pool = std::make_shared<MemoryPool>(single.bytes, static_cast<std::size_t>(threads));
     options.indexes.clear();  // `cases` has them
   }
 
@@ -346,7 +346,7 @@ class Loader::Impl {
     Matrix& affine = batch.affines[static_cast<std::size_t>(item)];
     if (augmenter != nullptr) {
       const Augmenter::Sample sample = augmenter->prepare(draw);
-      std::byte* source = scratch.source.sized(sample.layout.bytes);
+      std::byte* source = scratch.source.get(sample.layout.bytes).data();
       if (!sample.part.box.empty() &&
           !read_part(*one, sample.part, watched, sample.layout, source, 0, scratch)) {
         return false;
@@ -448,8 +448,8 @@ class Loader::Impl {
   std::uint64_t print = 0;
   int threads = 1;
   std::int64_t ahead = 1;
-  std::shared_ptr<BufferPool> pool;
-  std::shared_ptr<BufferPool> single_pool;
+  std::shared_ptr<MemoryPool> pool;
+  std::shared_ptr<MemoryPool> single_pool;
 
   // Where next() stands: of the thread that calls it, inside an OperationGuard.
   std::int64_t epoch = 0;

@@ -313,7 +313,7 @@ void PatchReader::convert_part(const Job& job, const OpenFile& file, std::int64_
   ReaderScratch& scratch = job.scratch;
   const std::int64_t count = part.empty() ? 0 : element_count(part.shape());
   const std::int64_t voxel_bytes = file.dtype.itemsize();
-  std::byte* raw = scratch.raw.sized(count * file.channels * voxel_bytes);
+  std::byte* raw = scratch.raw.get(count * file.channels * voxel_bytes).data();
   if (count > 0) {
     const TimedScope timed(scratch.read_seconds);
     read_raw(file, part, raw);
@@ -374,7 +374,7 @@ void PatchReader::read_mapped(const Job& job, const OpenFile& file, std::int64_t
   const Shape shape = map.support.shape();
   const std::int64_t count = element_count(shape);
   scratch.voxels_read += count * file.channels;
-  std::byte* raw = scratch.raw.sized(count * file.channels * voxel_bytes);
+  std::byte* raw = scratch.raw.get(count * file.channels * voxel_bytes).data();
   {
     const TimedScope timed(scratch.read_seconds);
     read_raw(file, map.support, raw);
@@ -393,7 +393,7 @@ void PatchReader::read_mapped(const Job& job, const OpenFile& file, std::int64_t
       gather_padded(map, source, target, voxel_bytes);
       continue;
     }
-    std::byte* patch = scratch.padded.sized(job.layout.voxels * voxel_bytes);
+    std::byte* patch = scratch.padded.get(job.layout.voxels * voxel_bytes).data();
     gather_padded(map, source, patch, voxel_bytes);
     Scaling by;
     const std::int64_t counted = inside.empty() ? 0 : job.layout.voxels;

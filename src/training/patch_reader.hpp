@@ -3,11 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "base/memory.hpp"
 #include "mlarray/augment/pipeline.hpp"
 #include "mlarray/training/loader.hpp"
 #include "training/batch.hpp"
@@ -17,31 +17,13 @@
 
 namespace mlarray::training {
 
-// Memory that grows and holds anything. It begins with a line of the cache, as rows of blocks,
-// which are put there, are whole lines.
-class ScratchMemory {
- public:
-  std::byte* sized(std::int64_t bytes) {
-    if (!memory_ || bytes > size_) {
-      memory_.reset();  // so that both are never there
-      memory_ = std::make_unique<Buffer>(bytes);
-      size_ = bytes;
-    }
-    return memory_->data();
-  }
-
- private:
-  std::unique_ptr<Buffer> memory_;
-  std::int64_t size_ = 0;
-};
-
 // Memory that a thread keeps from one sample to the next, and what it has counted since they
 // were taken.
 struct ReaderScratch {
-  ScratchMemory raw;
-  ScratchMemory padded;
+  base::Scratch<> raw;
+  base::Scratch<> padded;
   std::vector<std::uint8_t> mask;
-  ScratchMemory source;  // of augmentation
+  base::Scratch<> source;  // of augmentation
   augment::Workspace workspace;
   double read_seconds = 0;
   double convert_seconds = 0;
