@@ -338,9 +338,9 @@ def report(result: dict[str, Any]) -> Iterator[str]:
         f"float32, labels stay uint8. A third of the samples lie around a voxel of a class; "
         f"TorchIO's LabelSampler draws all of them so. Each loader is a process; a round is "
         f"{result['seconds']} s after a quarter of that which does not count: batches were "
-        f"read ahead. Who has no turn stands still. Who is more than {FAR_AWAY} times slower than "
-        f"ours has {ROUNDS_OF_THEIRS} rounds. Beside nnU-Net's loader ours has a third of a "
-        f"round."
+        f"read ahead. Who has no turn stands still. Who is more than {FAR_AWAY} times slower "
+        f"than ours has {ROUNDS_OF_THEIRS} rounds. Beside nnU-Net's loader ours has a third of "
+        f"a round."
     )
 
 

@@ -66,7 +66,10 @@ def contents(wheel: Wheel) -> list[str]:
     """The package with its types, the metadata, and nothing else."""
     problems = [
         f"{name} is missing"
-        for name in ("mlarray/__init__.py", "mlarray/_core.pyi", "mlarray/py.typed")
+        for name in (
+            *("mlarray/__init__.py", "mlarray/__init__.pyi", "mlarray/_core.pyi"),
+            "mlarray/py.typed",
+        )
         if name not in wheel.files
     ]
     if len(wheel.extensions) != 1:

@@ -145,11 +145,11 @@ build_package() {
 link_package() {
   local package file
   package=$("$bin/python" -c 'import sysconfig; print(sysconfig.get_path("platlib"))')/mlarray
-  find "$package" -name '*.py' -delete
+  find "$package" \( -name '*.py' -o -name __init__.pyi \) -delete
   while IFS= read -r file; do
     mkdir -p "$package/$(dirname "$file")"
     ln -s "$PWD/python/mlarray/$file" "$package/$file"
-  done < <(cd python/mlarray && find . -name '*.py' | cut -c 3-)
+  done < <(cd python/mlarray && find . -name '*.py' -o -name '*.pyi' | cut -c 3-)
 }
 
 install_packages

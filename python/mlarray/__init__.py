@@ -14,5 +14,5 @@ Examples
 from __future__ import annotations
 
 from ._exports import __all__ as __all__
-from ._exports import __dir__ as __dir__
-from ._exports import __getattr__ as __getattr__
+from ._exports import find as __getattr__  # noqa: F401
+from ._exports import listed as __dir__  # noqa: F401

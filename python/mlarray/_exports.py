@@ -1,7 +1,7 @@
 """The public names of the package, and where they are: each is imported when it is first used.
 
-`__init__.py` hands these functions to Python. Type checkers read `__init__.pyi`, which says the
-same in their words.
+`__init__.py` hands all this to Python. Type checkers read `__init__.pyi`, which says the same
+in their words.
 """
 
 from __future__ import annotations
@@ -51,17 +51,18 @@ _MODULES: Final = ("cli", "convert", "errors", "orientation")
 __all__ = sorted(_HOME)  # of the package
 
 
-def __getattr__(name: str) -> Any:
-    package = sys.modules[__package__]
+def find(name: str) -> Any:
+    """What the package has by this name: its ``__getattr__``."""
     if name in _MODULES:  # the import puts it into the package
         return importlib.import_module(f".{name}", __package__)
     if name not in _HOME:
         raise AttributeError(f"module {__package__!r} has no attribute {name!r}")
     module, original = _HOME[name]
     value = getattr(importlib.import_module(f".{module}", __package__), original)
-    setattr(package, name, value)
+    setattr(sys.modules[__package__], name, value)
     return value
 
 
-def __dir__() -> list[str]:
+def listed() -> list[str]:
+    """All names of the package: its ``__dir__``."""
     return sorted({*vars(sys.modules[__package__]), *_HOME, *_MODULES})

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 import numpy as np
 
 from . import _core
+from ._argument_orders import in_either_order
 from ._compat.members import OlderNames
 from ._compat.names import Access, resolve_compressed, resolve_threads
 from ._dtypes import as_voxels
 from ._index.outer import OuterIndex
 from ._paths import checked_path
-from ._positions import in_either_order
 from ._store import creation, exchange, files, spatial, writers
 from ._store.core import compressed as compressed_in_memory
 from ._store.core import refresh

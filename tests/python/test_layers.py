@@ -12,7 +12,7 @@ import mlarray
 ROOT = Path(mlarray.__file__).parent
 # Modules and folders; a folder's own modules may import each other.
 FLOORS = (
-    "errors typing params orientation _exports _foreign _positions _reports",
+    "errors typing params orientation _argument_orders _foreign _reports",
     "_compat _dtypes _index _paths _settings meta",
     "_display _store",
     "array",
@@ -23,25 +23,31 @@ FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.spl
 FILES = {
     ".".join(("mlarray", *path.relative_to(ROOT).with_suffix("").parts)): path
     for path in ROOT.rglob("*.py")
-    if path != ROOT / "__init__.py"
+    if path not in (ROOT / "__init__.py", ROOT / "_exports.py")  # the root: it stands above all
 }
 MODULES = {name.removesuffix(".__init__"): path for name, path in FILES.items()}
 
 
-def _named(module: str) -> set[str]:
-    """What a module imports by name, wherever it does, for type checkers too."""
+def _named(module: str, *, at_once: bool = False) -> set[str]:
+    """What a module imports by name, wherever it does, for type checkers too.
+
+    `at_once`: only what runs when it is imported itself.
+    """
     path, found = MODULES[module], set()
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in tree.body if at_once else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom):
             base = resolve_name("." * node.level + (node.module or ""), package)
             found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
     return found
 
 
-def _imports(module: str) -> set[str]:
+def _imports(module: str, *, at_once: bool = False) -> set[str]:
     """The modules of the package among these."""
-    return (_named(module) & MODULES.keys()) - {module}
+    return (_named(module, at_once=at_once) & MODULES.keys()) - {module}
 
 
 def _place(module: str) -> str:
@@ -73,3 +79,19 @@ def test_the_root_is_imported_by_nobody() -> None:
 
 def test_no_circle() -> None:
     TopologicalSorter({module: _imports(module) for module in MODULES}).prepare()
+
+
+def test_chains_of_imports_are_short() -> None:
+    lengths: dict[str, int] = {}
+    graph = {module: _imports(module, at_once=True) for module in MODULES}
+    for module in TopologicalSorter(graph).static_order():
+        lengths[module] = 1 + max((lengths[other] for other in graph[module]), default=0)
+    assert lengths["mlarray.array"] <= 6
+    assert max(lengths.values()) <= 10
+
+
+def test_nothing_else_is_imported_by_a_text() -> None:
+    """Which these tests would not see."""
+    texts = {module: path.read_text("utf-8") for module, path in MODULES.items()}
+    by_text = {module for module, text in texts.items() if "import_module" in text}
+    assert by_text == {"mlarray.convert._model"}  # other libraries

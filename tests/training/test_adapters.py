@@ -23,8 +23,8 @@ def test_docstrings(library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     labels = np.zeros((24, 64, 32), np.uint8)
     labels[5:9] = 1
     MLArray(labels).save("label.mla")
-    module = {"torch": "torch.patches"}.get(library, library)
-    result = doctest.testmod(importlib.import_module(f"mlarray.{module}"))
+    module = "mlarray.torch.loader" if library == "torch" else f"mlarray.{library}"
+    result = doctest.testmod(importlib.import_module(module))
     assert result.attempted > 3
     assert result.failed == 0
 

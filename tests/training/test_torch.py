@@ -67,7 +67,7 @@ def test_tensors_are_the_memory_of_the_loader(cases: list[Case]) -> None:
 def test_no_copy(cases: list[Case]) -> None:
     with training.PatchLoader(cases, 8, **OPTIONS) as plain:
         arrays = next(iter(plain))
-    tensors = mlarray.torch.patches._tensors(arrays, frozenset())
+    tensors = mlarray.torch.loader._tensors(arrays, frozenset())
     for name, array in arrays.items():
         assert tensors[name].data_ptr() == array.__array_interface__["data"][0]
 

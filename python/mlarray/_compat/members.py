@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._positions import in_either_order
+from .._argument_orders import in_either_order
 from .layouts import comp_blosc2_params_baseline, comp_blosc2_params_spatial_only_magnitude
 from .names import resolve_axis_labels
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .._positions import in_either_order
+from .._argument_orders import in_either_order
 from .base import BaseMeta, DictMeta, Field, ValueMeta
 from .spatial import SpatialBase
 

@@ -6,6 +6,6 @@
 
 from __future__ import annotations
 
-from .patches import PatchDataset, PatchLoader, sliding_window
+from .loader import PatchDataset, PatchLoader, sliding_window
 
 __all__ = ["PatchDataset", "PatchLoader", "sliding_window"]

@@ -17,7 +17,7 @@ from ..errors import InvalidUseError, InvalidValueError, NotFoundError
 from ..training import Balanced, Case
 from ..training.augment import Pipeline, nnunet
 from ..training.nnunet_folder import refuse_missing
-from .patches import PatchLoader
+from .loader import PatchLoader
 
 __all__ = ["Batches", "make_loaders"]
 

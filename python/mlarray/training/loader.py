@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import operator
 import os
 import threading
@@ -272,7 +271,7 @@ class PatchLoader:
         So one that ended by ``break`` or ``islice`` at the last batch is followed by a whole
         epoch, and not by a loop without batches.
         """
-        with _quiet_at_exit(), self._lock:
+        with self._lock:
             epoch, done, *_ = self._open.state()
             if done == len(self):
                 self._core.set_epoch(epoch + 1)
@@ -406,6 +405,7 @@ class PatchLoader:
     def close(self) -> None:
         """Stop the threads; a thread that waits for a batch gets a `ClosedError`.
 
+        At exit it is called for every loader; daemon threads that use one then end.
         Batches stay valid. Closing twice does nothing.
         """
         self._closed = True
@@ -448,11 +448,11 @@ class PatchLoader:
     @property
     def _open(self) -> _core.Loader:
         if self._closed:
-            raise ClosedError("the loader is closed; make another one")
+            raise _closed("the loader is closed; make another one")
         return self._core
 
     def _next(self) -> _core.Batch | None:
-        with _quiet_at_exit(), self._lock:
+        with self._lock:
             before = self._open.state()
             try:
                 batch = self._core.next()
@@ -460,7 +460,7 @@ class PatchLoader:
                     self._core.set_epoch(before[0] + 1)
             except InvalidUseError:
                 if self._closed:
-                    raise ClosedError(
+                    raise _closed(
                         "the loader was closed while a batch was waited for"
                     ) from None
                 raise
@@ -594,23 +594,22 @@ _live: weakref.WeakSet[PatchLoader] = weakref.WeakSet()
 _ending_thread: int | None = None  # the one that ends Python
 
 
-@contextlib.contextmanager
-def _quiet_at_exit() -> Iterator[None]:
-    """Where Python ends, a daemon thread waits for that instead of an error.
+def _closed(text: str) -> ClosedError | SystemExit:
+    """What to raise for a loader that is closed.
 
-    The traceback would help nobody, and a thread that ends while it prints one keeps the lock
-    of stderr, for which CPython aborts the process.
+    A daemon thread that outlives Python is not told, but ended: nobody reads its traceback,
+    and one that is stopped while it prints keeps the lock of stderr, for which CPython aborts
+    the process.
     """
-    try:
-        yield
-    except ClosedError:
-        if _ending_thread not in (None, threading.get_ident()):
-            threading.Event().wait()
-        raise
+    if _ending_thread in (None, threading.get_ident()):
+        return ClosedError(text)
+    return SystemExit()
 
 
 def _after_fork() -> None:
-    """Another thread of the parent may have had a lock."""
+    """Another thread of the parent may have had a lock, or have ended the parent."""
+    global _ending_thread
+    _ending_thread = None
     for loader in list(_live):
         loader._lock = threading.RLock()
 

@@ -677,6 +677,38 @@ def test_the_end_of_the_program_is_quiet(data: Data, work: str) -> None:
     assert (process.returncode, out, errors) == (0, "", "")
 
 
+AT_EXIT = """
+import atexit, sys, threading, time
+def end():
+    worker.join()  # it is not there for ever
+    print("joined")
+atexit.register(end)  # before ours: called after it
+from mlarray.training import Case, PatchLoader
+loader = PatchLoader([Case(sys.argv[1])], 16, 2, samples_per_epoch=10**9, threads=1)
+def consume():
+    try:
+        while True: {use}; time.sleep(0.01)
+    finally:
+        print("cleaned up")
+worker = threading.Thread(target=consume, daemon=True)
+worker.start()
+time.sleep(0.2)
+"""
+
+
+@pytest.mark.parametrize(
+    "use", ["next(iter(loader))", "loader.sample(0)", "loader.state_dict()", "len(loader)"]
+)
+def test_a_daemon_thread_ends_at_exit(data: Data, use: str) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", AT_EXIT.format(use=use), str(data.cases[0].image[0])],  # type: ignore[index]
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (0, "cleaned up\njoined\n", "")
+
+
 def test_ctrl_c_while_a_batch_is_waited_for(data: Data) -> None:
     work = (
         "import signal\n"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mlarray import Meta, MLArray
-from mlarray._positions import OLDER_ORDERS
+from mlarray._argument_orders import OLDER_ORDERS
 from mlarray.meta import MetaSpatial
 
 if TYPE_CHECKING:
