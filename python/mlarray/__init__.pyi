@@ -1,4 +1,4 @@
-# The public names, for type checkers, which do not follow `_exports`. A test compares them.
+# The public names, for type checkers, which do not follow `__init__.py`. A test compares them.
 
 from . import cli as cli
 from . import convert as convert

@@ -6,7 +6,6 @@ import ast
 from pathlib import Path
 
 import mlarray
-from mlarray import _exports
 
 STUB = Path(mlarray.__file__).with_suffix(".pyi")
 
@@ -22,8 +21,8 @@ def _imported() -> dict[str, tuple[str, str]]:
 
 
 def test_type_checkers_see_the_same_names() -> None:
-    modules = {name: ("", name) for name in _exports._MODULES}
-    assert _imported() == {**_exports._HOME, **modules}
+    modules = {name: ("", name) for name in mlarray._MODULES}
+    assert _imported() == {**mlarray._HOME, **modules}
 
 
 def test_all_is_the_same() -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
-from .loader import PatchDataset, PatchLoader, sliding_window
+from ..training._sliding_window import sliding_window
+from .loader import PatchDataset, PatchLoader
 
 __all__ = ["PatchDataset", "PatchLoader", "sliding_window"]

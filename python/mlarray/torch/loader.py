@@ -8,13 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from .. import training
 from ..errors import InvalidUseError, InvalidValueError
-from ..training import Case, LoaderOptions, Skipped, Times
 from ..training._arguments import whole
-from ..training._sliding_window import sliding_window
-from ..training.loader import OF_SAMPLES, as_sequence
-from ..training.options import folder_and_patch
+from ..training.case import Case
+from ..training.loader import OF_SAMPLES, Batch, Skipped, Times, as_sequence
+from ..training.loader import PatchLoader as ArrayLoader
+from ..training.options import LoaderOptions, folder_and_patch
 
 try:
     import torch
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
     from ..typing import PathLike
 
-__all__ = ["PatchDataset", "PatchLoader", "sliding_window"]
+__all__ = ["PatchDataset", "PatchLoader"]
 
 Tensors = dict[str, torch.Tensor]
 
@@ -72,7 +71,7 @@ class PatchLoader(IterableDataset[Tensors]):
             options["rank"] = torch.distributed.get_rank()
             options["world_size"] = torch.distributed.get_world_size()
         self.device = None if device is None else torch.device(device)
-        self._arrays = training.PatchLoader(cases, patch_size, batch_size, **options)
+        self._arrays = ArrayLoader(cases, patch_size, batch_size, **options)
         self._stream: Any = None
         # Read from the NumPy loader, and not handed out yet; and where that stood before.
         self._ahead: Tensors | None = None
@@ -320,13 +319,13 @@ class PatchDataset(Dataset[Tensors]):
         self._length = self._reader().samples
 
     def _forget(self) -> None:
-        self._made: training.PatchLoader | None = None
+        self._made: ArrayLoader | None = None
         self._process = -1
 
-    def _reader(self) -> training.PatchLoader:
+    def _reader(self) -> ArrayLoader:
         """The loader of this process."""
         if self._made is None or self._process != os.getpid():
-            self._made = training.PatchLoader(
+            self._made = ArrayLoader(
                 self._cases, self._patch_size, self._batch_size, **self._options
             )
             self._process = os.getpid()
@@ -380,7 +379,7 @@ def _distributed() -> bool:
     return bool(torch.distributed.is_available() and torch.distributed.is_initialized())
 
 
-def _tensors(arrays: training.Batch, bfloat16: frozenset[str]) -> Tensors:
+def _tensors(arrays: Batch, bfloat16: frozenset[str]) -> Tensors:
     tensors = {}
     for name, array in arrays.items():
         if name == "seed":  # the same bits: few operations take a uint64
